@@ -1,0 +1,56 @@
+# The two commands of the README: `make demo` and `make test`. Both make their own environment.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: help demo test lint unit notebooks install bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+demo: .venv/demo  ## run the quickstart: two A/B cells over six models, results in out/quickstart
+	@$(BIN)/llmlab local install
+	@$(BIN)/llmlab demo
+
+test: .venv/test lint unit notebooks  ## everything CI checks
+
+lint: .venv/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+unit: .venv/test
+	@$(BIN)/llmlab local install
+	$(BIN)/pytest -q
+
+notebooks: .venv/test
+	@$(BIN)/llmlab local install
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	$(BIN)/pytest -q --nbmake --nbmake-timeout=600 -p no:asyncio notebooks
+
+install: .venv/demo  ## make the environment only
+
+.venv/python:
+	@test -n "$(PYTHON)" || { echo "llmlab needs Python 3.11 or newer, and there is none: install it, or make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "llmlab needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --upgrade 'pip>=25.1' 2>&1 | grep -v 'is ignored' || true
+	@touch $@
+
+.venv/demo: .venv/python pyproject.toml constraints.txt
+	@echo "installing llmlab into .venv ..."
+	@$(BIN)/python -m pip install -q --no-warn-script-location -c constraints.txt -e '.[demo]' 2>.venv/pip.log || { cat .venv/pip.log; exit 2; }
+	@touch $@
+
+.venv/test: .venv/demo
+	@echo "installing what the tests need ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt --group dev 2>.venv/pip.log || { cat .venv/pip.log; exit 2; }
+	@touch $@
+
+bench: .venv/test  ## measure: pricing and statistics, as ratios side by side
+	$(BIN)/python benchmarks/pricing.py
+	$(BIN)/python benchmarks/statistics.py
+
+clean:  ## remove the environment and everything that was made
+	rm -rf .venv out .llmlab

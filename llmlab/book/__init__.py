@@ -1,0 +1,30 @@
+"""
+The book: one SQLite file with every call, its answer, its money and its audit trail.
+
+In: `Attempt` before a call is sent, `Settled` before its answer is handed on, runs, labels.
+Out: answers by key, what was spent and reserved, runs, history; `LimitError` and `BookError`.
+
+Keys are strings and answers are bytes: the book knows no provider, no request, no prompt.
+"""
+
+from llmlab.book.book import Book
+from llmlab.book.entries import (
+    Account,
+    Attempt,
+    Limits,
+    RunItem,
+    RunRecord,
+    Settled,
+    TemplateVersion,
+)
+
+__all__ = [
+    "Account",
+    "Attempt",
+    "Book",
+    "Limits",
+    "RunItem",
+    "RunRecord",
+    "Settled",
+    "TemplateVersion",
+]

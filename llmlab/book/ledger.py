@@ -1,0 +1,104 @@
+"""
+Keep the sums of money of one transaction, and refuse what could pass a limit.
+
+In: reservations and charges of a group of calls. Out: changed ledger rows, written once a group.
+
+The rows are read inside a `BEGIN IMMEDIATE` transaction, which only one process can hold, so two
+kernels can never both spend the last cent.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+
+from llmlab.book.entries import Limits
+from llmlab.book.money import show
+from llmlab.book.rows import insert_rows
+from llmlab.errors import LimitError
+
+SETTLED, UNKNOWN, RESERVED = 0, 1, 2
+
+_INSERT = "INSERT INTO ledger (scope, settled_pico, unknown_pico, reserved_pico) VALUES "
+_UPDATE = (
+    " ON CONFLICT (scope) DO UPDATE SET settled_pico = excluded.settled_pico, "
+    "unknown_pico = excluded.unknown_pico, reserved_pico = excluded.reserved_pico"
+)
+
+
+class Ledger:
+    """
+    The ledger rows of one transaction: `[settled, unknown, reserved]` by scope.
+
+    Args:
+        connection: Inside a `BEGIN IMMEDIATE` transaction.
+        accounts: Rows that are known to be as in the file; changed with them.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, accounts: dict[str, list[int]]) -> None:
+        self._connection = connection
+        self._accounts = accounts
+        self._changed: set[str] = set()
+
+    def load(self, scopes: Sequence[str]) -> None:
+        """Read the accounts that are not here yet, in one query."""
+        absent = [scope for scope in scopes if scope not in self._accounts]
+        if absent:
+            self._accounts.update((scope, [0, 0, 0]) for scope in absent)
+            for scope, *account in self._connection.execute(_select(len(absent)), absent):
+                self._accounts[scope] = account
+
+    def account(self, scope: str) -> list[int]:
+        """Return the picodollars of `scope` as they stand in this transaction."""
+        if scope not in self._accounts:
+            self.load((scope,))
+        return self._accounts[scope]
+
+    def add(self, scopes: Sequence[str], column: int, pico: int) -> None:
+        """Add to one column of several accounts; a negative amount takes away."""
+        if pico:
+            for scope in scopes:
+                (self._accounts.get(scope) or self.account(scope))[column] += pico
+            self._changed.update(scopes)
+
+    def flush(self) -> None:
+        """Write every account that was changed."""
+        rows = [(scope, *self._accounts[scope]) for scope in self._changed]
+        insert_rows(self._connection, _INSERT, rows, tail=_UPDATE)
+
+
+@lru_cache(maxsize=64)
+def _select(count: int) -> str:
+    marks = ", ".join("?" * count)
+    return (
+        "SELECT scope, settled_pico, unknown_pico, reserved_pico "  # noqa: S608 - only marks
+        f"FROM ledger WHERE scope IN ({marks})"
+    )
+
+
+def check(ledger: Ledger, limits: Limits, scopes: Sequence[str], worst: int, earlier: int) -> None:
+    """
+    Raise `LimitError` when a call that may cost `worst` could pass a limit.
+
+    Args:
+        ledger: The sums as they stand.
+        limits: What may be spent.
+        scopes: The accounts that would pay: total, day and, if any, run.
+        worst: The most this attempt can cost, in picodollars.
+        earlier: What earlier attempts of the same call have cost.
+    """
+    call, run, day, total = limits.picos
+    if call is not None and earlier + worst > call:
+        raise _refusal("call", call, (earlier, 0, 0), worst)
+    for name, limit, scope in zip(("total", "day", "run"), (total, day, run), scopes, strict=False):
+        if limit is not None and sum(ledger.account(scope)) + worst > limit:
+            raise _refusal(name, limit, ledger.account(scope), worst)
+
+
+def _refusal(name: str, limit: int, account: Sequence[int], worst: int) -> LimitError:
+    settled, unknown, reserved = account
+    doubt = f" ({show(unknown)} of it at worst price, outcome unknown)" if unknown else ""
+    return LimitError(
+        f"{name} limit {show(limit)}: {show(settled + unknown)} is spent{doubt}, {show(reserved)} "
+        f"reserved, and this call could cost {show(worst)}; nothing was sent: raise "
+        f"budget[{name!r}], or lower max_tokens"
+    )

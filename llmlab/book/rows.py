@@ -1,0 +1,38 @@
+"""
+Insert many rows with few statements.
+
+Each SQLite statement gives up Python's global lock and must win it back from a busy event loop (up
+to `sys.getswitchinterval()` each time), so what counts is the number of statements, not of rows:
+`executemany` would do it once a row.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+Row: TypeAlias = tuple[object, ...]
+
+_CHUNK = 64
+"""Most rows in a statement (64 rows of 14 values stay below SQLite's oldest limit of 999)."""
+_EXACT = 16
+"""Up to here the statement has as many rows as are left: few enough texts to stay prepared."""
+
+
+@lru_cache(maxsize=256)
+def _insert(head: str, tail: str, width: int, rows: int) -> str:
+    row = "(" + ", ".join("?" * width) + ")"
+    return head + ", ".join([row] * rows) + tail
+
+
+def insert_rows(
+    connection: sqlite3.Connection, head: str, rows: Sequence[Row], *, tail: str = ""
+) -> None:
+    """Insert all `rows`: `head` ends in VALUES, `tail` may say what happens on a conflict."""
+    start = 0
+    while left := len(rows) - start:
+        size = _CHUNK if left >= _CHUNK else min(left, _EXACT)
+        chunk = rows[start : start + size]
+        values = [value for row in chunk for value in row]
+        connection.execute(_insert(head, tail, len(chunk[0]), size), values)
+        start += size

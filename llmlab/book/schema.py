@@ -1,0 +1,84 @@
+"""
+Create a book's tables, or bring an older book up to date.
+
+In: a connection. Out: a connection whose `user_version` is `VERSION`, or `BookError`.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+
+from llmlab.errors import BookError
+
+VERSION = 1
+APPLICATION_ID = 0x4C4C4D42
+"""`LLMB`, as `PRAGMA application_id`: tells a book from any other SQLite file."""
+
+MIGRATIONS: Mapping[int, str] = {}
+"""SQL that leads from version n - 1 to version n, by n; each runs in one transaction."""
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script at its statements, triggers kept whole."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+def prepare(
+    connection: sqlite3.Connection,
+    *,
+    version: int = VERSION,
+    migrations: Mapping[int, str] = MIGRATIONS,
+) -> None:
+    """Make the tables of a new book, migrate an old one, refuse a foreign or a newer one."""
+    if _checked_version(connection, version) == version:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _upgrade(connection, version, migrations)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int, migrations: Mapping[int, str]) -> None:
+    # Asked again inside the transaction: another kernel may have been faster.
+    found = _checked_version(connection, version)
+    if found == 0:
+        _run(connection, files("llmlab.book").joinpath("schema.sql").read_text("utf-8"))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        found = VERSION
+    for step in range(found + 1, version + 1):
+        _run(connection, migrations[step])
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    for statement in statements(script):
+        connection.execute(statement)
+
+
+def _checked_version(connection: sqlite3.Connection, version: int) -> int:
+    # One after the other, yet safe: both only ever change together, from 0 to ours.
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID and found == 0:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables == 0:
+            return 0
+        application, found = connection.execute(
+            "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
+        ).fetchone()
+    if application != APPLICATION_ID:
+        raise BookError("it is a SQLite database but not a book; nothing was overwritten")
+    if found > version:
+        raise BookError(
+            f"it was written by a newer llmlab (book version {found}, this one reads up to "
+            f"{version}): upgrade llmlab, or choose another path"
+        )
+    return int(found)

@@ -1,0 +1,66 @@
+"""
+The small writes: runs, their rows, template versions, labels.
+
+In: a transaction and what to keep. Out: rows; `BookError` before anything was changed.
+"""
+
+from collections.abc import Sequence
+
+from llmlab.book.entries import RunItem, RunRecord
+from llmlab.book.rows import insert_rows
+from llmlab.book.transaction import Transaction
+from llmlab.errors import BookError
+
+
+def save_run(transaction: Transaction, record: RunRecord) -> None:
+    """Keep a run, once; the same name with another plan is refused."""
+    connection = transaction.connection
+    found = connection.execute("SELECT plan FROM runs WHERE name = ?", (record.name,)).fetchone()
+    if found is None:
+        connection.execute(
+            "INSERT INTO runs (name, created_at, plan) VALUES (?, ?, ?)",
+            (record.name, record.created_at, record.plan),
+        )
+    elif bytes(found[0]) != record.plan:
+        raise BookError(
+            f"run {record.name!r} is in the book with another plan: choose another name"
+        )
+
+
+def add_rows(transaction: Transaction, run: str, items: Sequence[RunItem]) -> None:
+    """Keep rows of a run that is there; a position that is there is written anew."""
+    connection = transaction.connection
+    if connection.execute("SELECT 1 FROM runs WHERE name = ?", (run,)).fetchone() is None:
+        raise BookError(f"there is no run {run!r} in the book: save_run first")
+    insert_rows(
+        connection,
+        "INSERT INTO run_items (run, position, key, meta) VALUES ",
+        [(run, item.position, item.key, item.meta) for item in items],
+        tail=" ON CONFLICT (run, position) DO UPDATE SET key = excluded.key, meta = excluded.meta",
+    )
+
+
+def note_template(transaction: Transaction, name: str, version: str, text: str) -> None:
+    """Keep the words of a template version, once; other words under it are refused."""
+    connection = transaction.connection
+    found = connection.execute(
+        "SELECT text FROM templates WHERE name = ? AND version = ?", (name, version)
+    ).fetchone()
+    if found is None:
+        connection.execute(
+            "INSERT INTO templates (name, version, text, first_used_at) VALUES (?, ?, ?, ?)",
+            (name, version, text, transaction.now),
+        )
+    elif found[0] != text:
+        raise BookError(
+            f"template {name!r} version {version!r} is in the book with other words: "
+            "give the new words a new version"
+        )
+
+
+def mark(transaction: Transaction, key: str, name: str, value: str) -> None:
+    """Keep a person's label."""
+    transaction.connection.execute(
+        "INSERT INTO labels (key, name, value, marked_at) VALUES (?, ?, ?, ?)",
+        (key, name, value, transaction.now),
+    )

@@ -1,0 +1,211 @@
+"""
+The one thread that writes: it takes all that is queued, commits it, then tells everyone.
+
+In: jobs from any thread or event loop. Out: their results, after COMMIT; one wake-up per loop.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+from llmlab.book.transaction import Memory, Transaction, transaction_on
+from llmlab.book.writes import Job, Release, job_error
+from llmlab.errors import BookError, LabError
+
+_GROUP = 512
+_QUEUE = 8_192
+_LINGER_FROM = 4
+
+Result: TypeAlias = tuple[Any, BaseException | None]
+
+
+@dataclass(slots=True)
+class Item:
+    """A job and who waits for it: a thread by a Future, or a coroutine by its loop's future."""
+
+    job: Job[Any]
+    future: "Future[Any] | asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+class Writer:
+    """
+    Write groups of jobs in the order they came, each group in one transaction.
+
+    Args:
+        connection: Used by this thread alone.
+        owner: The id under which this book writes attempts.
+        clock: Returns Unix seconds.
+        explain: Makes a `BookError` of what SQLite or the system said.
+        linger: Seconds to wait for company when several calls are under way.
+        gate: Held during each group; a reader that shares the connection holds it too.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        owner: int,
+        clock: Callable[[], float],
+        explain: Callable[[Exception], BookError],
+        linger: float,
+        gate: threading.Lock,
+    ) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._clock = clock
+        self._explain = explain
+        self._linger = linger
+        self._gate = gate
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._submitting = threading.Lock()
+        self._closed = False
+        self.memory = Memory()
+        self._thread = threading.Thread(target=self._run, name="llmlab-book", daemon=True)
+        self._thread.start()
+
+    # ---- handing in
+
+    def submit(self, job: Job[Any]) -> "Future[Any]":
+        """Queue a job; the Future is done once it is committed."""
+        while self._queue.qsize() >= _QUEUE:
+            time.sleep(0.001)
+        future: Future[Any] = Future()
+        self._put(Item(job, future))
+        return future
+
+    async def submit_async(self, job: Job[Any]) -> Any:
+        """Queue a job and wait until it is committed, without holding up the loop."""
+        while self._queue.qsize() >= _QUEUE:  # noqa: ASYNC110 - another thread empties it
+            await asyncio.sleep(0.001)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._put(Item(job, future, loop))
+        return await future
+
+    def _put(self, item: Item) -> None:
+        with self._submitting:
+            if self._closed:
+                raise BookError("the book is closed: open it again")
+            self._queue.put(item)
+
+    def stop(self) -> None:
+        """Write all that is queued, then end the thread."""
+        with self._submitting:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            first = self._queue.get()
+            if len(self.memory.open) >= _LINGER_FROM and first is not None:
+                time.sleep(self._linger)
+            group, running = self._take(first)
+            wanted = [item for item in group if _is_wanted(item)]
+            if wanted:
+                self._tell(wanted, self._write(wanted))
+
+    def _take(self, first: Item | None) -> tuple[list[Item], bool]:
+        group: list[Item] = []
+        item = first
+        while item is not None:
+            group.append(item)
+            if len(group) == _GROUP:
+                return group, True
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return group, True
+        return group, False
+
+    def _write(self, group: Sequence[Item]) -> Sequence[Result]:
+        with self._gate:
+            try:
+                return self._write_together(group)
+            except (sqlite3.OperationalError, OSError) as error:
+                failure = self._explain(error)
+                return [(None, failure)] * len(group)
+            except Exception:  # noqa: BLE001 - one job spoils its group: find out which
+                return [self._write_alone(item) for item in group]
+
+    def _write_alone(self, item: Item) -> Result:
+        # What is remembered about the attempt may be what is wrong, so only the file is asked.
+        try:
+            (result,) = self._write_together([item], trust=False)
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
+            return None, job_error(error)
+        except (sqlite3.Error, OSError) as error:
+            return None, self._explain(error)
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for it
+            return None, job_error(error)
+        return result
+
+    def _write_together(self, group: Sequence[Item], *, trust: bool = True) -> list[Result]:
+        memory, now = self.memory, self._clock()
+        with transaction_on(
+            self._connection, owner=self._owner, now=now, memory=memory, trust=trust
+        ) as transaction:
+            payers = {scope: None for item in group for scope in item.job.scopes(memory.open)}
+            transaction.ledger.load(list(payers))
+            return [_apply(item.job, transaction) for item in group]
+
+    # ---- telling
+
+    def _tell(self, group: Sequence[Item], results: Sequence[Result]) -> None:
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[Item, Result]]] = {}
+        for item, result in zip(group, results, strict=True):
+            if item.loop is not None:
+                loops.setdefault(item.loop, []).append((item, result))
+            elif isinstance(item.future, Future):
+                _set(item.future, result)
+        for loop, told in loops.items():
+            try:
+                loop.call_soon_threadsafe(self._tell_loop, told)
+            except RuntimeError:  # the loop is closed: nobody there will send anything
+                self._take_back(told)
+
+    def _tell_loop(self, told: Sequence[tuple[Item, Result]]) -> None:
+        unwanted = []
+        for item, result in told:
+            if item.future.done():
+                unwanted.append((item, result))
+            else:
+                _set(item.future, result)
+        self._take_back(unwanted)
+
+    def _take_back(self, unwanted: Sequence[tuple[Item, Result]]) -> None:
+        for item, (value, error) in unwanted:
+            if item.job.undo_if_unwanted and error is None and not self._closed:
+                self._queue.put(Item(Release(value), Future()))
+
+
+def _is_wanted(item: Item) -> bool:
+    if isinstance(item.future, Future):
+        return item.future.set_running_or_notify_cancel()
+    return not (item.job.undo_if_unwanted and item.future.cancelled())
+
+
+def _apply(job: Job[Any], transaction: Transaction) -> Result:
+    try:
+        return job.apply(transaction), None
+    except LabError as error:  # said before anything was changed: the group goes on
+        return None, error
+
+
+def _set(future: "Future[Any] | asyncio.Future[Any]", result: Result) -> None:
+    value, error = result
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,197 @@
+"""
+What can be written in the book: each job is one item of a group, and answers to one waiter.
+
+In: an attempt, a settlement or any small write. Out: rows and sums in a `Transaction`, or the error
+of that one job; the others of its group go on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Generic, Protocol, TypeVar
+
+from llmlab.book.entries import Attempt, Limits, Settled
+from llmlab.book.ledger import RESERVED, SETTLED, UNKNOWN, check
+from llmlab.book.money import cost_pico, scopes, worst_pico
+from llmlab.book.transaction import Open, Transaction
+from llmlab.errors import BookError, LimitError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Job(Protocol[T_co]):
+    """One write: `apply` may raise a `LabError`, but only before it has changed anything."""
+
+    @property
+    def undo_if_unwanted(self) -> bool:
+        """Say whether it must be taken back when its waiter was cancelled."""
+        ...
+
+    def scopes(self, known: Mapping[int, Open], /) -> Sequence[str]:
+        """Name the accounts it will touch, so that a group reads them at once."""
+        ...
+
+    def apply(self, transaction: Transaction, /) -> T_co:
+        """Do it, inside the transaction of its group."""
+        ...
+
+
+class Begin:
+    """Write an attempt and reserve its worst case, if no limit could be passed."""
+
+    __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_row", "_unpriced")
+    undo_if_unwanted: Final = True
+
+    def __init__(self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool) -> None:
+        worst = worst_pico(attempt.worst_usd)
+        self._limits = limits
+        self._number = attempt.number
+        self._allow_unpriced = allow_unpriced
+        self._unpriced = worst is None
+        try:
+            payers = scopes(attempt.started_at, attempt.run)
+        except (ValueError, OverflowError) as error:
+            raise BookError(f"started_at is {attempt.started_at!r}: give Unix seconds") from error
+        self._entry = Open(attempt.key, worst or 0, payers)
+        self._row = (
+            attempt.key, attempt.run, attempt.provider, attempt.model, attempt.backend,
+            attempt.number, attempt.started_at, worst, attempt.prompt, attempt.prompt_version,
+        )  # fmt: skip
+
+    def scopes(self, _known: Mapping[int, Open], /) -> Sequence[str]:
+        """Return the accounts that would pay."""
+        return self._entry.scopes
+
+    def apply(self, transaction: Transaction, /) -> int:
+        """Check the limits, reserve, write; return the attempt's id."""
+        entry = self._entry
+        if self._limits.any:
+            if self._unpriced and not self._allow_unpriced:
+                raise LimitError(
+                    f"{self._row[2]}/{self._row[3]} has no price, so no spending limit can hold; "
+                    "nothing was sent: give it a price, allow unpriced models, or lift the limit"
+                )
+            earlier = transaction.earlier(entry.key) if self._number > 1 else 0
+            check(transaction.ledger, self._limits, entry.scopes, entry.worst, earlier)
+        transaction.ledger.add(entry.scopes, RESERVED, entry.worst)
+        return transaction.add_attempt(self._row, entry)
+
+
+class Finish:
+    """Store what became of an attempt, its answer and its cost; free its reservation."""
+
+    __slots__ = ("_attempt", "_cost", "_settled")
+    undo_if_unwanted: Final = False
+
+    def __init__(self, attempt: int, settled: Settled) -> None:
+        self._attempt = attempt
+        self._settled = settled
+        self._cost = cost_pico(settled.cost_usd)
+        if self._cost is None and settled.billed is False:
+            self._cost = 0
+
+    def scopes(self, known: Mapping[int, Open], /) -> Sequence[str]:
+        """Return the accounts that pay."""
+        entry = known.get(self._attempt)
+        return entry.scopes if entry else ()
+
+    def apply(self, transaction: Transaction, /) -> None:
+        """Move the money, write the outcome, keep the answer."""
+        entry = transaction.find(self._attempt)
+        if entry is None:
+            raise not_open(self._attempt)
+        settled = self._settled
+        charge = settle(transaction, entry, self._cost)
+        row = (
+            settled.status, transaction.now, self._cost, charge, settled.billed,
+            settled.input_tokens, settled.cached_tokens, settled.output_tokens,
+            settled.reasoning_tokens, settled.latency_s, settled.http_status,
+            _storable(settled.request_id), _storable(settled.error),
+        )  # fmt: skip
+        add_outcome(transaction, self._attempt, entry, row)
+        if settled.answer is not None:
+            transaction.add_answer(entry.key, self._attempt, settled.answer)
+        transaction.charged.append((entry.key, charge if settled.status == "error" else 0))
+
+
+def _storable(text: str | None) -> str | None:
+    # What a provider sent may hold half a surrogate pair, which SQLite refuses; losing the record
+    # of a paid call for that would be worse than an escape.
+    return text if not text else text.encode("utf-8", "backslashreplace").decode()
+
+
+class Release:
+    """Take an attempt back that was certainly never sent: it costs nothing."""
+
+    __slots__ = ("_attempt",)
+    undo_if_unwanted: Final = False
+
+    def __init__(self, attempt: int) -> None:
+        self._attempt = attempt
+
+    def scopes(self, known: Mapping[int, Open], /) -> Sequence[str]:
+        """Return the accounts that pay."""
+        entry = known.get(self._attempt)
+        return entry.scopes if entry else ()
+
+    def apply(self, transaction: Transaction, /) -> None:
+        """Free the reservation, write that nothing was sent."""
+        entry = transaction.find(self._attempt)
+        if entry is None:
+            raise not_open(self._attempt)
+        settle(transaction, entry, 0)
+        row = ("released", transaction.now, 0, 0, 0, *(None,) * 7, "")
+        add_outcome(transaction, self._attempt, entry, row)
+
+
+class Do(Generic[T]):
+    """Any small write, as a function of the transaction."""
+
+    __slots__ = ("_action",)
+    undo_if_unwanted: Final = False
+
+    def __init__(self, action: Callable[[Transaction], T]) -> None:
+        self._action = action
+
+    def scopes(self, _known: Mapping[int, Open], /) -> Sequence[str]:
+        """Return nothing: what it touches is read when it is touched."""
+        return ()
+
+    def apply(self, transaction: Transaction, /) -> T:
+        """Do it."""
+        return self._action(transaction)
+
+
+def settle(transaction: Transaction, entry: Open, cost: int | None) -> int:
+    """Move an attempt's reservation to what it cost, or to `unknown`; return what is charged."""
+    ledger = transaction.ledger
+    ledger.add(entry.scopes, UNKNOWN if entry.unknown else RESERVED, -entry.worst)
+    charge = entry.worst if cost is None else cost
+    ledger.add(entry.scopes, UNKNOWN if cost is None else SETTLED, charge)
+    return charge
+
+
+def add_outcome(
+    transaction: Transaction, attempt: int, entry: Open, row: tuple[object, ...]
+) -> None:
+    """Write an outcome, in the place of `unknown` where the attempt had been given up."""
+    if entry.unknown:
+        transaction.replace_unknown(attempt, row)
+    else:
+        transaction.add_outcome(attempt, row)
+
+
+def give_up(transaction: Transaction, attempt: int, entry: Open, why: str) -> None:
+    """Mark an attempt unknown: whether it was sent cannot be known, so its worst price counts."""
+    charge = settle(transaction, entry, None)
+    row = ("unknown", transaction.now, None, charge, None, *(None,) * 7, why)
+    transaction.add_outcome(attempt, row)
+
+
+def not_open(attempt: int) -> BookError:
+    """Say that an attempt is not under way."""
+    return BookError(f"attempt {attempt} is not under way: it was settled before, or never begun")
+
+
+def job_error(error: Exception) -> BookError:
+    """Say that one job's values do not fit the book."""
+    return BookError(f"the book cannot hold this: {error}")

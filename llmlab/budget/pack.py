@@ -1,0 +1,199 @@
+"""
+Fit context blocks into a number of tokens, by priority, without cutting inside a row.
+
+1. A block marked `must` is written whole, in its first form. If these alone do not fit, that is
+   a `BudgetError` that says how many tokens are missing.
+2. The rest is reserved from the highest priority down: each block gets up to its minimum.
+3. From the highest priority down again, a block may use its reserve and all that nobody reserved.
+   It takes the best of: full; compact; compact with whole rows left out; summary; nothing. What
+   it leaves goes to the blocks below.
+
+Blocks are therefore shown lexicographically: with more tokens, the first block (by priority) that
+is shown differently is shown more fully. The order in which blocks are given decides nothing;
+equal priorities go by name, then by content.
+
+Costs are sums over rows, counted once a row. The finished text is counted again as a whole; in
+the rare case that merging across rows made it longer than the sum, packing is done once more for
+that many tokens less, so the result never exceeds the room.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from llmlab.budget.blocks import Block, BlockRule, Form
+from llmlab.budget.count import Counters
+from llmlab.budget.measure import Measured, Measures
+from llmlab.budget.shares import Packed, Share
+from llmlab.catalogue import Model
+from llmlab.errors import BudgetError
+
+__all__ = ["Packed", "Packer", "Share", "pack"]
+
+_TRIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One way to show a block."""
+
+    form: Form | None
+    shown: int = 0
+    tokens: int = 0
+
+
+_NOTHING: Final = _Choice(None)
+
+
+class Packer:
+    """Packs blocks for one lab; keeps formatted and counted blocks between calls."""
+
+    def __init__(self, counters: Counters | None = None) -> None:
+        self.counters = counters or Counters()
+        self._measures = Measures(self.counters)
+
+    def pack(
+        self,
+        blocks: Sequence[Block],
+        tokens: int,
+        model: Model | str,
+        *,
+        rules: Mapping[str, BlockRule] | None = None,
+        tier: int = 2,
+    ) -> Packed:
+        """
+        Return the blocks as text of at most *tokens* tokens of *model*.
+
+        Args:
+            blocks: In any order, each under its own name.
+            tokens: What they may have together.
+            model: By whose tokenizer; an estimate counts at its upper bound.
+            rules: By the blocks' names; a block without one has priority 50.
+            tier: 1 or 2, handed to the blocks' formatting.
+
+        Raises:
+            BudgetError: What must be shown does not fit, or two blocks have one name.
+        """
+        ruled = _in_order(blocks, rules or {})
+        spare = tokens
+        for _ in range(_TRIES):
+            packed = self._once(ruled, spare, tokens, model, tier)
+            over = self._whole(packed, model) - tokens
+            if over <= 0:
+                return packed
+            spare -= over
+        raise BudgetError(f"the blocks do not fit {tokens:,} tokens of {model}: raise the budget")
+
+    def _whole(self, packed: Packed, model: Model | str) -> int:
+        return sum(self.counters.sizes([s.text for s in packed.shares if s.text], model))
+
+    def _once(
+        self,
+        ruled: Sequence[tuple[Block, BlockRule]],
+        spare: int,
+        tokens: int,
+        model: Model | str,
+        tier: int,
+    ) -> Packed:
+        ways = [self._ways(block, model, tier) for block, _ in ruled]
+        musts = [way[0].whole if rule.must else 0 for way, (_, rule) in zip(ways, ruled, strict=True)]
+        left = spare - sum(musts)
+        if left < 0:
+            named = ", ".join(block.name for block, rule in ruled if rule.must)
+            raise BudgetError(
+                f"{named} must be shown whole and need {sum(musts):,} tokens; {tokens:,} are "
+                f"there: {-left:,} are missing. Raise the budget, lower max_tokens, or shorten them"
+            )
+        shares = []
+        reserves = _reserves([rule for _, rule in ruled], left)
+        pool = left - sum(reserves)
+        for (block, rule), way, reserve in zip(ruled, ways, reserves, strict=True):
+            chosen = _whole(way[0]) if rule.must else _best(way, reserve + pool)
+            pool += reserve - (0 if rule.must else chosen.tokens)
+            shares.append(_share(block, rule, way, chosen))
+        return Packed(shares=tuple(shares), room=tokens, tier=tier, model=str(_name(model)))
+
+    def _ways(self, block: Block, model: Model | str, tier: int) -> tuple[Measured, ...]:
+        return tuple(self._measures.of(block, form, model, tier) for form in block.forms)
+
+
+def pack(
+    blocks: Sequence[Block],
+    tokens: int,
+    model: Model | str,
+    *,
+    rules: Mapping[str, BlockRule] | None = None,
+    tier: int = 2,
+) -> Packed:
+    """Pack once, without keeping what was formatted and counted; see `Packer.pack`."""
+    return Packer().pack(blocks, tokens, model, rules=rules, tier=tier)
+
+
+def _in_order(
+    blocks: Sequence[Block], rules: Mapping[str, BlockRule]
+) -> list[tuple[Block, BlockRule]]:
+    names = [block.name for block in blocks]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BudgetError(f"two blocks are called {twice[0]!r}: give each its own name")
+    ruled = [(block, rules.get(block.name, BlockRule())) for block in blocks]
+    return sorted(ruled, key=lambda each: (-each[1].priority, each[0].name, each[0].snapshot))
+
+
+def _reserves(rules: Sequence[BlockRule], left: int) -> list[int]:
+    """Give each block up to its minimum, from the highest priority down."""
+    minimums = [0 if rule.must else rule.minimum for rule in rules]
+    filled = [min(left, total) for total in accumulate(minimums)]
+    return [after - before for before, after in zip([0, *filled], filled, strict=False)]
+
+
+def _best(ways: Sequence[Measured], allowed: int) -> _Choice:
+    """
+    Return the fullest way that fits: whole forms first, then fewer rows, then the summary.
+
+    Every way that fits *allowed* fits more, so the choice never gets worse with more tokens.
+    """
+    written = [way for way in ways if way.form != "summary"]
+    for way in written:
+        if way.whole <= allowed:
+            return _whole(way)
+    if written:
+        cut = _cut(written[-1], allowed)
+        if cut.shown:
+            return cut
+    brief = [way for way in ways if way.form == "summary" and way.whole <= allowed]
+    return _whole(brief[0]) if brief else _NOTHING
+
+
+def _whole(way: Measured) -> _Choice:
+    return _Choice(way.form, len(way.pieces.rows), way.whole)
+
+
+def _cut(way: Measured, allowed: int) -> _Choice:
+    """Keep as many whole rows as fit beside the head, the foot and the line for the others."""
+    shown = bisect_right(way.sums, allowed - way.around - way.gap) - 1
+    if shown <= 0:
+        return _NOTHING
+    shown = min(shown, len(way.pieces.rows) - 1)
+    return _Choice(way.form, shown, way.around + way.gap + way.sums[shown])
+
+
+def _share(block: Block, rule: BlockRule, ways: Sequence[Measured], chosen: _Choice) -> Share:
+    way = next((way for way in ways if way.form == chosen.form), None)
+    first = ways[0]
+    return Share(
+        name=block.name,
+        rule=rule,
+        wanted=first.whole,
+        given=chosen.tokens,
+        form=chosen.form,
+        rows=len(first.pieces.rows),
+        shown=chosen.shown if chosen.form in {"full", "compact"} else 0,
+        text=way.pieces.text(chosen.shown) if way else "",
+    )
+
+
+def _name(model: Model | str) -> str:
+    return model if isinstance(model, str) else model.name

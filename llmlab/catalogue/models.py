@@ -1,0 +1,118 @@
+"""What is known about a model before it is asked anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal, TypeAlias
+
+from llmlab.records import Api, Effort
+
+ThinkingType: TypeAlias = Literal["enabled", "budget", "adaptive", "between_tools", "disabled"]
+"""A provider's ways to switch reasoning: `budget` is Anthropic's enabled + budget_tokens."""
+
+Sampling: TypeAlias = Literal[
+    "always", "never", "effort-none", "ignored-when-thinking", "refused-when-thinking"
+]
+SearchTool: TypeAlias = Literal["web", "x"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Which parameters a family of models accepts; one row of the rule table."""
+
+    sampling: Sampling = "always"
+    """When temperature and top_p are accepted."""
+    temperature_max: float = 2.0
+    temperature_one: bool = False
+    """Whether `temperature=1`, the default, is tolerated where sampling is refused."""
+    sampling_exclusive: bool = False
+    """Whether only one of temperature and top_p may be given."""
+    seed: bool = False
+    stop: int = 0
+    """How many stop sequences are accepted."""
+    efforts: tuple[Effort, ...] = ()
+    default_effort: Effort | None = None
+    thinking: tuple[ThinkingType, ...] = ()
+    thinks_by_default: bool = False
+    disabled_effort: Effort | None = None
+    """The highest effort at which thinking may still be switched off; None is any."""
+    schema: Literal["strict", "json-mode", "format", "none"] = "none"
+    schema_optional: bool = False
+    """Whether a strict schema may leave properties out of `required`."""
+    search: tuple[Api, ...] = ()
+    """The APIs through which server-side search is offered."""
+    search_tools: tuple[SearchTool, ...] = ("web",)
+    search_domains: int | None = None
+    """How many allowed domains a search takes; None where no limit is published."""
+    context: bool = False
+    """Whether the context to allocate can be asked for (Ollama's `num_ctx`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model of one provider."""
+
+    provider: str
+    id: str
+    """The provider's own id, as it goes on the wire."""
+    context: int | None = None
+    """Tokens of prompt plus answer."""
+    max_output: int | None = None
+    cutoff: date | None = None
+    """Knowledge cut-off; None when the provider does not publish one."""
+    cutoff_source: str = ""
+    retires: date | None = None
+    apis: tuple[Api, ...] = ("chat",)
+    """The wire formats it is served on; the first is the default."""
+    rules: Rules = field(default_factory=Rules)
+    listed: bool = True
+    """False for a model that only the user named: nothing is known about it."""
+
+    @property
+    def name(self) -> str:
+        """Return `provider/id`."""
+        return f"{self.provider}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A model as a line-up plays it: the label people type, and the parameters it is asked with."""
+
+    label: str
+    model: Model
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """Fields of `records.Parameters`, such as `{"thinking": False}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who serves models, and what a person must do to be served."""
+
+    name: str
+    title: str
+    """The name a person reads, such as `xAI`."""
+    rules: Rules = field(default_factory=Rules)
+    """What a model that is not in the catalogue is allowed: whatever the wire can carry."""
+    apis: tuple[Api, ...] = ("chat",)
+    keys: tuple[str, ...] = ()
+    """Environment variables that may hold the key, best first; empty when none is needed."""
+    key_needed: bool = True
+    key_shape: str = ""
+    """Regular expression that a whole key matches."""
+    key_hint: str = ""
+    """The shape in words, for the error."""
+    base_url: str = ""
+    base_url_env: str = ""
+    console: str = ""
+    """Where a key is made, or how the server is started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """A model that is no longer served, and what to use instead."""
+
+    pattern: str
+    """`provider/id`, in which `*` stands for anything."""
+    use: str
+    since: date | None = None
+    """The day it went; None where only the fact is published."""

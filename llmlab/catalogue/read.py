@@ -1,0 +1,198 @@
+"""The data file and the user's own, as one checked set of tables."""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import msgspec
+
+from llmlab.catalogue.models import Arm, Dead, Model, Provider, Rules
+from llmlab.errors import ConfigError
+from llmlab.records import Parameters
+
+T = TypeVar("T")
+Table: TypeAlias = dict[str, Any]
+
+SECTIONS: Final = ("providers", "rules", "models", "aliases", "lineups", "dead")
+_PARAMETERS: Final = tuple(item.name for item in fields(Parameters))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The sections of the data file as records, by name."""
+
+    providers: Mapping[str, Provider]
+    rules: Mapping[str, Rules]
+    models: Mapping[str, Model]
+    aliases: Mapping[str, Arm]
+    """Aliases of models that are not listed are left in `pending`."""
+    pending: Mapping[str, tuple[str, Mapping[str, object]]]
+    lineups: Mapping[str, tuple[str, ...]]
+    dead: tuple[Dead, ...]
+
+
+def read(extra: Path | None = None) -> Tables:
+    """
+    Read the data file that comes with llmlab, then `extra` on top of it, entry by entry.
+
+    Raises:
+        ConfigError: A file cannot be read, or an entry is unknown or ill-typed.
+    """
+    shipped = files("llmlab.catalogue").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    tables = _sections(tomllib.loads(shipped), "catalogue.toml")
+    if extra is not None:
+        for section, entries in _sections(_user_file(extra), str(extra)).items():
+            for name, entry in entries.items():
+                tables[section][name] = _over(tables[section].get(name), entry)
+    return _records(tables, "catalogue.toml" if extra is None else str(extra))
+
+
+def _user_file(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the catalogue: {error.strerror}") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+
+
+def _sections(document: Table, source: str) -> Table:
+    for section, entries in document.items():
+        known(section, SECTIONS, source)
+        if not isinstance(entries, dict):
+            raise ConfigError(f"{source}: {section}: expected a table, as in [{section}]")
+    return {section: dict(document.get(section, {})) for section in SECTIONS}
+
+
+def _over(old: object, new: object) -> object:
+    """Lay the user's entry over the shipped one, key by key where both are tables."""
+    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
+
+
+def _records(tables: Table, source: str) -> Tables:
+    def of(section: str, make: Callable[[str, object, str], T]) -> dict[str, T]:
+        where = f"{source}: {section}"
+        return {
+            name: make(name, entry, f'{where}."{name}"') for name, entry in tables[section].items()
+        }
+
+    rules = of("rules", lambda _name, entry, where: typed(entry, Rules, where))
+    providers = of("providers", lambda name, entry, where: _provider(name, entry, rules, where))
+    models = of("models", lambda name, entry, where: _model(name, entry, rules, providers, where))
+    asked = of("aliases", lambda _name, entry, where: _alias(entry, where))
+    listed = {name: pair for name, pair in asked.items() if pair[0] in models}
+    return Tables(
+        providers=providers,
+        rules=rules,
+        models=models,
+        aliases={
+            name: Arm(label=name, model=models[model], parameters=parameters)
+            for name, (model, parameters) in listed.items()
+        },
+        pending={name: pair for name, pair in asked.items() if name not in listed},
+        lineups=of("lineups", lambda _name, entry, where: _lineup(entry, where)),
+        dead=tuple(of("dead", _dead).values()),
+    )
+
+
+def _provider(name: str, entry: object, rules: Mapping[str, Rules], where: str) -> Provider:
+    return typed(
+        _with_rules({"title": name, **_table(entry, where)}, rules, where),
+        Provider,
+        where,
+        name=name,
+    )
+
+
+def _model(
+    name: str,
+    entry: object,
+    rules: Mapping[str, Rules],
+    providers: Mapping[str, Provider],
+    where: str,
+) -> Model:
+    provider, slash, id_ = name.partition("/")
+    if not (slash and id_):
+        raise ConfigError(f"{where}: a model is named provider/model, such as openai/gpt-6-luna")
+    known(provider, providers, where)
+    home = providers[provider]
+    entry = _table(entry, where)
+    settled = _with_rules({"apis": list(home.apis), "rules": home.rules, **entry}, rules, where)
+    return typed(settled, Model, where, provider=provider, id=id_)
+
+
+def _alias(entry: object, where: str) -> tuple[str, Mapping[str, object]]:
+    given = {"model": entry} if isinstance(entry, str) else dict(_table(entry, where))
+    model = given.pop("model", None)
+    if not isinstance(model, str):
+        raise ConfigError(f'{where}: expected a model, as in {{ model = "provider/model" }}')
+    parameters = typed(given, Parameters, where)
+    return model, {name: getattr(parameters, name) for name in given}
+
+
+def _lineup(entry: object, where: str) -> tuple[str, ...]:
+    try:
+        return msgspec.convert(entry, tuple[str, ...])
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _dead(name: str, entry: object, where: str) -> Dead:
+    return typed(entry, Dead, where, pattern=name)
+
+
+def _with_rules(entry: Table, rules: Mapping[str, Rules], where: str) -> Table:
+    """Put the family itself in the place of its name."""
+    family = entry.get("rules")
+    if isinstance(family, str):
+        known(family, rules, where)
+        return {**entry, "rules": rules[family]}
+    if family is None or isinstance(family, Rules):
+        return entry
+    raise ConfigError(f"{where}: rules: expected the name of a family, such as openai-6")
+
+
+def _table(entry: object, where: str) -> Table:
+    if isinstance(entry, dict):
+        return entry
+    raise ConfigError(f"{where}: expected a table, as in {{ key = value }}")
+
+
+def typed(entry: object, kind: type[T], where: str, **fixed: object) -> T:
+    """
+    Make a record of an entry; `fixed` holds the fields that are not for the file to say.
+
+    Raises:
+        ConfigError: A key is unknown, or a value has the wrong type.
+    """
+    table = _table(entry, where)
+    names = [item.name for item in fields(kind) if item.name not in fixed]  # type: ignore[arg-type]
+    for key in table:
+        known(key, names, where)
+    try:  # from_attributes: the family is in the table as a record already
+        return msgspec.convert({**table, **fixed}, kind, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_said(error)}") from error
+
+
+def _said(error: msgspec.ValidationError) -> str:
+    what, _, path = str(error).partition(" - at `$.")
+    return f"{path.rstrip('`')}: {what}" if path else what
+
+
+def known(name: str, names: Mapping[str, object] | tuple[str, ...] | list[str], where: str) -> None:
+    """
+    Check that `name` is one of `names`.
+
+    Raises:
+        ConfigError: It is not; the line names the nearest.
+    """
+    if name in names:
+        return
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(names))}"
+    raise ConfigError(f"{where}: unknown entry {name!r}; {fix}")

@@ -1,0 +1,146 @@
+"""`llmlab`: the lab from a shell."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmlab.errors import LabError
+
+if TYPE_CHECKING:
+    from llmlab.settings import Settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; bad input is one line on stderr and exit code 2."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except LabError as error:
+        print(f"llmlab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="llmlab", description="Compare prompts across language models, and trust the result."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("demo", help="run the quickstart notebook and keep its results")
+    command.set_defaults(run=_demo)
+
+    command = commands.add_parser("models", help="list models, windows, prices, keys, retirements")
+    command.set_defaults(run=_models)
+
+    command = commands.add_parser("ask", help="ask one model one question")
+    command.add_argument("prompt", help="the words, or - to read them from standard input")
+    command.add_argument("-m", "--model", help="alias or provider/model (default: the line-up's)")
+    command.add_argument("--max-tokens", type=int, default=512)
+    command.set_defaults(run=_ask)
+
+    command = commands.add_parser("spend", help="what was spent, by day, provider, model and run")
+    command.set_defaults(run=_spend)
+
+    command = commands.add_parser("sim", help="run the simulator of all providers until stopped")
+    command.add_argument("--port", type=int, default=8765, help="0 takes any free port")
+    command.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="such as 429:0.2, openai=529, cut:120, delay:0.5, html:0.1; may be repeated",
+    )
+    command.add_argument(
+        "--author", choices=("rule", "embedded"), default="rule", help="who writes the answers"
+    )
+    command.set_defaults(run=_sim)
+
+    command = commands.add_parser("local", help="the embedded model: install it, or look at it")
+    command.add_argument("action", choices=("install", "status"))
+    command.set_defaults(run=_local)
+    return parser
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from llmlab.demo import demo
+
+    del arguments
+    demo(Path.cwd(), lambda text: print(text, flush=True))
+    return 0
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+    from llmlab.views.models import models_text
+
+    del arguments
+    with Lab(book=":memory:") as lab:
+        print(models_text(lab.models()))
+    return 0
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+    from llmlab.views.answer import figures
+
+    prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
+    with Lab() as lab:
+        answer = lab.ask(prompt, arguments.model, max_tokens=arguments.max_tokens)
+    print(answer.text)
+    print(figures(answer), file=sys.stderr)
+    return 0
+
+
+def _spend(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    del arguments
+    with Lab() as lab:
+        spent = lab.spend()
+    print(spent.to_string(index=False) if len(spent) else "nothing was spent yet")
+    return 0
+
+
+def _sim(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from llmlab.local import LocalServer, model_path
+    from llmlab.sim import EmbeddedAuthor, serve
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    if arguments.author == "rule":
+        asyncio.run(serve(arguments.port, arguments.fault, report=say))
+        return 0
+    model = LocalServer.start(model_path(_settings().local_model))
+    author = EmbeddedAuthor(model.address, model.key)
+    try:
+        asyncio.run(serve(arguments.port, arguments.fault, author, report=say))
+    finally:
+        model.stop()
+    return 0
+
+
+def _local(arguments: argparse.Namespace) -> int:
+    from llmlab.local import install, status
+
+    folder = _settings().local_model
+    if arguments.action == "install":
+        install(folder, report=print)
+        return 0
+    found = status(folder, verify=True)
+    print(found.problem or f"{found.path}: {found.size_bytes:,} bytes, intact, ready")
+    return 0 if found.ready else 2
+
+
+def _settings() -> "Settings":
+    from llmlab.settings import Sourced
+
+    return Sourced.read(folder=Path.cwd(), env=os.environ).settings

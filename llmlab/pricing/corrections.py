@@ -1,0 +1,172 @@
+"""
+The one place where llmlab departs from genai-prices, each departure with its reason and source.
+
+Whatever genai-prices says is kept unless a line here says otherwise; a line that fills a gap
+(`silent`) is used only where genai-prices has no number of its own.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from math import isfinite
+from typing import Literal
+
+_BEIJING = timezone(timedelta(hours=8))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One departure: what it changes, since when, why, and who says so."""
+
+    name: str
+    provider: str
+    kind: Literal["batch", "search", "calendar"]
+    value: Decimal = Decimal(0)
+    """A factor (batch) or dollars per call (search)."""
+    since: float = float("-inf")
+    """Unix time from which it holds."""
+    reason: str
+    source: str
+
+
+CORRECTIONS = (
+    Correction(
+        name="openai-batch",
+        provider="openai",
+        kind="batch",
+        value=Decimal("0.5"),
+        reason="genai-prices is silent on batches before 2026-10-14 and on many models.",
+        source="OpenAI, Pricing: the Batch API saves 50 % on inputs and outputs.",
+    ),
+    Correction(
+        name="anthropic-batch",
+        provider="anthropic",
+        kind="batch",
+        value=Decimal("0.5"),
+        reason="genai-prices is silent on batches before 2026-10-14 and on retired models.",
+        source="Anthropic, Batch processing: all usage at 50 % of the standard prices.",
+    ),
+    Correction(
+        name="xai-batch",
+        provider="xai",
+        kind="batch",
+        value=Decimal("0.8"),
+        reason="genai-prices knows it for three models and only from 2026-10-14, yet a batch "
+        "of August 2026 was billed 20 % less, cached tokens included.",
+        source="xAI, Pricing, Batch API; usage.cost_in_usd_ticks of a recorded batch answer.",
+    ),
+    Correction(
+        name="openai-search",
+        provider="openai",
+        kind="search",
+        value=Decimal("0.01"),
+        reason="genai-prices has the fee for a third of the models, the tool works with more.",
+        source="OpenAI, Pricing, Built-in tools: web search $10 per 1,000 calls.",
+    ),
+    Correction(
+        name="anthropic-search",
+        provider="anthropic",
+        kind="search",
+        value=Decimal("0.01"),
+        reason="genai-prices has the fee for most models, the tool's price is one for all.",
+        source="Anthropic, Pricing, Web search tool: $10 per 1,000 searches.",
+    ),
+    Correction(
+        name="xai-search",
+        provider="xai",
+        kind="search",
+        value=Decimal("0.005"),
+        reason="genai-prices has no tool fee for xAI and is 62 % low on an answer with two "
+        "searches. Web, X and code calls cost the same; files and collections do not, "
+        "and llmlab offers neither.",
+        source="xAI, Pricing, Tool Invocation Costs: $5 per 1,000 calls; recorded "
+        "usage.cost_in_usd_ticks.",
+    ),
+    Correction(
+        name="deepseek-search-trial",
+        provider="deepseek",
+        kind="search",
+        value=Decimal(0),
+        reason="Searches made by the model itself were free until the end of October 2026.",
+        source="DeepSeek, Search & Fetch guide.",
+    ),
+    Correction(
+        name="deepseek-search",
+        provider="deepseek",
+        kind="search",
+        value=Decimal("0.00075"),
+        since=datetime(2026, 11, 1, tzinfo=_BEIJING).timestamp(),
+        reason="genai-prices has no tool fee for DeepSeek.",
+        source="DeepSeek, Models & Pricing: search $0.75 (5 yuan) per 1,000 successful requests.",
+    ),
+    Correction(
+        name="deepseek-calendar",
+        provider="deepseek",
+        kind="calendar",
+        since=datetime(2026, 8, 17, tzinfo=_BEIJING).timestamp(),
+        reason="genai-prices cannot express a day of the week, so it charges the peak price at "
+        "weekends, on holidays and before there was one: twice the true price.",
+        source="DeepSeek, Models & Pricing, note 2: peak is Monday to Friday, Beijing time, "
+        "without Chinese public holidays; weekends are off-peak since 2026-08-23.",
+    ),
+)
+
+SAME_PRICE = {"xai/grok-3-mini-high": "grok-3-mini"}
+"""
+Names that genai-prices does not know, and the model whose price they have: xAI answered
+`grok-3-mini-high` to a call with high effort and billed it as `grok-3-mini` to the last tick.
+"""
+
+DATED = {"0.2.3": date(2026, 11, 9)}
+"""
+The day of the data of a genai-prices release, which its package does not say: the newest price
+change it observed. A release that is not here is dated in `edition` by the same rule.
+"""
+
+_PEAK_STARTS = (time(1), time(6))
+"""UTC; the windows of the V4 price list. Those of the V3 list ran on every day of the week."""
+_WEEKENDS_SINCE = datetime(2026, 8, 23, tzinfo=_BEIJING)
+_HOLIDAYS = frozenset(
+    {date(2026, 9, 25)} | {date(2026, 10, day) for day in range(1, 8)},
+)
+"""
+Chinese public holidays since DeepSeek exempts them (State Council notice for 2026). A holiday
+of a later year counts as a working day until it is entered here: too dear, never too cheap.
+"""
+
+
+def has_peak(provider: str, window_start: time, moment: datetime) -> bool:
+    """Say whether a daily price window of *provider* holds on the day of *moment* (aware)."""
+    start = window_start.replace(tzinfo=None)
+    if provider != "deepseek" or start not in _PEAK_STARTS:
+        return True
+    there = moment.astimezone(_BEIJING)
+    if there.timestamp() < _calendar().since or there.date() in _HOLIDAYS:
+        return False
+    weekend = there.isoweekday() > 5  # noqa: PLR2004 - Saturday and Sunday
+    return not (weekend and there >= _WEEKENDS_SINCE)
+
+
+def batch_factor(provider: str) -> Decimal | None:
+    """Return what a batch multiplies token prices by, or None where no batch is sold."""
+    found = [c.value for c in CORRECTIONS if c.provider == provider and c.kind == "batch"]
+    return found[0] if found else None
+
+
+def search_fee(provider: str, at: float) -> Decimal | None:
+    """Return dollars per server-side search at Unix time *at*, or None when unknown."""
+    fees = [
+        c.value
+        for c in CORRECTIONS
+        if c.provider == provider and c.kind == "search" and c.since <= at
+    ]
+    return fees[-1] if fees else None
+
+
+def edges(provider: str) -> tuple[float, ...]:
+    """Return the Unix times at which a correction for *provider* begins to hold."""
+    return tuple(c.since for c in CORRECTIONS if c.provider == provider and isfinite(c.since))
+
+
+def _calendar() -> Correction:
+    return next(c for c in CORRECTIONS if c.kind == "calendar")

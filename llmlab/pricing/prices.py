@@ -1,0 +1,216 @@
+"""Look a model's price up once, keep it, and bill every answer with it."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from llmlab.errors import ConfigError, Unavailable, Unreadable
+from llmlab.pricing import corrections, edition
+from llmlab.pricing.edition import Edition
+from llmlab.pricing.listing import window_at
+from llmlab.pricing.overrides import PROVIDERS, read_overrides, without_date
+from llmlab.pricing.price import Price, bill_of, worst_of
+from llmlab.pricing.window import Window, always, free
+from llmlab.records import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo
+
+_FREE_PROVIDERS = ("ollama", "local")
+_ZERO = Decimal(0)
+_HOUR = 3600.0
+_STALE_DAYS = 183.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Dollars, and where the price comes from."""
+
+    usd: Decimal
+    basis: str
+
+
+class Prices:
+    """
+    Dollars for tokens: genai-prices' table, llmlab's corrections, the user's overrides on top.
+
+    Args:
+        overrides: Prices by `provider/model` (see `overrides.read_overrides`).
+        allow_network: Whether `refresh` may fetch; nothing else ever does.
+    """
+
+    def __init__(
+        self,
+        overrides: Mapping[str, Mapping[str, object]] | None = None,
+        *,
+        allow_network: bool = False,
+    ) -> None:
+        self._overrides = read_overrides(overrides or {})
+        self._allow_network = allow_network
+        self._edition: Edition | None = None
+        self._latest: dict[tuple[str, str], Window] = {}
+        self._windows: dict[tuple[str, str], list[Window]] = {}
+
+    def price(self, provider: str, model: str, at: float) -> Price | None:
+        """Return the price of *model* at Unix time *at*, or None when nobody lists it."""
+        return self._window(provider, model, at).price
+
+    def cost(
+        self, usage: Usage, provider: str, model: str, at: float, *, batch: bool = False
+    ) -> Cost | None:
+        """
+        Return what *usage* cost, by the answer's model and the time of the request.
+
+        None, never 0, when the model has no price or the usage lacks a count that costs money.
+        """
+        window = self._latest.get((provider, model))
+        if window is None or not window.start <= at < window.end:
+            window = self._window(provider, model, at)
+        price = window.price
+        if price is None:
+            return None
+        usd = bill_of(usage, price, batch=batch)
+        if usd is None:
+            return None
+        basis = window.basis
+        if batch or usage.searches:
+            basis += _extras(usage, price, batch=batch)
+        return Cost(usd=usd, basis=basis)
+
+    def worst(
+        self,
+        provider: str,
+        model: str,
+        input_tokens: int,
+        max_output: int,
+        at: float,
+        *,
+        searches: int = 0,
+    ) -> Decimal | None:
+        """
+        Return the most a request sent at *at* can cost, or None when its price is unknown.
+
+        The dearest of fresh, cached and cache-write rates, the highest tier the prompt reaches,
+        and the peak price if it begins within the hour (DeepSeek bills by processing time).
+        *input_tokens* must count what server-side searches add to the prompt.
+        """
+        worst = _ZERO
+        moment = at
+        while moment <= at + _HOUR:
+            window = self._window(provider, model, moment)
+            bound = (
+                worst_of(window.price, input_tokens, max_output, searches)
+                if window.price is not None
+                else None
+            )
+            if bound is None:
+                return None
+            worst = max(worst, bound)
+            moment = window.end
+        return worst
+
+    def age(self, now: float) -> float:
+        """Return how many days old the price table is at Unix time *now*."""
+        dated = datetime.combine(self._table().dated, datetime.min.time(), UTC)
+        return (now - dated.timestamp()) / 86_400
+
+    def warning(self, now: float) -> str | None:
+        """Return a sentence when the price table is older than six months, else None."""
+        age = self.age(now)
+        if age <= _STALE_DAYS:
+            return None
+        table = self._table()
+        return (
+            f"prices are {age:.0f} days old ({table.source}, {table.dated}): "
+            "update genai-prices, or call refresh()"
+        )
+
+    def refresh(self, url: str | None = None) -> None:
+        """
+        Fetch the current price table from genai-prices' repository, or from *url*.
+
+        Raises:
+            ConfigError: The network was not allowed.
+            Unavailable: The table could not be fetched; the old one stays.
+            Unreadable: What came is not a price table; the old one stays.
+        """
+        if not self._allow_network:
+            raise ConfigError("refresh() needs the network: Prices(allow_network=True)")
+        import httpx2
+
+        try:
+            fetched = edition.fetched(url)
+        except httpx2.HTTPError as error:
+            raise Unavailable(f"no price table: {error}", provider="genai-prices") from error
+        except ValueError as error:
+            raise Unreadable(f"not a price table: {error}", provider="genai-prices") from error
+        self._edition, self._latest, self._windows = fetched, {}, {}
+
+    def _table(self) -> Edition:
+        if self._edition is None:
+            self._edition = edition.bundled()
+        return self._edition
+
+    def _window(self, provider: str, model: str, at: float) -> Window:
+        """Return the kept window around *at*, or make it and keep it."""
+        key = (provider, model)
+        latest = self._latest.get(key)
+        if latest is not None and latest.start <= at < latest.end:
+            return latest
+        kept = self._windows.setdefault(key, [])
+        place = bisect_right(kept, at, key=_start)
+        window = kept[place - 1] if place else None
+        if window is None or at >= window.end:
+            window = self._look_up(provider, model, at)
+            kept.insert(place, window)
+        self._latest[key] = window
+        return window
+
+    def _look_up(self, provider: str, model: str, at: float) -> Window:
+        name = self._override_for(provider, model)
+        if name is not None:
+            return always(self._overridden(name, provider), f"override, {name}")
+        if provider in _FREE_PROVIDERS:
+            return free()
+        info = self._listed(provider, model)
+        if info is None:
+            return always(None, "")
+        return window_at(self._table(), provider, info, at)
+
+    def _listed(self, provider: str, model: str) -> "ModelInfo | None":
+        if provider not in PROVIDERS or provider in _FREE_PROVIDERS:
+            return None
+        return edition.find(self._table(), provider, model)
+
+    def _override_for(self, provider: str, model: str) -> str | None:
+        """Return the override that means *model*: its name, its undated name, or an alias."""
+        for name in (f"{provider}/{model}", f"{provider}/{without_date(model)}"):
+            if name in self._overrides:
+                return name
+        rivals = [name for name in self._overrides if name.startswith(f"{provider}/")]
+        info = self._listed(provider, model) if rivals else None
+        if info is None:
+            return None
+        return next(
+            (n for n in rivals if self._listed(provider, n.partition("/")[2]) is info), None
+        )
+
+    def _overridden(self, name: str, provider: str) -> Price:
+        price = self._overrides[name]
+        if price.search is None:
+            # The fee is the tool's, not the model's: an override of the model leaves it alone.
+            return replace(price, search=corrections.search_fee(provider, float("inf")))
+        return price
+
+
+def _start(window: Window) -> float:
+    return window.start
+
+
+def _extras(usage: Usage, price: Price, *, batch: bool) -> str:
+    """Return what the basis must say beyond the table's rates."""
+    words = ", batch" if batch and price.batched is not None else ""
+    return f"{words}, search ${price.search}" if usage.searches else words

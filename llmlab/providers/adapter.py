@@ -1,0 +1,126 @@
+"""What every provider adapter is, and the few steps all of them share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from llmlab.catalogue.models import Model
+from llmlab.errors import BadParameter, CallError
+from llmlab.providers.home import Home
+from llmlab.records import Answer, Api, HttpCall, HttpReply, Piece, Request, Usage
+
+NO_HEADERS: Final[Mapping[str, str]] = {}
+_WORDS: Final = frozenset({"model", "messages", "prompt", "system", "input", "instructions"})
+
+
+class Decoder(Protocol):
+    """Takes a stream in any pieces of bytes and makes of it what a whole reply would be."""
+
+    @property
+    def text(self) -> str:
+        """What the model has said so far."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens known so far; all None until the provider says."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the terminal marker has come; what follows it is ignored."""
+        ...
+
+    @property
+    def failed(self) -> CallError | None:
+        """The error that the stream carried, as soon as it is known."""
+        ...
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """Take the next bytes; never raise, `failed` tells."""
+        ...
+
+    def close(self) -> Answer:
+        """Return the answer; raise the stream's own error, or `CutOff` if it has no end."""
+        ...
+
+
+class Adapter(Protocol):
+    """One wire format of one provider."""
+
+    @property
+    def home(self) -> Home:
+        """Return who the provider is."""
+        ...
+
+    @property
+    def api(self) -> Api:
+        """Return which wire format it is."""
+        ...
+
+    @property
+    def provider(self) -> str:
+        """Return the provider's name."""
+        ...
+
+    @property
+    def key_env(self) -> tuple[str, ...]:
+        """Return the environment variables that may hold the key."""
+        ...
+
+    @property
+    def base_env(self) -> str:
+        """Return the environment variable that may move the base address."""
+        ...
+
+    @property
+    def default_base(self) -> str:
+        """Return the base address without a setting."""
+        ...
+
+    @property
+    def key_shape(self) -> str:
+        """Return the regular expression of a well-formed key."""
+        ...
+
+    @property
+    def key_hint(self) -> str:
+        """Return where a key comes from and what it looks like."""
+        ...
+
+    def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
+        """Put *request* into the provider's words; an empty *base_url* means its own."""
+        ...
+
+    def read(self, reply: HttpReply, request: Request, model: Model | None = None) -> Answer:
+        """Return the answer, or raise the `CallError` the reply means."""
+        ...
+
+    def stream(
+        self,
+        request: Request,
+        model: Model | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Decoder:
+        """Return a decoder for the reply's body; *headers* are the reply's, for its id."""
+        ...
+
+    def sent(self, request: Request, model: Model | None = None) -> Mapping[str, object]:
+        """Return the parameters as they go on the wire: the body less the words."""
+        ...
+
+
+def words_apart(body: Mapping[str, Any]) -> dict[str, object]:
+    """Return *body* less the model and the words: the parameters really sent."""
+    return {name: value for name, value in body.items() if name not in _WORDS}
+
+
+def unlisted(request: Request) -> Model:
+    """Return the model of *request* when the caller knows nothing about it."""
+    return Model(provider=request.provider, id=request.model, listed=False)
+
+
+def refuse(request: Request, fields: Sequence[str], why: str) -> None:
+    """Raise `BadParameter` if *request* sets one of *fields*, which this wire cannot say."""
+    for name in fields:
+        if getattr(request.parameters, name) not in (None, ()):
+            raise BadParameter(f"{request.name} cannot take {name}: {why}")

@@ -1,0 +1,96 @@
+"""The part of chat completions that llmlab relies on; msgspec ignores the rest."""
+
+from typing import Any
+
+import msgspec
+
+
+class Page(msgspec.Struct):
+    """A cited page."""
+
+    url: str = ""
+    title: str = ""
+
+
+class Annotation(msgspec.Struct):
+    """A citation."""
+
+    type: str = ""
+    url_citation: Page | None = None
+
+
+class Message(msgspec.Struct):
+    """What is said, whole or as a delta."""
+
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[Any] | None = None
+    function_call: Any = None
+    annotations: list[Annotation] | None = None
+
+
+class Choice(msgspec.Struct):
+    """One alternative of a whole reply."""
+
+    message: Message
+    finish_reason: str | None = None
+
+
+class Delta(msgspec.Struct):
+    """A piece of one alternative."""
+
+    delta: Message | None = None
+    finish_reason: str | None = None
+    index: int = 0
+
+
+class Completion(msgspec.Struct):
+    """A whole reply."""
+
+    choices: list[Choice] = msgspec.field(default_factory=list)
+    usage: Any = None
+    model: str | None = None
+    id: str | None = None
+    system_fingerprint: str | None = None
+    citations: list[str] | None = None
+    error: Any = None
+
+
+class Chunk(msgspec.Struct):
+    """One event of a stream."""
+
+    choices: list[Delta] | None = None
+    usage: Any = None
+    model: str | None = None
+    id: str | None = None
+    system_fingerprint: str | None = None
+    citations: list[str] | None = None
+    error: Any = None
+
+
+class Prompt(msgspec.Struct):
+    """The cached parts of the prompt."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class Output(msgspec.Struct):
+    """The reasoning part of the output."""
+
+    reasoning_tokens: int | None = None
+
+
+class Usage(msgspec.Struct):
+    """Tokens as counted by the provider; the last three are DeepSeek's and xAI's own."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: Prompt | None = None
+    completion_tokens_details: Output | None = None
+    prompt_cache_hit_tokens: int | None = None
+    prompt_cache_miss_tokens: int | None = None
+    cost_in_usd_ticks: int | None = None

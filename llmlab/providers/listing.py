@@ -1,0 +1,143 @@
+"""The free endpoints: is the provider well, what does it serve, how long is a prompt."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from llmlab.catalogue.models import Model
+from llmlab.errors import BadParameter, Unreadable
+from llmlab.providers.adapter import Adapter, unlisted
+from llmlab.providers.decoding import decode, lenient
+from llmlab.providers.registry import adapter_of
+from llmlab.records import HttpCall, HttpReply, Parameters, Request
+
+_UNCOUNTED: Final = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "store", "stream"}
+)
+"""What a token counter does not take: it counts, it does not generate."""
+_DAY: Final = len("2026-12-11")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One model as the provider's own list has it; None is what the list does not say."""
+
+    id: str
+    retires: date | None = None
+    context: int | None = None
+    max_output: int | None = None
+
+
+class _Entry(msgspec.Struct):
+    id: str | None = None
+    name: str | None = None
+    shutdown_date: str | int | None = None
+    retires_at: str | int | None = None
+    max_input_tokens: int | None = None
+    max_tokens: int | None = None
+
+
+class _List(msgspec.Struct):
+    data: list[_Entry] | None = None
+    models: list[_Entry] | None = None
+    version: str | None = None
+    is_available: bool | None = None
+    api_key_blocked: bool | None = None
+    api_key_disabled: bool | None = None
+    team_blocked: bool | None = None
+
+
+class _Count(msgspec.Struct):
+    input_tokens: int | None = None
+    token_ids: list[Any] | None = None
+
+
+def health_call(adapter: Adapter, base_url: str = "") -> HttpCall:
+    """Return the call that asks whether the provider answers and takes the key; it is free."""
+    return adapter.home.call(base_url, adapter.home.health)
+
+
+def read_health(reply: HttpReply, adapter: Adapter) -> str:
+    """Return what was found, in words; raise the `CallError` that the reply means."""
+    found = decode(reply, _List, adapter.provider)
+    if found.is_available is not None:
+        return "key accepted, balance left" if found.is_available else "key accepted, no balance"
+    blocked = (found.api_key_blocked, found.api_key_disabled, found.team_blocked)
+    if any(state is not None for state in blocked):
+        return "key accepted, but blocked" if any(blocked) else "key accepted"
+    if found.version is not None:
+        return f"version {found.version}"
+    entries = found.models if found.data is None else found.data
+    if entries is None:
+        raise _strange(adapter)
+    return f"key accepted, {len(entries)} models" if adapter.key_env else f"{len(entries)} models"
+
+
+def models_call(adapter: Adapter, base_url: str = "") -> HttpCall:
+    """Return the call for the provider's list of models."""
+    return adapter.home.call(base_url, adapter.home.models)
+
+
+def read_models(reply: HttpReply, adapter: Adapter) -> tuple[Listed, ...]:
+    """Return the models in the provider's order; raise the `CallError` that the reply means."""
+    found = decode(reply, _List, adapter.provider)
+    entries = found.models if found.data is None else found.data
+    if entries is None:
+        raise _strange(adapter)
+    return tuple(
+        Listed(
+            id=entry.id or entry.name or "",
+            retires=_day(entry.shutdown_date or entry.retires_at),
+            context=entry.max_input_tokens,
+            max_output=entry.max_tokens,
+        )
+        for entry in entries
+        if entry.id or entry.name
+    )
+
+
+def count_call(request: Request, base_url: str = "", model: Model | None = None) -> HttpCall:
+    """
+    Return the call that counts the prompt's tokens, free of charge.
+
+    xAI counts the bare text, the others the whole request. `BadParameter` where the provider
+    has no counter (DeepSeek, Ollama).
+    """
+    # OpenAI counts for Responses only; the words are the same.
+    adapter = adapter_of(request.provider, "responses" if request.provider == "openai" else None)
+    home = adapter.home
+    if not home.count:
+        raise BadParameter(f"{home.provider} has no token counter; count with a local tokenizer")
+    if home.count.endswith("tokenize-text"):
+        text = "\n".join(part for part in (request.prompt.system, request.prompt.user) if part)
+        return home.call(base_url, home.count, {"model": request.model, "text": text})
+    asked = Parameters(schema=request.parameters.schema)
+    bare = replace(request, stream=False, parameters=asked)
+    call = adapter.write(bare, model or unlisted(request), base_url)
+    body = msgspec.json.decode(call.body, type=dict[str, Any])
+    counted = {name: value for name, value in body.items() if name not in _UNCOUNTED}
+    return home.call(base_url, home.count, counted)
+
+
+def read_count(reply: HttpReply, provider: str) -> int:
+    """Return the tokens counted; raise the `CallError` that the reply means."""
+    found = decode(reply, _Count, provider)
+    if found.input_tokens is not None:
+        return found.input_tokens
+    if found.token_ids is not None:
+        return len(found.token_ids)
+    raise Unreadable(f"{provider}: the reply holds no count", provider=provider, status=200)
+
+
+def _day(text: str | int | None) -> date | None:
+    if isinstance(text, int):
+        return None
+    day, _ = lenient((text or "")[:_DAY] or None, date)
+    return day
+
+
+def _strange(adapter: Adapter) -> Unreadable:
+    said = f"{adapter.provider}: the reply is not the list that was asked for"
+    return Unreadable(said, provider=adapter.provider, status=200)

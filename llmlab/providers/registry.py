@@ -1,0 +1,43 @@
+"""Every provider as a row; what has no ways of its own is nothing but its row."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final
+
+from llmlab.errors import UnknownModel
+from llmlab.providers import anthropic, deepseek, local, ollama, openai, xai
+from llmlab.providers.adapter import Adapter
+from llmlab.records import Api
+
+_ROWS: Final[tuple[Adapter, ...]] = (
+    openai.CHAT,
+    openai.RESPONSES,
+    anthropic.Anthropic(),
+    deepseek.CHAT,
+    deepseek.RESPONSES,
+    xai.CHAT,
+    xai.RESPONSES,
+    ollama.Ollama(),
+    ollama.Ollama(api="generate"),
+    local.CHAT,
+)
+
+ADAPTERS: Final[Mapping[tuple[str, Api], Adapter]] = MappingProxyType(
+    {(row.provider, row.api): row for row in _ROWS}
+)
+"""The adapters by provider and API; a provider's first row is its default."""
+
+
+def adapter_of(provider: str, api: Api | None = None) -> Adapter:
+    """Return the adapter of *provider* for *api* or its default; `UnknownModel` if none."""
+    apis = {key[1]: row for key, row in ADAPTERS.items() if key[0] == provider}
+    if not apis:
+        known = sorted({name for name, _ in ADAPTERS})
+        near = get_close_matches(provider, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+        raise UnknownModel(f"no provider is called {provider!r}: {hint}")
+    found = next(iter(apis.values())) if api is None else apis.get(api)
+    if found is None:
+        raise UnknownModel(f"{provider} has no {api!r} API here; it has {', '.join(apis)}")
+    return found

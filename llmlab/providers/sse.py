@@ -1,0 +1,94 @@
+"""Server-sent events out of bytes that may be cut anywhere."""
+
+from dataclasses import dataclass, field
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its `event:` name and its `data:` lines joined by a line feed."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class Lines:
+    """
+    Cut bytes into lines that end with LF, CRLF or CR, whatever the size of the pieces.
+
+    A line is handed on when its end has come. A CR at the end of a piece ends its line at
+    once; an LF that opens the next piece then belongs to it and is dropped.
+    """
+
+    _parts: list[bytes] = field(default_factory=list)
+    _after_cr: bool = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that *chunk* completes, without their ends."""
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        if not chunk:
+            return []
+        self._after_cr = chunk.endswith(b"\r")
+        # bytes.splitlines cuts at LF, CR and CRLF only, unlike str.splitlines.
+        lines = chunk.splitlines()
+        whole = chunk.endswith((b"\n", b"\r"))
+        # Parts are joined once a line: appending to a long line piece by piece would copy it
+        # again each time.
+        self._parts.append(lines[0])
+        if len(lines) > 1 or whole:
+            lines[0] = b"".join(self._parts)
+            self._parts = [] if whole else [lines.pop()]
+            return lines
+        return []
+
+    def rest(self) -> bytes:
+        """Return what came after the last line's end."""
+        return b"".join(self._parts)
+
+
+@dataclass(slots=True)
+class Sse:
+    """
+    Make events of bytes (WHATWG HTML, "Server-sent events").
+
+    Comments and unknown fields are skipped. Unlike a browser, an event that the end of the
+    stream leaves without its empty line is kept: `rest` returns it, whole JSON or not.
+    """
+
+    _lines: Lines = field(default_factory=Lines)
+    _name: str = ""
+    _data: list[bytes] = field(default_factory=list)
+    _started: bool = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Return the events that *chunk* completes."""
+        events = [self._take(line) for line in self._lines.feed(chunk)]
+        return [event for event in events if event is not None]
+
+    def rest(self) -> list[Event]:
+        """Return the event that the end of the stream completes, if any."""
+        self._take(self._lines.rest())
+        event = self._take(b"")
+        return [event] if event else []
+
+    def _take(self, line: bytes) -> Event | None:
+        if not self._started:
+            line, self._started = line.removeprefix(_BOM), True
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._name = value.decode(errors="replace")
+        return None
+
+    def _dispatch(self) -> Event | None:
+        name, data = self._name, self._data
+        self._name, self._data = "", []
+        return Event(name, b"\n".join(data)) if data else None

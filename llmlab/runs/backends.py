@@ -1,0 +1,215 @@
+"""
+Who answers for each provider: its own server, or the simulator in its place.
+
+With a key (Ollama: with a server) the provider is live. Without, its arms are played by a
+stand-in: the loopback simulator speaks the provider's wire format and the embedded model
+writes the words. Where the embedded model cannot be had, a seeded rule writes them.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from llmlab.catalogue import Catalogue
+from llmlab.catalogue.models import Provider
+from llmlab.errors import BadKey, LocalModelError
+from llmlab.ops import Secret
+from llmlab.settings import Settings
+from llmlab.wire import Endpoint
+from llmlab.wire.endpoint import checked_url
+
+if TYPE_CHECKING:
+    from llmlab.local import LocalServer
+    from llmlab.sim import Author, EmbeddedAuthor, Simulator
+
+_STAND_IN_KEYS: Final = {
+    "openai": "sk-stand-in-000000000000000000000000",
+    "anthropic": "sk-ant-api03-stand-in-00000000000000",
+    "deepseek": "sk-00000000000000000000000000000000",
+    "xai": "xai-stand-in-00000000000000000000000",
+}
+"""Well-formed keys that open nothing but the simulator, which checks their shape."""
+
+
+class Backends:
+    """The endpoints of a lab, made when first asked for; what it started it also stops."""
+
+    def __init__(self, *, catalogue: Catalogue, settings: Settings, env: Mapping[str, str]) -> None:
+        self._catalogue = catalogue
+        self._settings = settings
+        self._env = env
+        self._made: dict[str, Endpoint] = {}
+        self._simulator: Simulator | None = None
+        self._writer: EmbeddedAuthor | None = None
+        self._local: LocalServer | None = None
+        self._lock = asyncio.Lock()
+        self.author = ""
+        """Who writes the stand-ins' words: `embedded` or `rule`; empty before the first."""
+        self.trouble = ""
+        """Why the embedded model does not write them, and how to mend it."""
+
+    def check(self, providers: Iterable[str]) -> None:
+        """
+        Refuse malformed keys and addresses that would leak one; nothing is started or sent.
+
+        Raises:
+            BadKey: Names the variable and the shape of a key.
+            ConfigError: An address is no address, or plain http to another machine.
+        """
+        for name in providers:
+            self._base_url(self._catalogue.providers[name])
+            self._key(self._catalogue.providers[name])
+
+    async def endpoint(self, provider: str) -> Endpoint:
+        """Return the endpoint that answers for *provider*, starting what it needs."""
+        async with self._lock:
+            if provider not in self._made:
+                self._made[provider] = await self._make(provider)
+            return self._made[provider]
+
+    async def close(self) -> None:
+        """Stop the simulator and the embedded model, if they were started."""
+        simulator, self._simulator = self._simulator, None
+        local, self._local = self._local, None
+        writer, self._writer = self._writer, None
+        self._made.clear()
+        if simulator is not None:
+            await simulator.close()
+        if writer is not None:
+            await writer.close()
+        if local is not None:
+            await asyncio.to_thread(local.stop)
+
+    async def _make(self, name: str) -> Endpoint:
+        if name == "local":
+            return await self._embedded()
+        provider = self._catalogue.providers[name]
+        if self._settings.mode != "stand-in" and await self._is_live(provider):
+            return self._live(provider)
+        return await self._stand_in(name)
+
+    async def _is_live(self, provider: Provider) -> bool:
+        if self._key(provider) is not None:
+            return True
+        if provider.key_needed:
+            return False
+        return self._own_address(provider) is not None or await self._answers(provider)
+
+    async def _answers(self, provider: Provider) -> bool:
+        """Knock at a keyless provider's usual address on this machine (no completion)."""
+        host, _, port = provider.base_url.removeprefix("http://").partition(":")
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 0.5)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+    def _live(self, provider: Provider) -> Endpoint:
+        url, own = self._base_url(provider), self._own_address(provider)
+        return Endpoint(
+            provider=provider.name,
+            base_url=url,
+            key=self._key(provider),
+            identity=provider.name if own is None else f"{provider.name} at {url}",
+        )
+
+    def _own_address(self, provider: Provider) -> str | None:
+        """The address the user set, in the settings or in the provider's usual variable."""
+        return (
+            self._settings.base_urls.get(provider.name)
+            or self._env.get(provider.base_url_env, "").strip()
+            or None
+        )
+
+    def _base_url(self, provider: Provider) -> str:
+        own = self._own_address(provider)
+        url = own or provider.base_url
+        if provider.name == "ollama":
+            url = _ollama_url(url)
+        where = provider.base_url_env or f"base_urls.{provider.name}"
+        return checked_url(url, name=where, plain_http=self._settings.plain_http) if url else ""
+
+    def _key(self, provider: Provider) -> Secret | None:
+        """Find the key in the provider's variables, best first; a malformed one is an error."""
+        for variable in provider.keys:
+            text = self._env.get(variable, "").strip()
+            if not text:
+                continue
+            # Another server has its own idea of keys; only the provider's own are checked.
+            standard = self._own_address(provider) is None
+            if standard and provider.key_shape and not re.fullmatch(provider.key_shape, text):
+                raise BadKey(f"{variable} is not a {provider.title} key: {provider.key_hint}")
+            return Secret(text)
+        return None
+
+    async def _stand_in(self, name: str) -> Endpoint:
+        simulator = await self._running()
+        return Endpoint(
+            provider=name,
+            base_url=simulator.base_url(name),
+            key=Secret(_STAND_IN_KEYS[name]) if name in _STAND_IN_KEYS else None,
+            backend="stand-in",
+            identity=f"{name}, stand-in by {self.author}",
+        )
+
+    async def _running(self) -> "Simulator":
+        if self._simulator is None:
+            from llmlab.sim import Simulator
+
+            self._simulator = Simulator(author=await self._author())
+            await self._simulator.start()
+        return self._simulator
+
+    async def _author(self) -> "Author":
+        from llmlab.sim import EmbeddedAuthor, RuleAuthor
+
+        try:
+            server = await self._local_server()
+        except LocalModelError as error:
+            self.author, self.trouble = "rule", str(error)
+            return RuleAuthor(seed=0)
+        self.author = "embedded"
+        self._writer = EmbeddedAuthor(server.address, server.key)
+        return self._writer
+
+    async def _embedded(self) -> Endpoint:
+        from llmlab.local.model import SMOLLM2
+
+        server = await self._local_server()
+        return Endpoint(
+            provider="local",
+            base_url=f"{server.address}/v1",
+            key=Secret(server.key),
+            backend="local",
+            identity=f"local {SMOLLM2.sha256[:12]}",
+        )
+
+    async def _local_server(self) -> "LocalServer":
+        if self._local is None or not self._local.alive:
+            from llmlab.local import LocalServer, model_path
+
+            path = model_path(self._settings.local_model)
+            self._local = await asyncio.to_thread(LocalServer.start, path)
+        return self._local
+
+
+def _ollama_url(host: str) -> str:
+    """OLLAMA_HOST may lack scheme or port, and 0.0.0.0 is an address to bind, not to call."""
+    url = host if "://" in host else f"http://{host}"
+    scheme, _, rest = url.partition("://")
+    name, slash, path = rest.partition("/")
+    bare, colon, port = name.rpartition(":")
+    if not colon or not port.isdigit():
+        bare, port = name, "11434" if scheme == "http" else ""
+    bare = "127.0.0.1" if bare in {"0.0.0.0", ""} else bare  # noqa: S104 - replaced, not bound
+    return f"{scheme}://{bare}{':' if port else ''}{port}{slash}{path}".rstrip("/")
+
+
+def state_of(provider: Provider, env: Mapping[str, str]) -> str:
+    """Say in a word or two what a provider would be now: `live`, `stand-in`, or what is missing."""
+    if any(env.get(key) for key in provider.keys) or env.get(provider.base_url_env):
+        return "live"
+    return "stand-in" if provider.key_needed else "live if a server answers, else stand-in"

@@ -1,0 +1,148 @@
+"""Send a plan, many at a time; every call that ends is a row, whatever became of it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from llmlab.errors import LimitError
+from llmlab.records import Answer, Failure, Outcome, Progress, Row
+from llmlab.runs.caller import Caller, Prepared
+from llmlab.runs.plan import Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A cell of the grid, ready to be sent."""
+
+    cell: Cell
+    prepared: Prepared
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a run is; counted on the engine's thread, read by whoever shows it."""
+
+    total: int
+    per_arm: dict[tuple[str, str], int]
+    done: int = 0
+    from_book: int = 0
+    failed: int = 0
+    spent: Decimal = Decimal(0)
+    unpriced: int = 0
+    arms_done: dict[tuple[str, str], int] = field(default_factory=dict)
+    arms_failed: dict[tuple[str, str], int] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, plan: Sequence[Planned]) -> "Tally":
+        """Count what *plan* holds for each arm."""
+        per_arm: dict[tuple[str, str], int] = {}
+        for each in plan:
+            arm = _arm(each.cell)
+            per_arm[arm] = per_arm.get(arm, 0) + 1
+        return cls(total=len(plan), per_arm=per_arm)
+
+    def count(self, cell: Cell, outcome: Outcome) -> None:
+        """Add one finished call."""
+        arm = _arm(cell)
+        with self.lock:
+            self.done += 1
+            self.arms_done[arm] = self.arms_done.get(arm, 0) + 1
+            if isinstance(outcome, Failure):
+                self.failed += 1
+                self.arms_failed[arm] = self.arms_failed.get(arm, 0) + 1
+            elif outcome.from_book:
+                self.from_book += 1
+            elif outcome.backend == "live":
+                self.spent += outcome.cost or 0
+                self.unpriced += outcome.cost is None
+
+    def progress(self, limit: float | None) -> Progress:
+        """Return where the run stands now."""
+        with self.lock:
+            arms = tuple(
+                (prompt, label, self.arms_done.get(arm, 0), total, self.arms_failed.get(arm, 0))
+                for arm, total in self.per_arm.items()
+                for prompt, label in (arm,)
+            )
+            return Progress(
+                total=self.total,
+                done=self.done,
+                from_book=self.from_book,
+                failed=self.failed,
+                spent_usd=None if self.unpriced else float(self.spent),
+                limit_usd=limit,
+                elapsed_s=time.monotonic() - self.started,
+                arms=arms,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """A run: its name and who calls."""
+
+    name: str
+    caller: Caller
+    deadline: Callable[[Prepared], float]
+    at_once: int = 64
+
+    async def rows(
+        self,
+        plan: Sequence[Planned],
+        known: Mapping[str, Answer],
+        *,
+        tally: Tally,
+        landed: list[Row],
+    ) -> None:
+        """
+        Work through *plan*; append each row to *landed* as it comes.
+
+        What the book knows is a row at once. Rows that have landed stay when the run is
+        cancelled: the caller holds the list.
+        """
+        missing = []
+        for each in plan:
+            answer = known.get(each.prepared.key)
+            if answer is None:
+                missing.append(each)
+            else:
+                self._land(each, answer, tally, landed)
+        queue = iter(missing)
+        workers = min(self.at_once, len(missing))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work(queue, tally, landed))
+
+    async def _work(self, queue: Iterator[Planned], tally: Tally, landed: list[Row]) -> None:
+        for each in queue:
+            self._land(each, await self._outcome(each), tally, landed)
+
+    async def _outcome(self, each: Planned) -> Outcome:
+        """A limit that is reached fails the calls that are left; what was paid for stays."""
+        try:
+            return await self.caller.outcome(
+                each.prepared, run=self.name, deadline=self.deadline(each.prepared)
+            )
+        except LimitError as error:
+            backend = each.prepared.endpoint.backend
+            return Failure(kind="LimitError", message=str(error), attempts=0, backend=backend)
+
+    def _land(self, each: Planned, outcome: Outcome, tally: Tally, landed: list[Row]) -> None:
+        landed.append(
+            Row(
+                run=self.name,
+                request=each.prepared.request,
+                request_hash=each.prepared.key,
+                input_id=each.cell.input.id,
+                outcome=outcome,
+            )
+        )
+        tally.count(each.cell, outcome)
+
+
+def _arm(cell: Cell) -> tuple[str, str]:
+    return cell.request.prompt.name, cell.request.label

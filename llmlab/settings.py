@@ -1,0 +1,183 @@
+"""
+Everything a lab can be told from outside, read once and checked when read.
+
+Later sources win: defaults, `[tool.llmlab]` of pyproject.toml, llmlab.toml, `LLMLAB_*`
+variables, arguments. Every value remembers where it came from, for `llmlab config`.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Literal, Self, TypeAlias
+
+import msgspec
+
+from llmlab.errors import ConfigError
+
+Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """Requests and tokens a minute that a provider allows; None is no limit."""
+
+    rpm: float | None = None
+    tpm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Spending limits in dollars; None is no limit."""
+
+    call: float | None = None
+    run: float | None = None
+    day: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a lab is told; see `docs/configuration.md` for each entry."""
+
+    book: Path | None = None
+    """Where the book lies; None keeps it at `<project>/.llmlab/lab.db`."""
+    mode: Mode = "live"
+    tape: Path | None = None
+    models: str = "six"
+    deadline: float = 30.0
+    """Seconds for one call, all its attempts and waits included."""
+    attempts: int = 4
+    max_in_flight: int = 64
+    per_provider: int = 32
+    """Calls in flight at one provider."""
+    budget: Budget = field(default_factory=Budget)
+    limits: dict[str, RateLimit] = field(default_factory=dict)
+    base_urls: dict[str, str] = field(default_factory=dict)
+    plain_http: bool = False
+    """Whether http:// is allowed to hosts other than this machine."""
+    drop_parameters: bool = False
+    """Whether a parameter that a model refuses is left out instead of being an error."""
+    unpriced: bool = False
+    """Whether a model without a known price may be called under a spending limit."""
+    catalogue: Path | None = None
+    prices: dict[str, dict[str, float]] = field(default_factory=dict)
+    prompts: Path = Path("prompts")
+    local_model: Path | None = None
+    """Folder of the embedded model; None is the user's cache folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sourced:
+    """Settings, and where each value that is not a default came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        folder: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        arguments: Mapping[str, object] | None = None,
+    ) -> Self:
+        """
+        Merge the sources and check every entry.
+
+        Raises:
+            ConfigError: An entry is unknown (the nearest name is given) or ill-typed.
+        """
+        values: dict[str, object] = {}
+        sources: dict[str, str] = {}
+        for source, entries in _sources(folder, env or {}, arguments or {}):
+            for name, value in entries.items():
+                _known(name, _NAMES, source)
+                _known_inside(name, value, source)
+                values[name] = value
+                sources[name] = source
+        return cls(settings=_typed(values, sources), sources=sources)
+
+
+_NAMES: Final = tuple(item.name for item in fields(Settings))
+_BUDGETS: Final = tuple(item.name for item in fields(Budget))
+_RATES: Final = tuple(item.name for item in fields(RateLimit))
+
+
+def _sources(
+    folder: Path | None, env: Mapping[str, str], arguments: Mapping[str, object]
+) -> list[tuple[str, Mapping[str, object]]]:
+    found: list[tuple[str, Mapping[str, object]]] = []
+    if folder is not None:
+        tool = _toml(folder / "pyproject.toml").get("tool", {})
+        found.append(("pyproject.toml", tool.get("llmlab", {})))
+        found.append(("llmlab.toml", _toml(folder / "llmlab.toml")))
+    found.append(("environment", _from_env(env)))
+    given = {name: value for name, value in arguments.items() if value is not None}
+    found.append(("argument", given))
+    return found
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def _from_env(env: Mapping[str, str]) -> dict[str, object]:
+    """Read LLMLAB_DEADLINE=60, LLMLAB_BUDGET_DAY=5 and the like."""
+    values: dict[str, object] = {}
+    for name, text in env.items():
+        if not name.startswith("LLMLAB_"):
+            continue
+        entry = name.removeprefix("LLMLAB_").lower()
+        limit = re.fullmatch(r"budget_(call|run|day|total)", entry)
+        if limit:
+            budget = values.setdefault("budget", {})
+            budget[limit[1]] = text  # type: ignore[index]  # made a dict on the line above
+        else:
+            values[entry] = text
+    return values
+
+
+def _known(name: str, names: tuple[str, ...], source: str) -> None:
+    if name in names:
+        return
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else f"; entries are {', '.join(names)}"
+    raise ConfigError(f"{source}: no setting is called {name!r}{hint}")
+
+
+def _known_inside(name: str, value: object, source: str) -> None:
+    """Check the words inside `budget` and `limits`: a misspelt limit must not be no limit."""
+    if not isinstance(value, Mapping):
+        return
+    if name == "budget":
+        for word in value:
+            _known(str(word), _BUDGETS, f"{source}: budget")
+    elif name == "limits":
+        for provider, limit in value.items():
+            for word in limit if isinstance(limit, Mapping) else ():
+                _known(str(word), _RATES, f"{source}: limits.{provider}")
+
+
+def _typed(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
+    """Convert text and TOML values to the declared types; say which one does not fit."""
+    try:
+        return msgspec.convert(dict(values), Settings, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        told, _, where = str(error).partition(" - at `$.")
+        entry = where.rstrip("`")
+        source = sources.get(entry.split(".")[0].split("[")[0], "settings")
+        raise ConfigError(f"{source}: {entry or 'settings'}: {told}") from error
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value)).expanduser()
+    raise NotImplementedError(f"no conversion to {kind}")

@@ -1,0 +1,90 @@
+"""Which path leads where, below each provider's mount."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from llmlab.sim import (  # fmt: skip
+    anthropic,
+    deepseek,
+    listings,
+    ollama,
+    ollama_info,
+    openai_chat,
+    responses,
+    xai_chat,
+)
+from llmlab.sim.call import Call, Reply
+from llmlab.sim.refusals import refuse
+
+Endpoint: TypeAlias = Callable[[Call], Awaitable[Reply]]
+
+MOUNTS = {"openai": "/openai/v1", "anthropic": "/anthropic", "deepseek": "/deepseek",
+          "xai": "/xai/v1", "ollama": "/ollama"}  # fmt: skip
+"""What a client's base URL points at."""
+VARIABLES = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL",
+             "deepseek": "DEEPSEEK_BASE_URL", "xai": "XAI_BASE_URL",
+             "ollama": "OLLAMA_HOST"}  # fmt: skip
+
+_ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
+    "openai": {
+        "POST /v1/chat/completions": openai_chat.chat,
+        "POST /v1/responses": responses.openai_responses,
+        "POST /v1/responses/input_tokens": responses.count_input,
+        "GET /v1/models": listings.list_models,
+        "GET /v1/models/*": listings.show_model,
+    },
+    "anthropic": {
+        "POST /v1/messages": anthropic.messages,
+        "POST /v1/messages/count_tokens": anthropic.count_tokens,
+        "GET /v1/models": listings.list_claudes,
+        "GET /v1/models/*": listings.show_claude,
+    },
+    "deepseek": {
+        "POST /chat/completions": deepseek.chat,
+        "POST /v1/chat/completions": deepseek.chat,
+        "GET /models": listings.list_models,
+        "GET /v1/models": listings.list_models,
+        "GET /user/balance": listings.balance,
+    },
+    "xai": {
+        "POST /v1/chat/completions": xai_chat.chat,
+        "POST /v1/responses": responses.xai_responses,
+        "POST /v1/tokenize-text": listings.tokenize_text,
+        "GET /v1/api-key": listings.api_key,
+        "GET /v1/models": listings.list_models,
+        "GET /v1/models/*": listings.show_model,
+    },
+    "ollama": {
+        "POST /api/chat": ollama.chat,
+        "POST /api/generate": ollama.generate,
+        "POST /api/show": ollama_info.show,
+        "GET /api/tags": ollama_info.tags,
+        "GET /api/ps": ollama_info.ps,
+        "GET /api/version": ollama_info.version,
+        "GET /": ollama_info.running,
+        "HEAD /": ollama_info.running,
+    },
+}
+GENERATING = frozenset(
+    {openai_chat.chat, responses.openai_responses, anthropic.messages, deepseek.chat,
+     xai_chat.chat, responses.xai_responses, ollama.chat, ollama.generate}
+)  # fmt: skip
+"""Endpoints that write text, and so count against rate limits."""
+
+
+def endpoint_of(call: Call) -> Endpoint:
+    """
+    Find the endpoint.
+
+    Raises:
+        Rejection: 404 for an unknown path, 405 for a known one with another method.
+    """
+    routes = _ROUTES[call.provider]
+    head, _, last = call.path.rpartition("/")
+    for path in (call.path, f"{head}/*" if last else call.path):
+        found = routes.get(f"{call.method} {path}")
+        if found is not None:
+            return found
+    others = any(route.endswith(f" {call.path}") for route in routes)
+    message = f"Invalid URL ({call.method} {call.path})"
+    raise refuse(call.provider, 405 if others else 404, message)

@@ -1,0 +1,61 @@
+"""In: a DataFrame, one row a call. Out: small frozen records of numbers."""
+
+from llmlab.stats.arms import Arm, arms
+from llmlab.stats.calibration import Calibration, calibration
+from llmlab.stats.cuped import Cuped, cuped
+from llmlab.stats.deflation import Deflated, best_of, deflate, deflated_sharpe, expected_max
+from llmlab.stats.equivalence import Equivalence, equivalence
+from llmlab.stats.frontier import BreakEven, FrontierPoint, break_even, frontier
+from llmlab.stats.intervals import (
+    Interval,
+    bootstrap_quantile,
+    cluster_interval,
+    t_interval,
+    wilson,
+)
+from llmlab.stats.multiple import compact_letters, holm
+from llmlab.stats.paired import Pair, pairs
+from llmlab.stats.planning import Plan, inputs_needed, plan
+from llmlab.stats.power import detectable
+from llmlab.stats.race import PairedRace
+from llmlab.stats.sequential import PairedSequence, Stopped, stop_when_clear
+from llmlab.stats.verdict import Verdict, verdict
+
+__all__ = [
+    "Arm",
+    "BreakEven",
+    "Calibration",
+    "Cuped",
+    "Deflated",
+    "Equivalence",
+    "FrontierPoint",
+    "Interval",
+    "Pair",
+    "PairedRace",
+    "PairedSequence",
+    "Plan",
+    "Stopped",
+    "Verdict",
+    "arms",
+    "best_of",
+    "bootstrap_quantile",
+    "break_even",
+    "calibration",
+    "cluster_interval",
+    "compact_letters",
+    "cuped",
+    "deflate",
+    "deflated_sharpe",
+    "detectable",
+    "equivalence",
+    "expected_max",
+    "frontier",
+    "holm",
+    "inputs_needed",
+    "pairs",
+    "plan",
+    "stop_when_clear",
+    "t_interval",
+    "verdict",
+    "wilson",
+]

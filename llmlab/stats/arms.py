@@ -1,0 +1,200 @@
+"""One line an arm: how good, how sure, how dear, how fast."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from llmlab.stats.calls import NUMERIC, TEXT, Calls
+from llmlab.stats.checks import Floats, Ints, fraction
+from llmlab.stats.intervals import (
+    Interval,
+    cluster_interval,
+    rate_interval,
+    t_interval,
+)
+from llmlab.stats.matrix import Cluster, Matrix, Name, cluster_codes, matrix
+from llmlab.stats.multiple import compact_letters, holm
+from llmlab.stats.onesided import above
+from llmlab.stats.paired import Pair, pairs_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One prompt with one model, over all its calls; what is unknown is NaN, never 0."""
+
+    prompt: str
+    label: str
+    model: str
+    provider: str
+    backend: str
+    """Who really answered; several are joined by `+`."""
+    inputs: int
+    """Inputs with a score."""
+    calls: int
+    failures: int
+    score: float
+    """Mean over inputs of the mean over repeats."""
+    score_low: float
+    score_high: float
+    score_method: str
+    chance: float
+    """Score of the best constant answer, as given."""
+    p_chance: float
+    """One-sided: how often an arm no better than `chance` would score as high."""
+    p_chance_adjusted: float
+    """Holm over arms."""
+    cost_usd: float
+    """Total dollars; NaN if any call's cost is unknown."""
+    cost_per_1000_usd: float
+    """Dollars per 1,000 calls."""
+    latency_p50_s: float
+    latency_p95_s: float
+    ttft_p50_s: float
+    input_tokens: float
+    """Total over successful calls; NaN if any of them did not say."""
+    output_tokens: float
+    tied: str
+    """Arms that share a letter are not told apart (Holm-adjusted); `a` holds the best."""
+
+    @property
+    def name(self) -> Name:
+        """Return (prompt, label)."""
+        return self.prompt, self.label
+
+
+def arms(
+    rows: "pd.DataFrame",
+    *,
+    chance: float | None = None,
+    cluster: Cluster = None,
+    level: float = 0.95,
+    compared: Sequence[Pair] | None = None,
+) -> tuple[Arm, ...]:
+    """
+    Return one record an arm, best score first.
+
+    Letters in `tied` are at 1 - level. *compared* takes the result of `pairs` on the same
+    rows, to spare computing it twice.
+
+    Raises:
+        UsageError: when rows are empty, lack a column, or an input has no cluster.
+    """
+    fraction("level", level)
+    table = matrix(rows, (*TEXT, *NUMERIC))
+    codes = cluster_codes(table, rows, cluster)
+    calls = Calls.read(rows, table)
+    found = [
+        _arm(table, place, calls, codes, chance=chance, level=level)
+        for place in range(len(table.names))
+    ]
+    found.sort(key=lambda arm: (np.isnan(arm.score), -np.nan_to_num(arm.score), arm.name))
+    adjusted = holm([arm.p_chance for arm in found])
+    known = pairs_of(table, codes, level) if compared is None else compared
+    letters = compact_letters([arm.name for arm in found], _told_apart(known, 1.0 - level))
+    return tuple(
+        replace(arm, p_chance_adjusted=float(p), tied=letters[arm.name])
+        for arm, p in zip(found, adjusted, strict=True)
+    )
+
+
+def beats(values: Floats, chance: float, codes: Ints | None) -> float:
+    """
+    Return the one-sided p-value of a mean above *chance*.
+
+    Exact binomial for 0/1 inputs without clusters; else Student's t (cluster-robust with
+    clusters).
+    """
+    if not values.size:
+        return float("nan")
+    if codes is None and ((values == 0.0) | (values == 1.0)).all() and 0.0 <= chance <= 1.0:
+        wins = int(values.sum())
+        return float(stats.binomtest(wins, values.size, chance, "greater").pvalue)
+    return above(values, chance, codes)
+
+
+def _arm(
+    table: Matrix,
+    place: int,
+    calls: Calls,
+    codes: Ints | None,
+    *,
+    chance: float | None,
+    level: float,
+) -> Arm:
+    column = table.scores[:, place]
+    has = ~np.isnan(column)
+    values, shared = column[has], None if codes is None else codes[has]
+    scored = int(table.scored[calls.of[place]].sum())
+    interval = _interval(values, scored, shared, level, whole=bool(table.whole[place]))
+    return replace(
+        _measured(table.names[place], place, calls),
+        inputs=int(values.size),
+        score=float(values.mean()) if values.size else np.nan,
+        score_low=interval.low,
+        score_high=interval.high,
+        score_method=interval.method,
+        chance=np.nan if chance is None else float(chance),
+        p_chance=np.nan if chance is None else beats(values, float(chance), shared),
+    )
+
+
+def _measured(name: Name, place: int, calls: Calls) -> Arm:
+    """Return what does not hang on scores: who answered, cost, time, tokens."""
+    lines = calls.of[place]
+    cost = float(calls.numeric["cost_usd"][lines].sum())
+    return Arm(
+        prompt=name[0],
+        label=name[1],
+        model=calls.said("model", place),
+        provider=calls.said("provider", place),
+        backend=calls.said("backend", place),
+        inputs=0,
+        calls=int(lines.size),
+        failures=int((~calls.ok[lines]).sum()),
+        score=np.nan,
+        score_low=np.nan,
+        score_high=np.nan,
+        score_method="none",
+        chance=np.nan,
+        p_chance=np.nan,
+        p_chance_adjusted=np.nan,
+        cost_usd=cost,
+        cost_per_1000_usd=1000.0 * cost / lines.size,
+        latency_p50_s=_quantile(calls.answered("latency_s", place), 0.5),
+        latency_p95_s=_quantile(calls.answered("latency_s", place), 0.95),
+        ttft_p50_s=_quantile(calls.answered("ttft_s", place), 0.5),
+        input_tokens=_total(calls.answered("input_tokens", place)),
+        output_tokens=_total(calls.answered("output_tokens", place)),
+        tied="",
+    )
+
+
+def _interval(
+    values: Floats, calls: int, codes: Ints | None, level: float, *, whole: bool
+) -> Interval:
+    if not values.size:
+        return Interval(low=np.nan, high=np.nan, level=level, method="none")
+    if whole:
+        return rate_interval(values, calls, codes, level)
+    if codes is None:
+        return t_interval(values, level)
+    return cluster_interval(values, codes.tolist(), level)
+
+
+def _told_apart(known: Sequence[Pair], alpha: float) -> list[tuple[Name, Name]]:
+    return [(pair.a, pair.b) for pair in known if pair.p_adjusted <= alpha + 1e-12]
+
+
+def _quantile(values: Floats, q: float) -> float:
+    values = values[~np.isnan(values)]
+    return float(np.quantile(values, q)) if values.size else float("nan")
+
+
+def _total(values: Floats) -> float:
+    return float(values.sum()) if values.size else float("nan")

@@ -1,0 +1,160 @@
+"""From a pilot: how many inputs, dollars and minutes a clear answer takes."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import stats
+
+from llmlab.errors import UsageError
+from llmlab.stats.arms import Arm, arms
+from llmlab.stats.checks import at_least, fraction, positive
+from llmlab.stats.matrix import Cluster, Name
+from llmlab.stats.paired import Pair, pairs
+from llmlab.stats.power import paired_power
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_INPUTS: Final = 10**9
+SURE: Final = 0.8
+"""One-sided confidence of the cautious SD (Browne 1995)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What it takes to see `difference` between two arms."""
+
+    a: Name
+    b: Name
+    difference: float
+    sd: float
+    """Of paired differences in the pilot, clusters included."""
+    inputs: int
+    """For the pilot's SD."""
+    inputs_cautious: int
+    """For the SD's upper 80 % limit: a small pilot asks for more."""
+    calls: int
+    """Of both arms, for `inputs`."""
+    cost_usd: float
+    """NaN when a price is unknown."""
+    cost_cautious_usd: float
+    minutes: float
+    power: float
+    alpha: float
+    """Of this one comparison, after sharing it with the others."""
+
+
+def inputs_needed(sd: float, difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Return the fewest inputs with which a two-sided paired t test finds *difference*."""
+    positive("difference", abs(difference))
+    fraction("power", power)
+    fraction("alpha", alpha)
+    if sd < 0.0 or np.isnan(sd):
+        raise UsageError(f"sd must be known and not negative, got {sd!r}")
+    low, high = 1, 2
+    while paired_power(difference, sd, high, alpha) < power:
+        low, high = high, high * 2
+        if high > MOST_INPUTS:
+            raise UsageError("the difference is too small: over a billion inputs needed")
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = paired_power(difference, sd, middle, alpha) >= power
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+def plan(
+    rows: "pd.DataFrame",
+    *,
+    difference: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    in_flight: int = 8,
+    cluster: Cluster = None,
+) -> tuple[Plan, ...]:
+    """
+    Return what each pair of a pilot needs, fewest inputs first.
+
+    A pair whose spread is unknown is left out. *alpha* is shared by all pairs (Bonferroni: the
+    strictest step of Holm). Repeats, cost and latency a call are those of the pilot;
+    *in_flight* calls run at a time.
+
+    Source: noncentral t for power; Browne (1995), Statistics in Medicine 14, 1933-1940, for
+    the cautious SD.
+    """
+    at_least("in_flight", in_flight, 1)
+    found = pairs(rows, cluster=cluster)
+    share = fraction("alpha", alpha) / max(1, len(found))
+    wish = _Wish(difference=difference, power=power, alpha=share, in_flight=in_flight)
+    by_name = {arm.name: arm for arm in arms(rows, compared=found)}
+    seconds = _seconds(rows)
+    plans = [
+        _plan(pair, (by_name[pair.a], by_name[pair.b]), seconds, wish)
+        for pair in found
+        if not np.isnan(_sd(pair))
+    ]
+    return tuple(sorted(plans, key=lambda one: (one.inputs, one.a, one.b)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    difference: float
+    power: float
+    alpha: float
+    in_flight: int
+
+    def inputs(self, sd: float) -> int:
+        return inputs_needed(sd, self.difference, self.power, self.alpha)
+
+
+def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _Wish) -> Plan:
+    sd = _sd(pair)
+    needed = wish.inputs(sd)
+    more = wish.inputs(sd * _caution((pair.clusters or pair.inputs) - 1))
+    busy = sum(needed * _repeats(arm) * seconds[arm.name] for arm in both)
+    return Plan(
+        a=pair.a,
+        b=pair.b,
+        difference=wish.difference,
+        sd=sd,
+        inputs=needed,
+        inputs_cautious=more,
+        calls=round(sum(needed * _repeats(arm) for arm in both)),
+        cost_usd=sum(needed * _cost(arm) for arm in both),
+        cost_cautious_usd=sum(more * _cost(arm) for arm in both),
+        minutes=busy / wish.in_flight / 60.0,
+        power=wish.power,
+        alpha=wish.alpha,
+    )
+
+
+def _sd(pair: Pair) -> float:
+    """Return the pair's SD; where 0/1 arms never differed, what one more of each would give."""
+    if pair.sd > 0.0 or np.isnan(pair.sd):
+        return pair.sd
+    if pair.discordant is None:
+        return float("nan")
+    return float(np.sqrt(2.0 / (pair.inputs + 2.0)))
+
+
+def _caution(freedom: int) -> float:
+    return float(np.sqrt(freedom / stats.chi2.ppf(1.0 - SURE, freedom)))
+
+
+def _repeats(arm: Arm) -> float:
+    return arm.calls / arm.inputs
+
+
+def _cost(arm: Arm) -> float:
+    """Return dollars an input."""
+    return arm.cost_usd / arm.inputs
+
+
+def _seconds(rows: "pd.DataFrame") -> dict[Name, float]:
+    means = rows[rows["status"] == "ok"].groupby(["prompt", "label"], observed=True)
+    table = means["latency_s"].mean().reset_index()
+    return {
+        (str(prompt), str(label)): float(seconds)
+        for prompt, label, seconds in table.itertuples(index=False)
+    }

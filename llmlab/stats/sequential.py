@@ -1,0 +1,169 @@
+"""
+Look after every input, stop when it is clear, and keep the promised error.
+
+A gambler bets against "the mean difference is m" with money that a true m can never multiply on
+average. Ville's inequality: the chance that such a fortune ever reaches 1/alpha is at most
+alpha, however often one looks. The values of m that survive form the confidence sequence.
+
+Source: Waudby-Smith & Ramdas (2023), "Estimating means of bounded random variables by betting",
+JRSS B 86(1), section 4 and appendix B (diversified bets); Howard, Ramdas, McAuliffe & Sekhon
+(2021), "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics
+49(2).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import logsumexp
+
+from llmlab.errors import UsageError
+from llmlab.stats.checks import Floats, at_least, fraction, positive
+from llmlab.stats.intervals import Interval
+
+BETS: Final = np.array([0.8, 0.4, 0.2, 0.1, 0.05])[:, None]
+"""Stakes that share the starting money equally: from large rare differences to small common ones.
+The largest is below 1, so a difference of -1 never ruins the gambler."""
+
+_STEPS: Final = 50
+"""Halvings of [-1, 1] that find a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """Where a sequential comparison stopped, and what it knew then."""
+
+    inputs: int
+    clear: bool
+    mean: float
+    interval: Interval
+
+
+class PairedSequence:
+    """
+    A confidence sequence for the mean of paired differences (B minus A) in [-bound, bound].
+
+    Feed one difference an input, repeats averaged, in an order that does not depend on the
+    outcome. The interval holds the mean at all times at once with probability 1 - alpha;
+    with several *comparisons* under way each gets alpha / comparisons (Bonferroni). Inputs of
+    one cluster are not separate looks: feed the mean of each cluster instead.
+    """
+
+    def __init__(self, alpha: float = 0.05, comparisons: int = 1, *, bound: float = 1.0) -> None:
+        self._alpha = fraction("alpha", alpha)
+        self._bound = positive("bound", bound)
+        share = alpha / at_least("comparisons", comparisons, 1)
+        # Two gamblers, one for each direction, have half of the error each.
+        self._needed = float(np.log(2.0 / share))
+        self._gaps = np.empty(0)
+        self._wealth = np.zeros((2, BETS.shape[0], 1))
+        self._clear_at: int | None = None
+
+    def feed(self, differences: "float | Sequence[float] | Floats") -> None:
+        """
+        Take one difference or a block; NaN (a failed call) is passed over.
+
+        Raises:
+            UsageError: when a difference lies outside of the bound.
+        """
+        gaps = np.atleast_1d(np.asarray(differences, dtype=float))
+        gaps = gaps[~np.isnan(gaps)] / self._bound
+        if (np.abs(gaps) > 1.0 + 1e-9).any():
+            raise UsageError(
+                f"a difference lies outside of ±{self._bound:g}; give the bound of the score"
+            )
+        gaps = np.clip(gaps, -1.0, 1.0)
+        if not gaps.size:
+            return
+        steps = np.stack([np.log1p(BETS * gaps), np.log1p(-BETS * gaps)])
+        paths = self._wealth + np.cumsum(steps, axis=2)
+        reached = (_mixed(paths) >= self._needed).any(axis=0)
+        if self._clear_at is None and reached.any():
+            self._clear_at = self.inputs + int(np.argmax(reached)) + 1
+        self._wealth = paths[:, :, -1:]
+        self._gaps = np.concatenate([self._gaps, gaps])
+
+    @property
+    def inputs(self) -> int:
+        """Return how many differences were fed."""
+        return int(self._gaps.size)
+
+    @property
+    def mean(self) -> float:
+        """Return the mean difference so far; NaN before the first."""
+        return float(self._gaps.mean()) * self._bound if self._gaps.size else float("nan")
+
+    @property
+    def clear(self) -> bool:
+        """Return whether zero has been excluded at some look; it stays so."""
+        return self._clear_at is not None
+
+    @property
+    def clear_at(self) -> int | None:
+        """Return after how many inputs zero was first excluded."""
+        return self._clear_at
+
+    def interval(self) -> Interval:
+        """Return the running intersection of the intervals at every look so far."""
+        low = -self._limit(-self._gaps)
+        high = self._limit(self._gaps)
+        if low > high:  # every value was excluded: an event of probability alpha
+            low = high = float(np.clip(self._gaps.mean(), high, low))
+        return Interval(
+            low=low * self._bound,
+            high=high * self._bound,
+            level=1.0 - self._alpha,
+            method="betting",
+        )
+
+    def _limit(self, gaps: Floats) -> float:
+        """Return the upper limit: the fortune of betting on "lower than m" grows with m."""
+        if not gaps.size or _peak(gaps, 1.0) < self._needed:
+            return 1.0
+        low, high = -1.0, 1.0
+        for _ in range(_STEPS):
+            middle = (low + high) / 2.0
+            if _peak(gaps, middle) < self._needed:
+                low = middle
+            else:
+                high = middle
+        return high
+
+
+def stop_when_clear(
+    differences: Iterable[float],
+    *,
+    alpha: float = 0.05,
+    comparisons: int = 1,
+    bound: float = 1.0,
+    least: int = 1,
+) -> Stopped:
+    """
+    Take differences one by one until zero is excluded, or until there are no more.
+
+    *differences* may be a generator that makes the calls: nothing is drawn after the stop.
+    *least* inputs are always taken.
+    """
+    sequence = PairedSequence(alpha, comparisons, bound=bound)
+    for difference in differences:
+        sequence.feed(difference)
+        if sequence.clear and sequence.inputs >= least:
+            break
+    return Stopped(
+        inputs=sequence.inputs,
+        clear=sequence.clear,
+        mean=sequence.mean,
+        interval=sequence.interval(),
+    )
+
+
+def _mixed(paths: Floats) -> Floats:
+    """Return the log fortune when the starting money is shared equally by the bets."""
+    return np.asarray(logsumexp(paths, axis=-2) - np.log(BETS.shape[0]), dtype=float)
+
+
+def _peak(gaps: Floats, mean: float) -> float:
+    """Return the highest log fortune so far of betting that the mean is below *mean*."""
+    stakes = np.minimum(BETS, BETS[0] / max(1.0 - mean, 1e-300))
+    return float(_mixed(np.cumsum(np.log1p(-stakes * (gaps - mean)), axis=1)).max())

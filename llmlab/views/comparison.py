@@ -1,0 +1,190 @@
+"""What a view is given, and the same as typed records with every gap said as None."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_Record = TypeVar("_Record", bound="Arm | Pair")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown:
+    """A comparison, ready to be looked at: its frames, its words, and where its prices are from."""
+
+    name: str
+    title: str
+    rows: "pd.DataFrame"
+    """One row a call."""
+    summary: "pd.DataFrame"
+    """One row an arm (a prompt with a model)."""
+    pairs: "pd.DataFrame"
+    """One row a paired comparison, `difference` being B minus A as in `stats`."""
+    verdict: str
+    notes: tuple[str, ...]
+    """What a reader must know first, such as `all 360 rows are stand-ins`."""
+    basis: str
+    """One line: which price table, of which day."""
+    chance: float | None
+    """The score of an answer drawn by lot, where that is known."""
+    score_name: str
+    level: float = 0.95
+    """Confidence level of every interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One row of `Shown.summary`; None is unknown, never zero."""
+
+    prompt: str = ""
+    label: str = ""
+    model: str = ""
+    provider: str = ""
+    backend: str = ""
+    inputs: float | None = None
+    calls: float | None = None
+    failures: float | None = None
+    score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
+    chance: float | None = None
+    p_chance_adjusted: float | None = None
+    cost_usd: float | None = None
+    cost_per_1000_usd: float | None = None
+    latency_p50_s: float | None = None
+    latency_p95_s: float | None = None
+    ttft_p50_s: float | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+    tied: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """Return whether any of its answers came from a stand-in."""
+        return self.backend == "mixed" or "stand-in" in self.backend.split("+")
+
+    @property
+    def mark(self) -> str:
+        """Return the word that every table puts beside it: `stand-in`, `mixed`, `local` or none."""
+        if self.simulated:
+            return "stand-in" if self.backend == "stand-in" else "mixed"
+        return "local" if "local" in self.backend.split("+") else ""
+
+    @property
+    def title(self) -> str:
+        """Return prompt and model in one phrase, with the mark."""
+        words = f"{self.label or self.model} \u00b7 {self.prompt}"
+        return f"{words} ({self.mark})" if self.mark else words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One row of `Shown.pairs`: B minus A, on the inputs that both answered."""
+
+    prompt_a: str = ""
+    label_a: str = ""
+    prompt_b: str = ""
+    label_b: str = ""
+    inputs: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    test: str = ""
+
+
+def arms(shown: Shown) -> list[Arm]:
+    """Return the arms, best first: by score, else by cost, then by latency; unknown goes last."""
+    return sorted(_records(Arm, shown.summary), key=_rank)
+
+
+def pairs(shown: Shown) -> list[Pair]:
+    """Return the paired comparisons in the order given."""
+    return _records(Pair, shown.pairs)
+
+
+def known(values: list[float | None]) -> list[float]:
+    """Return the values that are known."""
+    return [value for value in values if value is not None]
+
+
+def has_scores(shown: Shown) -> bool:
+    """Return whether any arm was scored."""
+    return any(arm.score is not None for arm in arms(shown))
+
+
+def mark_notes(shown: Shown) -> list[str]:
+    """Return one line for each mark in use: what `stand-in`, `mixed` and `local` mean."""
+    marks = {arm.mark for arm in arms(shown)}
+    return [f"{mark}: {words}" for mark, words in _MARKS.items() if mark in marks]
+
+
+def cleaned(shown: Shown, clean: Callable[[str], str]) -> Shown:
+    """Return the same with `clean` (a redaction, say) put on every text that can be shown."""
+    return replace(
+        shown,
+        name=clean(shown.name),
+        title=clean(shown.title),
+        verdict=clean(shown.verdict),
+        basis=clean(shown.basis),
+        score_name=clean(shown.score_name),
+        notes=tuple(clean(note) for note in shown.notes),
+        rows=_clean_frame(shown.rows, clean),
+        summary=_clean_frame(shown.summary, clean),
+        pairs=_clean_frame(shown.pairs, clean),
+    )
+
+
+_MARKS = {
+    "stand-in": "answered by llmlab's simulator, not by the model; score, cost and latency "
+    "are simulated and say nothing about it.",
+    "mixed": "some answers came from llmlab's simulator, so these figures say little "
+    "about the model.",
+    "local": "answered by the embedded model on this machine.",
+}
+
+
+def _rank(arm: Arm) -> tuple[float, float, float]:
+    far = float("inf")
+    score = -arm.score if arm.score is not None else far
+    cost = arm.cost_per_1000_usd if arm.cost_per_1000_usd is not None else far
+    return score, cost, arm.latency_p50_s if arm.latency_p50_s is not None else far
+
+
+def _records(kind: type[_Record], frame: "pd.DataFrame") -> list[_Record]:
+    names = [field.name for field in fields(kind) if field.name in frame.columns]
+    texts = {field.name for field in fields(kind) if field.type is str}
+    made = []
+    for values in frame[names].to_dict("records"):
+        given = {
+            str(name): (str(value) if name in texts else float(value))
+            for name, value in values.items()
+            if not _missing(value)
+        }
+        made.append(kind(**given))  # type: ignore[arg-type]  # sorted by the field's own type
+    return made
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def _clean_frame(frame: "pd.DataFrame", clean: Callable[[str], str]) -> "pd.DataFrame":
+    def cell(value: object) -> object:
+        return clean(value) if isinstance(value, str) else value
+
+    texts = frame.select_dtypes(include=["object", "string", "category"]).columns
+    made = frame.copy()
+    for name in texts:
+        made[name] = frame[name].map(cell).astype(_dtype_of(frame[name]))
+    return made
+
+
+def _dtype_of(column: "pd.Series[Any]") -> Any:
+    """Return the kind of column; of categories only the kind, since cleaning renames them."""
+    return "category" if column.dtype.name == "category" else column.dtype

@@ -1,0 +1,83 @@
+"""A run before it is sent: how much, from whom, for how many dollars, to find what."""
+
+from llmlab.records import Plan
+from llmlab.views import form, markup
+
+__all__ = ["Plan", "plan_html", "plan_text"]
+
+
+def plan_html(plan: Plan) -> str:
+    """Return the plan as a small table, with a notice when stand-ins will answer."""
+    rows = [[markup.cell(head), markup.cell(text, "w")] for head, text in _entries(plan, form.THIN)]
+    return markup.block(
+        markup.line(_title(plan), "ll-title"),
+        markup.lines(_notices(plan), "ll-note"),
+        markup.table([("Before sending", ""), ("", "")], rows),
+    )
+
+
+def plan_text(plan: Plan) -> str:
+    """Return the same for a terminal."""
+    entries = _entries(plan, ",")
+    width = max(len(head) for head, _ in entries)
+    return "\n".join(
+        [
+            _title(plan),
+            *(f"! {notice}" for notice in _notices(plan)),
+            *(f"  {head:<{width}}  {text}" for head, text in entries),
+        ]
+    )
+
+
+def _title(plan: Plan) -> str:
+    return f"{plan.name}: before anything is sent"
+
+
+def _entries(plan: Plan, separator: str) -> list[tuple[str, str]]:
+    entries = [("calls", _calls(plan, separator)), ("cost", _cost(plan))]
+    entries.append(("time", f"about {form.clock(plan.seconds)}" if plan.seconds else form.UNKNOWN))
+    if plan.detectable is not None:
+        entries.append(("detectable", f"a difference of {plan.detectable:.3f} with 80 % power"))
+    entries.append(("answered by", _who(plan)))
+    return entries
+
+
+def _calls(plan: Plan, separator: str) -> str:
+    to_send = plan.calls - plan.from_book
+    sizes = [
+        (len(plan.prompts), "prompt"),
+        (len(plan.models), "model"),
+        (plan.inputs, "input"),
+        (plan.repeats, "repeat"),
+    ]
+    grid = " \u00d7 ".join(
+        f"{form.count(size, separator)} {word}{'' if size == 1 else 's'}"
+        for size, word in sizes
+        if size
+    )
+    book = f", {form.count(plan.from_book, separator)} are in the book" if plan.from_book else ""
+    total = f"{form.count(plan.calls, separator)} ({grid})"
+    return f"{total}{book}, {form.count(to_send, separator)} to send"
+
+
+def _cost(plan: Plan) -> str:
+    expected = form.money(plan.expected_usd, 3)
+    text = f"expected {expected}, at worst {form.money(plan.worst_usd, 3)}"
+    return text if plan.limit_usd is None else f"{text}, limit {form.money(plan.limit_usd)}"
+
+
+def _who(plan: Plan) -> str:
+    parts = []
+    if plan.live:
+        parts.append(f"live: {', '.join(plan.live)}")
+    if plan.stand_ins:
+        parts.append(f"stand-in: {', '.join(plan.stand_ins)}")
+    return "; ".join(parts) or form.UNKNOWN
+
+
+def _notices(plan: Plan) -> list[str]:
+    if not plan.stand_ins:
+        return []
+    words = f", words by {plan.author}" if plan.author else ""
+    who = "no model is asked" if not plan.live else f"{len(plan.stand_ins)} models are not asked"
+    return [f"stand-ins: {who}; llmlab's simulator answers for them{words}."]

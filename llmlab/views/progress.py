@@ -1,0 +1,66 @@
+"""A run under way: what is done, what it cost so far, how long it will take."""
+
+from html import escape
+
+from llmlab.records import Progress
+from llmlab.views import form, markup
+from llmlab.views.bars import done_bar
+
+__all__ = ["Progress", "progress_html", "progress_line", "progress_text"]
+
+_CELLS = 20
+
+
+def progress_html(done: Progress) -> str:
+    """Return bars per arm under one line of figures."""
+    heads = [("Prompt", ""), ("Model", ""), ("", ""), ("calls", "r"), ("failed", "r")]
+    rows = [
+        [
+            markup.cell(prompt),
+            markup.cell(label),
+            markup.raw_cell(done_bar(finished, failed, total)),
+            markup.cell(f"{form.count(finished)} / {form.count(total)}", "r"),
+            markup.cell(form.count(failed), "r" if failed else "r u"),
+        ]
+        for prompt, label, finished, total, failed in done.arms
+    ]
+    bar = done_bar(done.done, done.failed, done.total)
+    head = f'<div class="ll-verdict">{bar} {escape(_figures(done, form.THIN))}</div>'
+    return markup.block(head, markup.table(heads, rows) if rows else "")
+
+
+def progress_text(done: Progress) -> str:
+    """Return the same for a terminal, one line an arm."""
+    widths = [max((len(str(arm[i])) for arm in done.arms), default=0) for i in (0, 1)]
+    made = [_figures(done, ",")]
+    for prompt, label, finished, total, failed in done.arms:
+        filled = _CELLS * finished // max(total, 1)
+        bar = "#" * filled + "." * (_CELLS - filled)
+        names = f"{prompt:<{widths[0]}}  {label:<{widths[1]}}"
+        bad = f"  {failed} failed" if failed else ""
+        made.append(f"{names}  [{bar}] {finished}/{total}{bad}")
+    return "\n".join(made)
+
+
+def progress_line(done: Progress) -> str:
+    """Return the figures alone, for one line that is rewritten."""
+    return _figures(done, ",")
+
+
+def _figures(done: Progress, separator: str) -> str:
+    parts = [f"{form.count(done.done, separator)} of {form.count(done.total, separator)} calls"]
+    if done.from_book:
+        parts.append(f"{form.count(done.from_book, separator)} from the book")
+    if done.failed:
+        parts.append(f"{form.count(done.failed, separator)} failed")
+    parts.append(_spent(done))
+    parts.append(f"{form.clock(done.elapsed_s)} elapsed")
+    if done.done < done.total:
+        left = done.left_s
+        parts.append("time left unknown" if left is None else f"about {form.clock(left)} left")
+    return " \u00b7 ".join(parts)
+
+
+def _spent(done: Progress) -> str:
+    spent = "cost unknown" if done.spent_usd is None else f"{form.money(done.spent_usd, 3)} spent"
+    return spent if done.limit_usd is None else f"{spent} of {form.money(done.limit_usd)} allowed"

@@ -1,0 +1,192 @@
+"""The result of a comparison as one table an arm, in HTML and in plain text."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from llmlab.views import form, markup
+from llmlab.views.bars import interval_bar, scale_of
+from llmlab.views.comparison import Arm, Shown, arms, known, mark_notes
+
+TIED = "Arms that share a letter are tied: their difference may be chance, all pairs considered."
+NEAR_CHANCE = "\u00b0 not clearly better than chance"
+_ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the summary: its heading and what it says of an arm."""
+
+    head: str
+    text: Callable[[Arm], str]
+    side: Literal["", "r"] = "r"
+    points: bool = False
+    """Whether decimal points stand under each other."""
+
+
+def summary_html(shown: Shown) -> str:
+    """Return title, notices, verdict and the table, for any notebook theme."""
+    return markup.block(
+        markup.line(shown.title, "ll-title"),
+        markup.line(caption(shown), "ll-quiet"),
+        markup.lines(shown.notes, "ll-note"),
+        markup.line(shown.verdict, "ll-verdict"),
+        arms_html(shown),
+        markup.lines(footnotes(shown), "ll-quiet"),
+    )
+
+
+def arms_html(shown: Shown) -> str:
+    """Return the bare table, one row an arm, best first."""
+    listed, used = arms(shown), columns(shown)
+    texts = {column.head: _texts(column, listed) for column in used}
+    low, high = scale_of(shown)
+    heads = [(column.head, column.side) for column in used]
+    if has_bar := any(arm.score is not None for arm in listed):
+        heads.insert(_BAR_AT, (f"{low:g} to {high:g}", ""))
+    rows = []
+    for number, arm in enumerate(listed):
+        cells = [_cell(column, arm, texts[column.head][number], listed[0]) for column in used]
+        if has_bar:
+            cells.insert(_BAR_AT, markup.raw_cell(interval_bar(arm, low, high, shown.chance)))
+        rows.append(cells)
+    return markup.table(heads, rows)
+
+
+def summary_text(shown: Shown) -> str:
+    """Return the same for a terminal."""
+    listed, used = arms(shown), columns(shown)
+    stacks = [[column.head, *(_plain(text) for text in _texts(column, listed))] for column in used]
+    if any(arm.mark for arm in listed):
+        stacks.insert(2, ["", *(f"({arm.mark})" if arm.mark else "" for arm in listed)])
+    sides: list[str] = [column.side for column in used]
+    sides[2:2] = [""] * (len(stacks) - len(sides))
+    head = [shown.title, _plain(caption(shown)), *(f"! {note}" for note in shown.notes)]
+    head += [shown.verdict, ""]
+    return "\n".join(
+        [text for text in head[:-1] if text] + head[-1:]
+        + text_table(stacks, sides) + [""] + footnotes(shown)
+    )  # fmt: skip
+
+
+def text_table(stacks: list[list[str]], sides: Sequence[str]) -> list[str]:
+    """Return the lines of a table given by columns, each with its heading first."""
+    widths = [max(map(len, stack)) for stack in stacks]
+    made = []
+    for row in zip(*stacks, strict=True):
+        cells = (
+            text.rjust(width) if side else text.ljust(width)
+            for text, width, side in zip(row, widths, sides, strict=True)
+        )
+        made.append("  ".join(cells).rstrip())
+    made.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
+    return made
+
+
+def columns(shown: Shown) -> list[Column]:
+    """Return the columns for which any arm has something to say."""
+    listed = arms(shown)
+    used = [Column(head="Prompt", text=lambda a: a.prompt, side="")]
+    used += [Column(head="Model", text=lambda a: a.label or a.model, side="")]
+    used += _score_columns(shown, listed) + _MONEY
+    if known([arm.ttft_p50_s for arm in listed]):
+        used.append(_TTFT)
+    used += _REST
+    inputs = {arm.inputs for arm in listed}
+    return used if len(inputs) == 1 else [*used, _INPUTS]
+
+
+def caption(shown: Shown) -> str:
+    """Return the size of the experiment in one line."""
+    listed = arms(shown)
+    inputs = {arm.inputs for arm in listed}
+    parts = [_plural(len(listed), "arm")]
+    if len(inputs) == 1 and (each := inputs.pop()) is not None:
+        parts.append(f"{_plural(each, 'input')} each")
+    if calls := known([arm.calls for arm in listed]):
+        parts.append(_plural(sum(calls), "call"))
+    if any(arm.score_low is not None for arm in listed):
+        parts.append(f"{shown.level:.0%} intervals")
+    return " \u00b7 ".join(parts)
+
+
+def footnotes(shown: Shown) -> list[str]:
+    """Return the quiet lines under a table: letters, marks and where prices come from."""
+    listed = arms(shown)
+    made = []
+    if any(arm.tied for arm in listed):
+        made.append(TIED)
+    if any(near_chance(arm) for arm in listed):
+        made.append(f"{NEAR_CHANCE} (p \u2265 {_ALPHA}, adjusted).")
+    if shown.chance is not None and any(arm.score is not None for arm in listed):
+        made.append(f"Chance: {form.score(shown.chance)}.")
+    return made + mark_notes(shown) + ([shown.basis] if shown.basis else [])
+
+
+def near_chance(arm: Arm) -> bool:
+    """Return whether the arm was tested against chance and did not clearly beat it."""
+    return arm.p_chance_adjusted is not None and arm.p_chance_adjusted >= _ALPHA
+
+
+def _score_columns(shown: Shown, listed: list[Arm]) -> list[Column]:
+    if not any(arm.score is not None for arm in listed):
+        return []
+    used = [Column(head=shown.score_name or "score", text=_score)]
+    if any(arm.score_low is not None for arm in listed):
+        interval = Column(head="interval", text=lambda a: form.interval(a.score_low, a.score_high))
+        used.append(interval)
+    if any(arm.tied for arm in listed):
+        used.append(Column(head="tied", text=lambda a: a.tied, side=""))
+    return used
+
+
+def _score(arm: Arm) -> str:
+    return form.score(arm.score) + ("\u00b0" if near_chance(arm) else "")
+
+
+def _tokens(arm: Arm) -> str:
+    return f"{form.count(arm.input_tokens)} / {form.count(arm.output_tokens)}"
+
+
+_BAR_AT = 2
+_MONEY = [
+    Column(head="cost", text=lambda a: form.money(a.cost_usd, 3), points=True),
+    Column(head="per 1,000", text=lambda a: form.money(a.cost_per_1000_usd), points=True),
+    Column(head="latency p50", text=lambda a: form.seconds(a.latency_p50_s)),
+    Column(head="p95", text=lambda a: form.seconds(a.latency_p95_s)),
+]
+_TTFT = Column(head="first token p50", text=lambda a: form.seconds(a.ttft_p50_s))
+_REST = [
+    Column(head="tokens in / out", text=_tokens),
+    Column(head="calls", text=lambda a: form.count(a.calls)),
+    Column(head="failed", text=lambda a: form.count(a.failures)),
+]
+_INPUTS = Column(head="inputs", text=lambda a: form.count(a.inputs))
+
+
+def _texts(column: Column, listed: list[Arm]) -> list[str]:
+    texts = [column.text(arm) for arm in listed]
+    return form.aligned(texts) if column.points else texts
+
+
+def _cell(column: Column, arm: Arm, text: str, best: Arm) -> str:
+    if column.head == "Model":
+        return markup.raw_cell(escape(text) + markup.badge(arm.mark))
+    style = column.side + (" u" if form.UNKNOWN in text or text == "0" else "")
+    if column.text is _score and arm.tied and best.tied and set(arm.tied) & set(best.tied):
+        style += " best"
+    return markup.cell(text, style.strip())
+
+
+def _plain(text: str) -> str:
+    spaces: dict[str, str | int | None] = {
+        form.THIN: ",",
+        form.FIGURE_SPACE: " ",
+        form.PUNCTUATION_SPACE: " ",
+    }
+    return text.translate(str.maketrans(spaces))
+
+
+def _plural(number: float, word: str) -> str:
+    return f"{form.count(number)} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,75 @@
+"""A provider that keeps failing is left alone for a while, then tried with one call."""
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from llmlab.errors import BreakerOpen, CallError, CutOff, TimedOut, Unavailable
+
+State: TypeAlias = Literal["closed", "open", "half-open"]
+
+
+class Breaker:
+    """
+    Opens after *failures* in a row, fails fast for *rest* seconds, then lets one probe through.
+
+    Only failures that speak of the provider's health count (`Unavailable`, `TimedOut`, `CutOff`): a
+    refused prompt says nothing about the next one.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        failures: int = 8,
+        rest: float = 30.0,
+        clock: Callable[[], float],
+    ) -> None:
+        self._provider = provider
+        self._limit = failures
+        self._rest = rest
+        self._clock = clock
+        self._failed = 0
+        self._opened: float | None = None
+        self._probing = False
+
+    @property
+    def state(self) -> State:
+        """Closed (calls go), open (calls fail fast) or half-open (one probe goes)."""
+        if self._opened is None:
+            return "closed"
+        return "open" if self._clock() < self._opened + self._rest else "half-open"
+
+    def check(self) -> None:
+        """
+        Let a call pass.
+
+        Raises:
+            BreakerOpen: The provider rests, or its probe is under way.
+        """
+        if self._opened is None:
+            return
+        left = self._opened + self._rest - self._clock()
+        if left > 0 or self._probing:
+            when = f"; tried again in {left:.0f} s" if left > 0 else "; a probe is under way"
+            raise BreakerOpen(
+                f"{self._provider} failed {self._failed} times in a row{when}",
+                provider=self._provider,
+            )
+        self._probing = True
+
+    def succeeded(self) -> None:
+        """Close: the provider answers."""
+        self._failed, self._opened, self._probing = 0, None, False
+
+    def note(self, error: CallError) -> None:
+        """Count a failure of the provider's; a refusal shows that it is there."""
+        if not isinstance(error, Unavailable | TimedOut | CutOff):
+            self.succeeded()
+            return
+        self._failed += 1
+        if self._probing or self._failed >= self._limit:
+            self._opened, self._probing = self._clock(), False
+
+    def left(self) -> None:
+        """Forget a probe that ended without telling anything, such as a cancelled call."""
+        self._probing = False

@@ -1,0 +1,125 @@
+"""
+One event loop, on its own thread, for as long as the kernel lives.
+
+Jupyter's own loop is already running, so a cell cannot call `asyncio.run`; and an aiohttp
+session belongs to the loop it was made on, so a fresh loop for each cell would leave every
+session behind dead. Everything async happens here, whoever asks, from whichever loop or none.
+"""
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from llmlab.errors import UsageError
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 5.0
+"""Seconds that cancelled work may take to let go."""
+
+
+class Engine:
+    """A loop on a thread, started when first needed and stopped by `close` or at exit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+        self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop; a forked child gets one of its own."""
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():
+                self._start()
+            assert self._loop is not None  # noqa: S101 - _start made it
+            return self._loop
+
+    def at_close(self, closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Await *closer* on the loop before it stops, last added first."""
+        self._closers.append(closer)
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start *work* on the loop and return at once."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def run(
+        self,
+        work: Coroutine[Any, Any, T],
+        *,
+        tick: Callable[[], None] | None = None,
+        every: float = 0.2,
+    ) -> T:
+        """
+        Run *work* to its end from plain code, calling *tick* while waiting.
+
+        An interrupt cancels the work and waits until it has let go, so nothing is left behind.
+        """
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise UsageError("called from inside the engine: use the _async form and await it")
+        let_go = threading.Event()
+        future = self.submit(_announced(work, let_go))
+        try:
+            while tick is not None and not future.done():
+                concurrent.futures.wait([future], every)
+                tick()
+            return future.result()
+        except BaseException:
+            if future.cancel():
+                let_go.wait(_PATIENCE)
+            raise
+
+    async def bridge(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await *work* from any loop; it runs on the engine's."""
+        if asyncio.get_running_loop() is self._loop:
+            return await work
+        return await asyncio.wrap_future(self.submit(work))
+
+    def close(self, *, timeout: float = 5.0) -> None:
+        """Stop the loop and join its thread; calling it again does nothing."""
+        with self._lock:
+            loop, thread, mine = self._loop, self._thread, self._pid == os.getpid()
+            self._loop = self._thread = None
+        if loop is None or thread is None or not mine or not thread.is_alive():
+            return
+        atexit.unregister(self.close)
+        ending = asyncio.run_coroutine_threadsafe(self._end(), loop)
+        try:
+            ending.result(timeout)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(timeout)
+            if not thread.is_alive():
+                loop.close()
+
+    def _start(self) -> None:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="llmlab-engine", daemon=True)
+        thread.start()
+        atexit.register(self.close)
+        self._loop, self._thread, self._pid = loop, thread, os.getpid()
+
+    async def _end(self) -> None:
+        """Cancel what still runs, then let the session and the servers close."""
+        mine = asyncio.current_task()
+        rest = [task for task in asyncio.all_tasks() if task is not mine]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        while self._closers:
+            await self._closers.pop()()
+
+
+async def _announced(work: Coroutine[Any, Any, T], let_go: threading.Event) -> T:
+    """Await *work*; set *let_go* when it has ended, however it ended."""
+    try:
+        return await work
+    finally:
+        let_go.set()

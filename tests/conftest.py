@@ -1,0 +1,37 @@
+"""Shared by every test: no key of the developer's, one fake clock."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RECORDED = ROOT.parent / "shared" / "recorded"
+
+_VARIABLES = (
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
+    "DEEPSEEK_API_KEY", "DEEPSEEK_BASE_URL", "XAI_API_KEY", "XAI_BEARER_API_KEY",
+    "XAI_BASE_URL", "OLLAMA_HOST", "OLLAMA_API_KEY",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in the developer's shell must never reach a test."""
+    for name in _VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+class Clock:
+    """Time that moves when told to."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until `clock.now` is moved."""
+    return Clock()

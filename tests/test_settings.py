@@ -1,0 +1,55 @@
+"""Settings are read once, and every entry that does not fit is named."""
+
+from pathlib import Path
+
+import pytest
+
+from llmlab.errors import ConfigError
+from llmlab.settings import Sourced
+
+
+def test_later_sources_win_and_are_remembered(tmp_path: Path) -> None:
+    """Argument over environment over llmlab.toml over pyproject.toml over default. # R-64."""
+    (tmp_path / "pyproject.toml").write_text("[tool.llmlab]\nattempts = 2\ndeadline = 10\n")
+    (tmp_path / "llmlab.toml").write_text("deadline = 20\nmax_in_flight = 9\n")
+
+    read = Sourced.read(
+        folder=tmp_path, env={"LLMLAB_DEADLINE": "40"}, arguments={"max_in_flight": 7}
+    )
+
+    assert (read.settings.attempts, read.settings.deadline) == (2, 40.0)
+    assert read.settings.max_in_flight == 7
+    assert read.sources == {
+        "attempts": "pyproject.toml",
+        "deadline": "environment",
+        "max_in_flight": "argument",
+    }
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"LLMLAB_DEADLIN": "3"}, "did you mean deadline"),
+        ({"LLMLAB_ATTEMPTS": "many"}, "attempts: Expected `int`"),
+        ({"LLMLAB_MODE": "lve"}, "mode: Invalid enum value 'lve'"),
+        ({"LLMLAB_BUDGET_DAY": "lots"}, "budget.day: Expected `float"),
+    ],
+)
+def test_an_entry_that_does_not_fit_is_named(env: dict[str, str], says: str) -> None:
+    """Unknown names get the nearest one, ill-typed values their type. # R-64."""
+    with pytest.raises(ConfigError, match=says):
+        Sourced.read(env=env)
+
+
+def test_an_unknown_word_inside_an_entry_is_named() -> None:
+    """A misspelt limit must not silently be no limit."""
+    with pytest.raises(ConfigError, match="dya"):
+        Sourced.read(arguments={"budget": {"dya": 5.0}})
+
+
+def test_broken_toml_names_the_file(tmp_path: Path) -> None:
+    """A file that does not parse is named with the place."""
+    (tmp_path / "llmlab.toml").write_text("deadline = = 3")
+
+    with pytest.raises(ConfigError, match=r"llmlab\.toml: not valid TOML"):
+        Sourced.read(folder=tmp_path)

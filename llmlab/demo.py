@@ -45,6 +45,8 @@ def _execute(path: Path, report: Callable[[str], None]) -> "nbformat.NotebookNod
         notebook,
         timeout=600,
         kernel_name="python3",
+        # A kernel on loopback TCP warns about encryption at every start; errors still show.
+        extra_arguments=["--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=lambda cell, **_: _show(cell, report),
     )

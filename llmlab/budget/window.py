@@ -85,9 +85,7 @@ def room(
             f"{model.name}: the answer may have {reserved:,} tokens, which leaves no room for a "
             f"prompt in {tokens + reserved:,}: lower max_tokens or raise the tier's budget"
         )
-    return Room(
-        tokens=tokens, tier=tier, budget=budget, window=model.context, reserved=reserved
-    )
+    return Room(tokens=tokens, tier=tier, budget=budget, window=model.context, reserved=reserved)
 
 
 def check(prompt: Prompt, model: Model, space: Room, counters: Counters) -> Count:

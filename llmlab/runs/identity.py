@@ -1,14 +1,15 @@
 """Identity is content: who answers, the exact words and parameters, the number of the repeat."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import msgspec
 
-from llmlab.records import Answer, HttpCall
+from llmlab.records import Answer, HttpCall, Request
 from llmlab.wire import Endpoint
 
 _ENCODER = msgspec.json.Encoder()
+_SORTED = msgspec.json.Encoder(order="deterministic", enc_hook=dict)
 _DECODER = msgspec.json.Decoder(Answer)
 
 
@@ -31,3 +32,26 @@ def pack(answer: Answer) -> bytes:
 def recall(stored: bytes) -> Answer:
     """Read what `pack` wrote, marked as the book's."""
     return replace(_DECODER.decode(stored), from_book=True)
+
+
+def content_of(request: Request) -> str:
+    """
+    Name a question by what is asked of which model, whoever answers: 64 hex digits of SHA-256.
+
+    A tape is searched by it, on a machine that does not know who answered. The provider's
+    words stay out as well, so that a tape outlives a change of how llmlab writes them.
+    """
+    given = {
+        item.name: value
+        for item in fields(request.parameters)
+        if (value := getattr(request.parameters, item.name)) not in (None, ())
+    }
+    asked = {
+        "model": request.name,
+        "api": request.api,
+        "system": request.prompt.system or "",
+        "user": request.prompt.user,
+        "parameters": given,
+        "repeat": request.repeat,
+    }
+    return hashlib.sha256(_SORTED.encode(asked)).hexdigest()

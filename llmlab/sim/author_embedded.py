@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2
 LONGEST = 512
-WARMEST = 0.4
+WARMEST = 0.9
 _SEEDS = 2**31
 _CHOOSE = re.compile(
-    r"\b(?:label|classify|choose|pick|sentiment|direction|one word|(?:answer|reply) (?:with|only))\b",
+    r"\b(?:label|classify|choose|pick|one word|(?:answer|reply) (?:with|only))\b",
     re.IGNORECASE,
 )
 
@@ -99,7 +99,7 @@ def arm_seed(asked: Asked) -> int:
 
 
 def arm_temperature(asked: Asked) -> float:
-    """Return the temperature asked for, or the model's own one in [0, 0.4)."""
+    """Return the temperature asked for, or the model's own one in [0, 0.9)."""
     if asked.temperature is not None:
         return asked.temperature
     return round(draw("temperature", asked.model) * WARMEST, 3)

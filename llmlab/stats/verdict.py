@@ -16,6 +16,7 @@ from llmlab.stats.power import detectable
 FEW_INPUTS: Final = 30
 FEW_CLUSTERS: Final = 10
 POWER: Final = 0.8
+_FEW_NAMES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +93,14 @@ def _ranking(
         rest = "the other arm" if others == 1 else f"each of the {others} others"
         return f"{_name(top.name)} is best with {measured}, above {rest} (adjusted p ≤ {alpha:g})."
     verb = "1 other is" if equal == 1 else f"{equal} others are"
-    return (
-        f"{_name(top.name)} is best with {measured}; {verb} tied with it (adjusted p > {alpha:g})."
-    )
+    first = f"{_name(top.name)} is best with {measured}"
+    if len(best) > 1:
+        first = f"{_names(best)} are best with {measured} each"
+        verb = f"{len(tied)} more are" if len(tied) != 1 else "1 more is"
+    if not tied:
+        return f"{first}, above the rest (adjusted p ≤ {alpha:g})."
+    whom = "them" if len(best) > 1 else "it"
+    return f"{first}; {verb} tied with {whom} (adjusted p > {alpha:g})."
 
 
 def _all_tied(count: int) -> str:
@@ -166,10 +172,20 @@ def _detectable_note(pairs: Sequence[Pair], alpha: float) -> list[str]:
     least = detectable(sd, size, POWER, alpha / len(pairs))
     if np.isnan(least):
         return []
+    if least > 1.0 and all(abs(pair.difference) <= 1.0 for pair in usable):
+        return [f"With {size:,} inputs no possible difference is found in {POWER:.0%} of runs."]
     family = f"{len(pairs)} comparison{'' if len(pairs) == 1 else 's'}"
     found = f"a difference of {_number(least)} is found in {POWER:.0%} of runs"
     test = f"(paired test, {alpha:g} over {family})"
     return [f"With {size:,} inputs {found} {test}; a smaller one may go unseen."]
+
+
+def _names(names: Sequence[Name]) -> str:
+    """Return `a · x, a · y and b · x`; many are counted."""
+    if len(names) > _FEW_NAMES:
+        return f"{len(names)} arms"
+    *rest, last = [_name(name) for name in names]
+    return f"{', '.join(rest)} and {last}"
 
 
 def _name(name: Name) -> str:

@@ -1,20 +1,45 @@
-"""A folder of templates by name, read when first asked for."""
+"""A folder of templates by name, read when first asked for and again when a file changed."""
 
 import difflib
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from llmlab.errors import TemplateError
+from llmlab.templates.check import check
+from llmlab.templates.fault import Fault, TemplateWarning, listed
 from llmlab.templates.template import Template, parse
+
+Strictness: TypeAlias = Literal["production", "development"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the list of templates."""
+
+    name: str
+    version: str
+    tier: int | None
+    description: str
+    slots: tuple[str, ...]
+    faults: tuple[Fault, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The `*.md` files of a folder; `library["terse"]` reads `terse.md`, again when it changed."""
+    """
+    The `*.md` files of a folder; `library["terse"]` reads `terse.md`, again when it changed.
+
+    In `development` a template with faults is used with a `TemplateWarning`; in `production` it
+    is refused, with every fault listed. A `Template` that was handed out never changes: a run
+    keeps the one it began with.
+    """
 
     folder: Path
-    _read: dict[str, tuple[int, Template]] = field(default_factory=dict, repr=False)
+    mode: Strictness = "development"
+    _read: dict[str, tuple[tuple[int, int], Template]] = field(default_factory=dict, repr=False)
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the templates, sorted; no file is read."""
@@ -23,23 +48,86 @@ class Library:
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
     def __getitem__(self, name: str) -> Template:
         """
         Return the template called *name*.
 
         Raises:
-            TemplateError: There is none of this name, or it does not parse.
+            TemplateError: There is none of this name, it does not parse, or it has faults and
+                this is production.
         """
-        path = self.folder / f"{name}.md"
+        path = self._path(name)
         try:
-            changed = path.stat().st_mtime_ns
+            status = path.stat()
         except OSError:
             raise TemplateError(self._absent(name)) from None
+        stamp = (status.st_mtime_ns, status.st_size)
         known = self._read.get(name)
-        if known is None or known[0] != changed:
-            known = (changed, parse(path.read_text(encoding="utf-8"), name=name, path=path))
+        if known is None or known[0] != stamp:
+            known = (stamp, self._load(name, path))
             self._read[name] = known
         return known[1]
+
+    def check(self, name: str | None = None) -> tuple[Fault, ...]:
+        """
+        Return every fault of a template, or of all templates of the folder.
+
+        Raises:
+            TemplateError: There is no template of this name.
+        """
+        if name is None:
+            return tuple(fault for each in self.names() for fault in self.check(each))
+        path = self._path(name)
+        if not path.is_file():
+            raise TemplateError(self._absent(name))
+        text = _text(path)
+        return (text,) if isinstance(text, Fault) else check(text, file=path.name, stem=name)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Read every template and return what a list of them shows, faulty ones too."""
+        return tuple(self._entry(name) for name in self.names())
+
+    def _load(self, name: str, path: Path) -> Template:
+        faults = self.check(name)
+        plain = isinstance(words := _text(path), str) and not words.startswith("---")
+        if faults and self.mode == "production":
+            raise TemplateError(f"prompt {name!r} is refused in production: {listed(faults)}")
+        if isinstance(words, Fault):
+            raise TemplateError(str(words))
+        template = replace(parse(words, name=name, path=path), faults=faults)
+        if faults and not plain:
+            warnings.warn(
+                f"prompt {name!r} is used although it has {listed(faults)}",
+                TemplateWarning,
+                stacklevel=3,
+            )
+        return template
+
+    def _entry(self, name: str) -> Entry:
+        faults = self.check(name)
+        words = _text(self._path(name))
+        try:
+            read = parse(words if isinstance(words, str) else "", name=name)
+        except TemplateError:
+            return Entry(name=name, version="", tier=None, description="", slots=(), faults=faults)
+        return Entry(
+            name=name,
+            version=read.version,
+            tier=read.about.tier,
+            description=read.about.description,
+            slots=read.slots,
+            faults=faults,
+        )
+
+    def _path(self, name: str) -> Path:
+        """Return the file of a name; a name that leaves the folder has none."""
+        return self.folder / f"{Path(name).name}.md"
 
     def _absent(self, name: str) -> str:
         names = self.names()
@@ -48,3 +136,11 @@ class Library:
             return f"no prompt is called {name!r}; did you mean {' or '.join(near)}?"
         there = f"has {', '.join(names)}" if names else "has no *.md file"
         return f"no prompt is called {name!r}; {self.folder} {there}"
+
+
+def _text(path: Path) -> str | Fault:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return Fault(file=path.name, line=line, what="not UTF-8", fix="save the file as UTF-8")

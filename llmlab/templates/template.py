@@ -7,21 +7,20 @@ error), so JSON braces in a prompt are just text.
 
 import difflib
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from llmlab.errors import TemplateError
 from llmlab.records import Prompt
+from llmlab.templates.fault import Fault
+from llmlab.templates.meta import BlockMeta, Meta, typed
+from llmlab.templates.source import environment, split
 
 if TYPE_CHECKING:
     import jinja2
-
-_PART: Final = re.compile(r"^\[(system|user)\][ \t]*$", re.MULTILINE)
-_FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*\n", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +34,34 @@ class Template:
     """The version that the front matter declares."""
     meta: Mapping[str, object] = field(default_factory=dict)
     path: Path | None = None
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with its file; development mode uses it all the same."""
+
+    @cached_property
+    def about(self) -> Meta:
+        """What the front matter says, typed: tier, slots, blocks, schema, default query ..."""
+        return typed(self.meta)
+
+    @property
+    def blocks(self) -> Mapping[str, BlockMeta]:
+        """How much its context blocks matter, by slot."""
+        return self.about.blocks
+
+    @property
+    def schema(self) -> Mapping[str, Any] | None:
+        """The JSON schema of the answer, where the front matter has one."""
+        return self.about.schema
+
+    @property
+    def examples(self) -> dict[str, Any]:
+        """The example of each slot, as the front matter has it."""
+        found = self.about.slots.items()
+        return {name: slot.example for name, slot in found if slot.example is not None}
+
+    @cached_property
+    def text(self) -> str:
+        """The words of both parts, as the book keeps them and `changes` compares them."""
+        return f"[system]\n{self.system}\n[user]\n{self.user}" if self.system else self.user
 
     @cached_property
     def version(self) -> str:
@@ -49,7 +76,7 @@ class Template:
         from jinja2 import meta
 
         both = f"{self.system or ''}\n{self.user}"
-        return tuple(sorted(meta.find_undeclared_variables(_environment().parse(both))))
+        return tuple(sorted(meta.find_undeclared_variables(environment().parse(both))))
 
     def fill(self, values: Mapping[str, object]) -> Prompt:
         """
@@ -71,7 +98,7 @@ class Template:
 
     @cached_property
     def _compiled(self) -> tuple["jinja2.Template", "jinja2.Template | None"]:
-        make = _environment().from_string
+        make = environment().from_string
         return make(self.user), None if self.system is None else make(self.system)
 
 
@@ -82,12 +109,12 @@ def parse(text: str, *, name: str, path: Path | None = None) -> Template:
     Raises:
         TemplateError: The front matter or the Jinja does not parse; says file and line.
     """
-    meta, body = _front_matter(text, name)
-    parts = _parts(body)
+    source = split(text)
+    meta = _front_matter(source.front, name)
     template = Template(
         name=str(meta.get("name", name)),
-        user=parts["user"],
-        system=parts.get("system"),
+        user=source.part("user"),
+        system=source.part("system") or None,
         declared=str(meta.get("version", "")),
         meta=meta,
         path=path,
@@ -98,28 +125,18 @@ def parse(text: str, *, name: str, path: Path | None = None) -> Template:
     return template
 
 
-def _front_matter(text: str, name: str) -> tuple[dict[str, Any], str]:
-    found = _FRONT.match(text)
-    if found is None:
-        return {}, text
+def _front_matter(front: str | None, name: str) -> dict[str, Any]:
+    if front is None:
+        return {}
     import yaml
 
     try:
-        meta = yaml.safe_load(found[1]) or {}
+        meta = yaml.safe_load(front) or {}
     except yaml.YAMLError as error:
         raise TemplateError(f"{name}: front matter is not YAML: {_one_line(error)}") from error
     if not isinstance(meta, dict):
         raise TemplateError(f"{name}: front matter must be `key: value` lines")
-    return meta, text[found.end() :]
-
-
-def _parts(body: str) -> dict[str, str]:
-    """Split at `[system]` and `[user]` lines; what stands before the first is the user's."""
-    pieces = _PART.split(body)
-    parts = {"user": pieces[0].strip()}
-    for role, words in zip(pieces[1::2], pieces[2::2], strict=True):
-        parts[role] = "\n\n".join(filter(None, (parts.get(role, ""), words.strip())))
-    return parts
+    return meta
 
 
 def _check(template: Template) -> None:
@@ -129,13 +146,6 @@ def _check(template: Template) -> None:
         _ = template.slots
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{template.name}, line {error.lineno}: {error.message}") from error
-
-
-def _environment() -> "jinja2.Environment":
-    import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    return ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
 
 
 def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +16,8 @@ from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Arm, Shown, arms
 from llmlab.views.style import DASHES, MARKERS, OKABE_ITO, THEMES, Theme, by_name
 
+_WIDE = 105
+"""Letters that a line below the axes holds."""
 STAND_IN_NOTE = "stand-in answers, simulated cost and latency"
 _FEW_DECADES = 3.0
 
@@ -85,7 +88,7 @@ def finish(
     # A legend without handles: the one kind of text below the axes that the layout makes room for.
     plot.legend(
         [Line2D([], [], linestyle="none") for _ in said],
-        [words for words, _ in said],
+        [fill(words, _WIDE) for words, _ in said],
         labelcolor=[colour for _, colour in said],
         loc="outside lower left",
         handlelength=0,

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from llmlab.errors import UsageError
+from llmlab.stats.checks import Floats
 from llmlab.views.axes import Look, duration, finish, log_axis
 from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Arm, Shown, arms
@@ -47,7 +48,7 @@ def latency(shown: Shown, theme: str = "light") -> Plot:
         axes.set_ylabel("share of calls answered")
         axes.grid(axis="x")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=2.4)
-        finish(plot, shown, list(times), mark="Pale")
+        finish(plot, shown, list(times), mark="Thin lines")
     return plot
 
 
@@ -55,15 +56,18 @@ def _name(arm: Arm) -> tuple[str, str]:
     return arm.label, arm.prompt
 
 
-def _curve(
-    axes: Axes, arm: Arm, found: "np.ndarray[tuple[int], np.dtype[np.float64]]", look: Look
-) -> None:
-    drawn = axes.ecdf(found, color=look.colours[arm.label], linestyle=look.dashes[arm.prompt],
-                      linewidth=1.6, label=arm.title, gid="ecdf")  # fmt: skip
-    drawn.set_alpha(0.5 if arm.simulated else 1.0)
+def _curve(axes: Axes, arm: Arm, found: Floats, look: Look) -> None:
+    axes.ecdf(
+        found,
+        color=look.colours[arm.label],
+        linestyle=look.dashes[arm.prompt],
+        linewidth=0.8 if arm.simulated else 1.6,
+        label=arm.title,
+        gid="ecdf",
+    )
 
 
-def _times(rows: "pd.DataFrame", arm: Arm) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _times(rows: "pd.DataFrame", arm: Arm) -> Floats:
     mine = (rows["prompt"] == arm.prompt) & (rows["label"] == arm.label) & (rows["status"] == "ok")
     values = rows.loc[mine, "latency_s"].astype("float64").to_numpy()
     return np.sort(values[np.isfinite(values)])

@@ -4,6 +4,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -49,11 +50,9 @@ def _csv(shown: Shown) -> bytes:
 
 
 def _parquet(shown: Shown) -> bytes:
+    _require("parquet", "pyarrow")
     made = BytesIO()
-    try:
-        shown.rows.to_parquet(made, index=False, engine="pyarrow")
-    except ImportError:
-        raise _needs("parquet", "pyarrow") from None
+    shown.rows.to_parquet(made, index=False, engine="pyarrow")
     return made.getvalue()
 
 
@@ -69,18 +68,16 @@ def _json(shown: Shown) -> bytes:
 def _xlsx(shown: Shown) -> bytes:
     import pandas as pd
 
+    _require("xlsx", "openpyxl")
     made = BytesIO()
     about = pd.DataFrame(
         [*_words(shown), *(("note", note) for note in shown.notes)], columns=["what", "text"]
     )
     frames = {"summary": shown.summary, "pairs": shown.pairs, "rows": shown.rows, "about": about}
-    try:
-        with pd.ExcelWriter(made, engine="openpyxl") as book:
-            for name, frame in frames.items():
-                _cells(frame).to_excel(book, sheet_name=name, index=False)
-                _as_text(book.sheets[name])
-    except ImportError:
-        raise _needs("xlsx", "openpyxl") from None
+    with pd.ExcelWriter(made, engine="openpyxl") as book:
+        for name, frame in frames.items():
+            _cells(frame).to_excel(book, sheet_name=name, index=False)
+            _as_text(book.sheets[name])
     return made.getvalue()
 
 
@@ -165,5 +162,8 @@ def _as_text(sheet: Any) -> None:
                 cell.data_type = "s"
 
 
-def _needs(kind: str, library: str) -> UsageError:
-    return UsageError(f"{kind} needs {library}: pip install 'llmlab[export]'")
+def _require(kind: str, library: str) -> None:
+    try:
+        import_module(library)
+    except ImportError:
+        raise UsageError(f"{kind} needs {library}: pip install 'llmlab[export]'") from None

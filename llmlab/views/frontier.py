@@ -13,6 +13,7 @@ from llmlab.views.comparison import Arm, Shown, arms, has_scores, known
 from llmlab.views.names import Point, write_names
 from llmlab.views.style import styled
 
+_PRICED = "cost per 1,000 calls (US dollars, log scale)"
 _EDGE = 2.6
 """How far left of the cheapest price, as a factor, zero cost is drawn."""
 _CLEAR = 1.2
@@ -24,15 +25,17 @@ def frontier(shown: Shown, theme: str = "light") -> Plot:
     Draw score against dollars per 1,000 calls, intervals both ways, and the Pareto front.
 
     Without scores the height is the median latency (lower is better). Zero cost stands at a
-    marked left edge; arms without a known price or height are named below, not drawn.
+    marked left edge; arms without a known price or height are named below, not drawn. When no
+    arm has a known price, the width is the median latency instead.
     """
     listed, scored = arms(shown), has_scores(shown)
     look = Look.of(listed, theme)
-    points = _points(shown, listed, scored=scored)
+    priced = any(arm.cost_per_1000_usd is not None for arm in listed)
+    points = _points(shown, listed, scored=scored, priced=priced)
     with styled(look.theme):
         plot = Plot.blank(7.2, 4.7, look.theme)
         axes = plot.add_subplot()
-        edge = _frame(axes, points)
+        edge = _frame(axes, points, priced=priced)
         points = [p if p.x > 0 else Point(p.arm, edge, p.y, None, p.y_span) for p in points]
         _heights(axes, shown, points, scored=scored)
         keys = _front(axes, points, look, higher=scored) + _chance(axes, shown, look, scored=scored)
@@ -59,18 +62,19 @@ def undominated(points: Sequence[Point], *, higher: bool) -> list[Point]:
     return front
 
 
-def _points(shown: Shown, listed: Sequence[Arm], *, scored: bool) -> list[Point]:
-    spans = cost_spans(shown) if len(shown.rows) else {}
+def _points(shown: Shown, listed: Sequence[Arm], *, scored: bool, priced: bool) -> list[Point]:
+    spans = cost_spans(shown) if priced and len(shown.rows) else {}
     made = []
     for arm in listed:
         y = arm.score if scored else arm.latency_p50_s
-        if y is None or arm.cost_per_1000_usd is None:
+        x = arm.cost_per_1000_usd if priced else arm.latency_p50_s
+        if y is None or x is None:
             continue
         span = None
         if scored and arm.score_low is not None and arm.score_high is not None:
             span = (arm.score_low, arm.score_high)
         x_span = spans.get((arm.prompt, arm.label))
-        made.append(Point(arm, arm.cost_per_1000_usd, y, x_span, span))
+        made.append(Point(arm, x, y, x_span, span))
     return made
 
 
@@ -89,15 +93,16 @@ def cost_spans(shown: Shown) -> dict[tuple[str, str], tuple[float, float]]:
     return made
 
 
-def _frame(axes: Axes, points: Sequence[Point]) -> float:
-    """Set the cost axis; return where zero cost is drawn."""
+def _frame(axes: Axes, points: Sequence[Point], *, priced: bool) -> float:
+    """Set the axis of cost (or time); return where zero cost is drawn."""
     paid = [p.x for p in points if p.x > 0]
     spans = [value for p in points if p.x_span and p.x > 0 for value in p.x_span if value > 0]
     low, high = min([*paid, *spans], default=1.0), max([*paid, *spans], default=1.0)
     free = any(p.x <= 0 for p in points)
     edge = low / _EDGE
-    log_axis(axes, edge / 1.5 if free else low / 1.6, high * 1.9, dollars)
-    axes.set_xlabel("cost per 1,000 calls (US dollars, log scale)")
+    left = edge / 1.5 if free else low / 1.6
+    log_axis(axes, left, high * 1.9, dollars if priced else duration)
+    axes.set_xlabel(_PRICED if priced else "median latency (log scale); no price is known")
     if free:
         _zero(axes, edge, low / 1.55)
     return edge

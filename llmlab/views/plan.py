@@ -79,5 +79,6 @@ def _notices(plan: Plan) -> list[str]:
     if not plan.stand_ins:
         return []
     words = f", words by {plan.author}" if plan.author else ""
-    who = "no model is asked" if not plan.live else f"{len(plan.stand_ins)} models are not asked"
-    return [f"stand-ins: {who}; llmlab's simulator answers for them{words}."]
+    names = ", ".join(plan.stand_ins)
+    verb = "is" if len(plan.stand_ins) == 1 else "are"
+    return [f"stand-ins: {names} {verb} not asked; llmlab's simulator answers instead{words}."]

@@ -1,19 +1,23 @@
 """A provider that keeps failing is left alone for a while, then tried with one call."""
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from llmlab.errors import BreakerOpen, CallError, CutOff, TimedOut, Unavailable
 
 State: TypeAlias = Literal["closed", "open", "half-open"]
+
+_PROBE_S: Final = 0.25
+"""Seconds after which to ask again what became of a probe."""
 
 
 class Breaker:
     """
     Opens after *failures* in a row, fails fast for *rest* seconds, then lets one probe through.
 
-    Only failures that speak of the provider's health count (`Unavailable`, `TimedOut`, `CutOff`): a
-    refused prompt says nothing about the next one.
+    Each probe that fails doubles the rest, up to *longest*; an answer closes it. Only failures
+    that speak of the provider's health count (`Unavailable`, `TimedOut`, `CutOff`): a refused
+    prompt says nothing about the next one. (Nygard, "Release It!", circuit breaker.)
     """
 
     def __init__(
@@ -21,15 +25,18 @@ class Breaker:
         provider: str,
         *,
         failures: int = 8,
-        rest: float = 30.0,
+        rest: float = 5.0,
+        longest: float = 60.0,
         clock: Callable[[], float],
     ) -> None:
         self._provider = provider
         self._limit = failures
-        self._rest = rest
+        self._first_rest = self._rest = rest
+        self._longest = longest
         self._clock = clock
         self._failed = 0
         self._opened: float | None = None
+        self._down_since = 0.0
         self._probing = False
 
     @property
@@ -39,12 +46,18 @@ class Breaker:
             return "closed"
         return "open" if self._clock() < self._opened + self._rest else "half-open"
 
+    @property
+    def down(self) -> float:
+        """Seconds since it opened first and has not closed again; 0 while it is closed."""
+        return 0.0 if self._opened is None else self._clock() - self._down_since
+
     def check(self) -> None:
         """
         Let a call pass.
 
         Raises:
-            BreakerOpen: The provider rests, or its probe is under way.
+            BreakerOpen: The provider rests, or its probe is under way; `retry_after` says when
+                to ask again.
         """
         if self._opened is None:
             return
@@ -54,12 +67,14 @@ class Breaker:
             raise BreakerOpen(
                 f"{self._provider} failed {self._failed} times in a row{when}",
                 provider=self._provider,
+                retry_after=left if left > 0 else _PROBE_S,
             )
         self._probing = True
 
     def succeeded(self) -> None:
         """Close: the provider answers."""
         self._failed, self._opened, self._probing = 0, None, False
+        self._rest = self._first_rest
 
     def note(self, error: CallError) -> None:
         """Count a failure of the provider's; a refusal shows that it is there."""
@@ -67,8 +82,12 @@ class Breaker:
             self.succeeded()
             return
         self._failed += 1
-        if self._probing or self._failed >= self._limit:
-            self._opened, self._probing = self._clock(), False
+        now = self._clock()
+        if self._probing:
+            self._opened, self._probing = now, False
+            self._rest = min(self._longest, 2 * self._rest)
+        elif self._opened is None and self._failed >= self._limit:
+            self._opened = self._down_since = now
 
     def left(self) -> None:
         """Forget a probe that ended without telling anything, such as a cancelled call."""

@@ -5,10 +5,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
+from llmlab.errors import CallError, Throttled
+from llmlab.providers.waits import room_of
 from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
-from llmlab.wire.limiter import Limiter, LimiterStats
+from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
+from llmlab.wire.retry import LONGEST_DEMAND, RetryBudget
+
+MARGIN: Final = 0.5
+"""Seconds by which our window is longer than the provider's; see `Limiter`."""
+
+_TOLD: Final = ("x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining")
+_TOKENS: Final = ("tokens", "input-tokens", "output-tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +30,7 @@ class GateState:
     in_flight: int
     permits: int
     limiter: LimiterStats
+    retries_left: float = 0.0
 
 
 class Gate:
@@ -34,30 +45,74 @@ class Gate:
         limit: RateLimit,
         clock: Callable[[], float],
         call_later: Callable[[float, Callable[[], None]], object],
+        margin: float = MARGIN,
     ) -> None:
         self.provider = provider
         self.breaker = Breaker(provider, clock=clock)
-        self.limiter = Limiter(rpm=limit.rpm, tpm=limit.tpm, clock=clock, call_later=call_later)
+        self.retries = RetryBudget(clock=clock)
+        self.limiter = Limiter(
+            rpm=limit.rpm, tpm=limit.tpm, margin=margin, clock=clock, call_later=call_later
+        )
         self._own = asyncio.Semaphore(permits)
         self._total = total
         self._permits = permits
         self._in_flight = 0
 
     @asynccontextmanager
-    async def passed(self, tokens: float = 0.0) -> AsyncIterator[None]:
+    async def passed(self, tokens: float = 0.0) -> AsyncIterator[Start]:
         """
         Hold a permit of this provider and one of the total while the body runs.
 
-        A call that waits for its next attempt is outside, so it holds no permit.
+        A call that waits for its next attempt is outside, so it holds no permit. The wait for
+        the rate limit comes before the permits of the total: a provider that is slow by its
+        own limit does not keep the others from sending.
         """
         self.breaker.check()
-        async with self._own, self._total:
-            await self.limiter.acquire(tokens)
-            self._in_flight += 1
-            try:
-                yield
-            finally:
-                self._in_flight -= 1
+        passed = False
+        try:
+            async with self._own:
+                start = await self.limiter.enter(tokens)
+                async with self._total:
+                    self._in_flight += 1
+                    passed = True
+                    try:
+                        yield start
+                    finally:
+                        self._in_flight -= 1
+        finally:
+            if not passed:
+                self.breaker.left()
+
+    def heard(self, start: Start, headers: Mapping[str, str], now: float) -> None:
+        """
+        Slow down by what the reply's headers say is left, before a 429 says it (R-26).
+
+        Args:
+            start: The start that was answered.
+            headers: The reply's, with a `get` that knows lower-case names.
+            now: Unix time, for a reset that is a date.
+        """
+        if not any(name in headers for name in _TOLD):
+            return
+        room = room_of(headers, "requests", now=now)
+        if room.remaining is not None:
+            # xAI names no reset: then one request's share of the window is waited.
+            reset = WINDOW / max(1, room.limit or 1) if room.reset is None else room.reset
+            self.limiter.told_requests(start, room.remaining, reset)
+        rooms = [room_of(headers, kind, now=now) for kind in _TOKENS]
+        left = [
+            (each.remaining, each.reset)
+            for each in rooms
+            if each.remaining is not None and each.reset is not None
+        ]
+        if left:
+            self.limiter.told_tokens(start, *min(left))
+
+    def failed(self, error: CallError) -> None:
+        """Count a failure for the breaker; a wait that a 429 asks for holds everyone."""
+        self.breaker.note(error)
+        if isinstance(error, Throttled) and error.retryable and error.retry_after:
+            self.limiter.pause(min(error.retry_after, LONGEST_DEMAND))
 
     @property
     def state(self) -> GateState:
@@ -68,6 +123,7 @@ class Gate:
             in_flight=self._in_flight,
             permits=self._permits,
             limiter=self.limiter.stats,
+            retries_left=self.retries.left,
         )
 
 

@@ -3,14 +3,16 @@ Requests and tokens a minute, in a sliding window.
 
 No more than `rpm` starts and `tpm` tokens in any window of 60 seconds, first come first
 served. A grant costs O(1): what has left the window is dropped from the left, what starts is
-added on the right. All of it runs on the engine's loop, which is what makes it safe; callers
-on other threads come through the engine.
+added on the right. What the provider's headers say is left holds on top, so a window that
+others have used up too is not overrun. All of it runs on the engine's loop, which is what
+makes it safe; callers on other threads come through the engine.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 WINDOW: Final = 60.0
@@ -27,57 +29,128 @@ class LimiterStats:
     tokens_in_window: float
     slots_free: float
     waiting: int
+    paused_s: float = 0.0
+    """Seconds for which nothing starts, since the provider asked for it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Start:
-    """A request that started: when, and the tokens it was let in with."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class Start:
+    """A request that started: when, how manieth, and the tokens it counts with."""
 
     at: float
     tokens: float
+    number: int
+    sum_tokens: float
+    """Tokens of all starts so far, this one included."""
+    waited: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Told:
+    """What the headers of the latest reply say is left, until its window is whole again."""
+
+    left: float = inf
+    until: float = 0.0
+    by: int = -1
+    """The number of the start whose reply said so."""
+
+    def delay(self, now: float, wanted: float) -> float:
+        return self.until - now if self.left < wanted and now < self.until else 0.0
 
 
 class Limiter:
-    """One provider's window; `acquire` returns the seconds it waited."""
+    """
+    One provider's window.
+
+    Args:
+        rpm: Requests a minute; None does not limit.
+        tpm: Tokens a minute; None does not limit.
+        margin: Seconds added to the window. The provider's clock starts when a request
+            arrives, ours when it leaves: without a margin a fast request after a slow one
+            lands in the same window there.
+        clock: Seconds that only grow.
+        call_later: As the event loop's.
+    """
 
     def __init__(
         self,
         *,
         rpm: float | None = None,
         tpm: float | None = None,
+        margin: float = 0.0,
         clock: Callable[[], float],
         call_later: Callable[[float, Callable[[], None]], object],
     ) -> None:
-        self._rpm = float("inf") if rpm is None else rpm
-        self._tpm = float("inf") if tpm is None else tpm
+        self._rpm = inf if rpm is None else rpm
+        self._tpm = inf if tpm is None else tpm
+        self._window = WINDOW + margin
         self._clock = clock
         self._call_later = call_later
-        self._starts: deque[_Start] = deque()
+        self._starts: deque[Start] = deque()
         self._tokens = 0.0
-        self._waiting: deque[tuple[asyncio.Future[_Start], float]] = deque()
-        self._timer = False
+        self._number = 0
+        self._sum_tokens = 0.0
+        self._waiting: deque[tuple[asyncio.Future[Start], float]] = deque()
+        self._rings_at = inf
         self._closed_until = 0.0
+        self._requests_told, self._tokens_told = _Told(), _Told()
         self._waits, self._waited, self._peak = 0, 0.0, 0
 
     async def acquire(self, tokens: float = 0.0) -> float:
+        """Do as `enter`; return the seconds waited (R-23)."""
+        return (await self.enter(tokens)).waited
+
+    async def enter(self, tokens: float = 0.0) -> Start:
         """
-        Wait for room for one request of *tokens* and take it; return the seconds waited.
+        Wait for room for one request of *tokens* and take it.
 
         A request larger than the whole window is let through when the window is empty.
         """
-        if not self._waiting and self._delay(self._clock(), tokens) <= 0.0:
-            self._take(self._clock(), tokens)
-            return 0.0
+        if not self._waiting:
+            now = self._clock()
+            if self._delay(now, tokens) <= 0.0:
+                return self._take(now, tokens)
         return await self._wait(tokens)
 
+    def correct(self, start: Start, tokens: float) -> None:
+        """Count *start* with the tokens it really used instead of those it was let in with."""
+        if tokens != start.tokens:
+            if self._starts and self._starts[0].number <= start.number:
+                self._tokens += tokens - start.tokens
+            start.tokens = tokens
+            self._pump()
+
+    def give_back(self, start: Start) -> None:
+        """Forget a start that sent nothing after all."""
+        if self._starts and self._starts[0].number <= start.number:
+            self._starts.remove(start)
+            self._tokens -= start.tokens
+        self._requests_told.left += 1
+        self._tokens_told.left += start.tokens
+        self._pump()
+
     def pause(self, seconds: float) -> None:
-        """Start nothing for *seconds*: the provider's headers say that its window is used up."""
+        """Start nothing for *seconds*: the provider said that its window is used up."""
         self._closed_until = max(self._closed_until, self._clock() + seconds)
+
+    def told_requests(self, start: Start, left: float, reset: float) -> None:
+        """
+        Take in what the reply to *start* says: *left* requests until *reset* seconds are over.
+
+        What started since may not be in that count yet, so it is taken off. A reply to an
+        earlier start than the last one heard of says nothing new.
+        """
+        self._hear(self._requests_told, start, left - (self._number - start.number - 1), reset)
+
+    def told_tokens(self, start: Start, left: float, reset: float) -> None:
+        """Take in what the reply to *start* says about tokens; see `told_requests`."""
+        self._hear(self._tokens_told, start, left - (self._sum_tokens - start.sum_tokens), reset)
 
     @property
     def stats(self) -> LimiterStats:
         """The window as it stands now."""
-        self._forget(self._clock())
+        now = self._clock()
+        self._forget(now)
         return LimiterStats(
             waits=self._waits,
             waited_s=self._waited,
@@ -86,31 +159,37 @@ class Limiter:
             tokens_in_window=self._tokens,
             slots_free=self._rpm - len(self._starts),
             waiting=len(self._waiting),
+            paused_s=max(0.0, self._closed_until - now),
         )
 
-    async def _wait(self, tokens: float) -> float:
-        start = self._clock()
-        turn: asyncio.Future[_Start] = asyncio.get_running_loop().create_future()
+    def _hear(self, told: _Told, start: Start, left: float, reset: float) -> None:
+        if start.number < told.by:
+            return
+        told.left, told.until, told.by = left, self._clock() + reset, start.number
+        self._pump()
+
+    async def _wait(self, tokens: float) -> Start:
+        began = self._clock()
+        turn: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, tokens))
         self._waits += 1
         self._pump()
         try:
-            await turn
+            start = await turn
         except asyncio.CancelledError:
             self._leave(turn)
             raise
         finally:
-            self._waited += self._clock() - start
-        return self._clock() - start
+            self._waited += self._clock() - began
+        start.waited = self._clock() - began
+        return start
 
-    def _leave(self, turn: "asyncio.Future[_Start]") -> None:
+    def _leave(self, turn: "asyncio.Future[Start]") -> None:
         """Take a cancelled waiter out; a turn it was just given goes to the next (no hole)."""
         if turn.done() and not turn.cancelled():
-            start = turn.result()
-            self._starts.remove(start)
-            self._tokens -= start.tokens
-        else:
-            self._waiting = deque(each for each in self._waiting if each[0] is not turn)
+            self.give_back(turn.result())
+            return
+        self._waiting = deque(each for each in self._waiting if each[0] is not turn)
         self._pump()
 
     def _pump(self) -> None:
@@ -120,32 +199,38 @@ class Limiter:
             now = self._clock()
             delay = self._delay(now, tokens)
             if delay > 0.0:
-                self._come_back(delay)
+                self._come_back(now, delay)
                 return
             self._waiting.popleft()
             if not turn.done():
                 turn.set_result(self._take(now, tokens))
 
-    def _come_back(self, delay: float) -> None:
-        if not self._timer:
-            self._timer = True
+    def _come_back(self, now: float, delay: float) -> None:
+        # A turn can become possible sooner than was thought, when tokens are given back or a
+        # reply says that there is room: then the earlier bell counts, and the later finds nothing.
+        if now + delay < self._rings_at:
+            self._rings_at = now + delay
             self._call_later(delay, self._rang)
 
     def _rang(self) -> None:
-        self._timer = False
+        self._rings_at = inf
         self._pump()
 
-    def _take(self, now: float, tokens: float) -> "_Start":
-        start = _Start(at=now, tokens=tokens)
+    def _take(self, now: float, tokens: float) -> Start:
+        self._sum_tokens += tokens
+        start = Start(at=now, tokens=tokens, number=self._number, sum_tokens=self._sum_tokens)
+        self._number += 1
         self._starts.append(start)
         self._tokens += tokens
+        self._requests_told.left -= 1
+        self._tokens_told.left -= tokens
         self._peak = max(self._peak, len(self._starts))
         return start
 
     def _forget(self, now: float) -> None:
-        # The same sum as in `_delay`: `now - WINDOW` rounds otherwise, and a start would count as
+        # The same sum as in `_delay`: `now - window` rounds otherwise, and a start would count as
         # still there when its time is up, for every waiter at once.
-        while self._starts and self._starts[0].at + WINDOW <= now:
+        while self._starts and self._starts[0].at + self._window <= now:
             self._tokens -= self._starts.popleft().tokens
 
     def _delay(self, now: float, tokens: float) -> float:
@@ -153,8 +238,9 @@ class Limiter:
         self._forget(now)
         if now < self._closed_until:
             return self._closed_until - now
+        told = max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
         if not self._starts:
-            return 0.0
+            return told
         if len(self._starts) + 1 > self._rpm or self._tokens + tokens > self._tpm:
-            return self._starts[0].at + WINDOW - now
-        return 0.0
+            return max(told, self._starts[0].at + self._window - now)
+        return told

@@ -1,5 +1,6 @@
 """How long to wait before trying again, and whether to."""
 
+from collections.abc import Callable
 from typing import Final
 
 from llmlab.errors import CallError
@@ -24,3 +25,48 @@ def wait_of(error: CallError, *, failed: int, jitter: float) -> float | None:
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= LONGEST_DEMAND else None
     return jitter * min(_CAP, _FIRST * 2.0 ** (failed - 1))
+
+
+class RetryBudget:
+    """
+    Retries allowed at one provider: a share of the first attempts, beyond a small burst.
+
+    With it a sick provider gets at most `1 + share` times its usual load, where three
+    retries a call would make four times of it (Finagle's RetryBudget; gRPC A6 "retry
+    throttling"). The burst also comes back with time, so that the odd question after a quiet
+    hour may be tried again.
+    """
+
+    def __init__(
+        self,
+        *,
+        share: float = 0.2,
+        burst: float = 64.0,
+        per_second: float = 0.5,
+        clock: Callable[[], float],
+    ) -> None:
+        self._share = share
+        self._burst = burst
+        self._rate = per_second
+        self._clock = clock
+        self._left = burst
+        self._at = clock()
+
+    @property
+    def left(self) -> float:
+        """Retries that may be made now."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        return self._left
+
+    def earn(self) -> None:
+        """Count a first attempt."""
+        self._left = min(self._burst, self._left + self._share)
+
+    def spend(self) -> bool:
+        """Take one retry; False when none is left."""
+        if self.left < 1.0:
+            return False
+        self._left -= 1.0
+        return True

@@ -1,0 +1,117 @@
+"""From a template, values and blocks to a prompt that fits the model."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llmlab.budget.blocks import Block, BlockRule
+from llmlab.budget.count import Count
+from llmlab.budget.frames import MarketSnapshot, Portfolio, Table
+from llmlab.budget.pack import Packed, Packer
+from llmlab.budget.text import Text
+from llmlab.budget.window import Room, check
+from llmlab.catalogue import Model
+from llmlab.errors import BudgetError
+from llmlab.records import Prompt
+from llmlab.templates import Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A prompt that fits, its tokens, and what became of its blocks."""
+
+    prompt: Prompt
+    count: Count
+    room: Room
+    packed: Packed | None = None
+    """None when no value was a block."""
+
+
+def fit(
+    template: Template,
+    values: Mapping[str, object],
+    model: Model,
+    space: Room,
+    *,
+    packer: Packer,
+    rules: Mapping[str, BlockRule] | None = None,
+) -> Fitted:
+    """
+    Fill *template*, giving its blocks what the other words leave of *space*.
+
+    Args:
+        template: Its front matter may say priority, minimum and must of a block.
+        values: By slot; blocks are packed (see `blocks_of`), any other value is written as it is.
+        model: By whose tokenizer.
+        space: From `room`.
+        packer: Keeps what was formatted and counted.
+        rules: By slot; they take the place of the template's.
+
+    Raises:
+        TemplateError: A slot has no value.
+        BudgetError: The words alone are too long, or a block that must be whole does not fit.
+    """
+    blocks = blocks_of(template, values)
+    if not blocks:
+        prompt = template.fill(values)
+        return Fitted(prompt=prompt, count=check(prompt, model, space, packer.counters), room=space)
+    bare = template.fill({**values, **dict.fromkeys(blocks, "")})
+    words = packer.counters.prompt(bare, model)
+    left = space.tokens - words.high
+    if left < 0:
+        raise BudgetError(
+            f"prompt {template.name!r} has {words} before any block: {-left:,} too many for {space}"
+        )
+    packed = packer.pack(
+        blocks,
+        left,
+        model,
+        rules={**_declared(template), **(rules or {})},
+        tier=space.tier,
+    )
+    prompt = template.fill({**values, **packed.texts})
+    counted = check(prompt, model, space, packer.counters)
+    return Fitted(prompt=prompt, count=counted, room=space, packed=packed)
+
+
+def blocks_of(template: Template, values: Mapping[str, object]) -> dict[str, Block]:
+    """
+    Return the values that are context blocks, by slot.
+
+    A slot declared as `portfolio`, `market`, `table` or `news` makes a block of a DataFrame, of
+    a list of rows, or of words, so text from outside is marked as data without being asked.
+    """
+    found: dict[str, Block] = {}
+    for slot, value in values.items():
+        declared = template.about.slots.get(slot)
+        made = _made(slot, declared.type, value) if declared else value
+        if isinstance(made, Block):
+            found[slot] = made
+    return found
+
+
+def _made(slot: str, kind: str, value: object) -> object:
+    if isinstance(value, Block) or value is None:
+        return value
+    if kind == "news":
+        return Text(value if isinstance(value, str) else [str(each) for each in _rows(value)], slot)
+    if kind not in {"portfolio", "market", "table"} or isinstance(value, str):
+        return value
+    import pandas as pd
+
+    frame = value if isinstance(value, pd.DataFrame) else pd.DataFrame(_rows(value))
+    maker = {"portfolio": Portfolio, "market": MarketSnapshot, "table": Table}[kind]
+    return maker(frame=frame, name=slot)
+
+
+def _rows(value: object) -> list[Any]:
+    if isinstance(value, Iterable):
+        return list(value)
+    raise BudgetError(f"a block cannot be made of a {type(value).__name__}: give a DataFrame")
+
+
+def _declared(template: Template) -> dict[str, BlockRule]:
+    return {
+        name: BlockRule(priority=each.priority, minimum=each.minimum, must=each.must)
+        for name, each in template.blocks.items()
+    }

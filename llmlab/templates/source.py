@@ -1,0 +1,62 @@
+"""A template file cut into front matter and parts, each with the line on which it begins."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    import jinja2
+
+_PART: Final = re.compile(r"^\[(system|user)\][ \t]*$", re.MULTILINE)
+_FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)(?:\n|(?<=\n))---[ \t]*(?:\n|\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Words of one part, as they stand in the file."""
+
+    part: Literal["system", "user"]
+    words: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file: its front matter as text, and its pieces in order."""
+
+    front: str | None
+    """None when the file does not begin with `---`."""
+    pieces: tuple[Piece, ...]
+    body_line: int
+
+    def part(self, name: Literal["system", "user"]) -> str:
+        """Return the words of a part; pieces of one part are joined by an empty line."""
+        words = (piece.words.strip() for piece in self.pieces if piece.part == name)
+        return "\n\n".join(filter(None, words))
+
+
+def split(text: str) -> Source:
+    """Cut a file at `---`, `[system]` and `[user]` lines; words before those are the user's."""
+    found = _FRONT.match(text)
+    body = text[found.end() :] if found else text
+    start = text[: len(text) - len(body)].count("\n") + 1
+    pieces = [Piece(part="user", words=_until(body, _PART), line=start)]
+    for match in _PART.finditer(body):
+        words = _until(body[match.end() :], _PART)
+        line = start + body[: match.end()].count("\n")
+        part: Literal["system", "user"] = "system" if match[1] == "system" else "user"
+        pieces.append(Piece(part=part, words=words, line=line))
+    return Source(front=found[1] if found else None, pieces=tuple(pieces), body_line=start)
+
+
+def environment() -> "jinja2.Environment":
+    """Return a sandbox in which an undefined name is an error and text is not escaped."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+
+
+def _until(text: str, pattern: re.Pattern[str]) -> str:
+    found = pattern.search(text)
+    return text[: found.start()] if found else text

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llmlab.catalogue import Catalogue
 from llmlab.catalogue.models import Model
 from llmlab.errors import (
     AuthFailed,
@@ -226,7 +227,6 @@ def test_a_call_holds_the_words_and_no_key(adapter: Adapter) -> None:
 
     assert "What is 2 + 2?" in call.body.decode()
     assert "Be brief." in call.body.decode()
-    assert call.url.startswith(adapter.default_base)
     assert not {"authorization", "x-api-key"} & {name.lower() for name in call.headers}
     assert (call.auth == "none") == (adapter.provider == "ollama")
 
@@ -487,7 +487,8 @@ def test_a_key_of_one_provider_does_not_pass_for_another() -> None:
         "xai": "xai-" + "a" * 80,
     }
 
+    known = Catalogue.load().providers
     for provider, key in keys.items():
-        assert re.fullmatch(adapter_of(provider).key_shape, key)
-    assert not re.fullmatch(adapter_of("openai").key_shape, keys["anthropic"])
-    assert adapter_of("xai").key_env == ("XAI_API_KEY", "XAI_BEARER_API_KEY")
+        assert re.fullmatch(known[provider].key_shape, key)
+    assert not re.fullmatch(known["openai"].key_shape, keys["anthropic"])
+    assert known["xai"].keys == ("XAI_API_KEY", "XAI_BEARER_API_KEY")

@@ -4,8 +4,13 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
+from llmlab.catalogue import Catalogue
+from llmlab.errors import AuthFailed
 from llmlab.providers.adapter import Adapter
-from llmlab.providers.registry import ADAPTERS
+from llmlab.providers.registry import ADAPTERS, adapter_of
+from llmlab.records import HttpReply, Prompt, Request
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "add-a-provider.md"
 
@@ -21,6 +26,23 @@ def test_the_worked_example_runs() -> None:
     assert len(blocks) == 2
     adapter = names["CHAT"]
     assert {name for name in dir(Adapter) if not name.startswith("_")} <= set(dir(adapter))
+
+
+def test_the_row_of_data_is_enough(tmp_path: Path) -> None:
+    """A gateway in the user's own catalogue is found, written and read in its own name."""
+    rows = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mine.toml").write_text(rows[0])
+    catalogue = Catalogue.load(tmp_path / "mine.toml")
+    model = catalogue.find("harbour/tug-1")
+    request = Request(provider="harbour", model="tug-1", prompt=Prompt(name="p", user="2 + 2?"))
+
+    adapter = adapter_of("harbour", speaks=model.speaks)
+    call = adapter.write(request, model, catalogue.providers["harbour"].base_url)
+
+    assert call.url == "https://api.harbour.example/v1/chat/completions"
+    with pytest.raises(AuthFailed) as caught:
+        adapter.read(HttpReply(status=401, headers={}, body=b""), request)
+    assert caught.value.provider == "harbour"
 
 
 def test_every_module_the_page_names_is_there() -> None:

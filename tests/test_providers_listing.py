@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from llmlab.catalogue import Catalogue
 from llmlab.errors import AuthFailed, BadParameter, Unreadable
 from llmlab.providers.listing import (
     Listed,
@@ -25,6 +26,10 @@ from llmlab.providers.ollama_models import (
 )
 from llmlab.providers.registry import adapter_of
 from llmlab.records import HttpReply, Prompt, Request
+
+BASES = {name: home.base_url for name, home in Catalogue.load().providers.items()} | {
+    "local": "http://127.0.0.1:8080/v1"
+}
 
 
 def reply(body: object, status: int = 200) -> HttpReply:
@@ -77,7 +82,7 @@ def test_health_is_asked_for_free_and_told_in_words(
     """Each provider has one free question, and its answer names no account."""
     adapter = adapter_of(provider)
 
-    call, found = health_call(adapter), read_health(reply(body), adapter)
+    call, found = health_call(adapter, BASES[provider]), read_health(reply(body), adapter)
 
     assert (call.method, call.url, call.body) == ("GET", url, b"")
     assert said in found
@@ -86,7 +91,7 @@ def test_health_is_asked_for_free_and_told_in_words(
 
 def test_anthropic_lists_under_its_version() -> None:
     """Its free endpoints need the version header too."""
-    assert "anthropic-version" in models_call(adapter_of("anthropic")).headers
+    assert "anthropic-version" in models_call(adapter_of("anthropic"), BASES["anthropic"]).headers
 
 
 def test_a_bad_key_shows_in_the_health_check() -> None:
@@ -116,8 +121,11 @@ def test_a_list_tells_when_models_die() -> None:
 
 def test_tokens_are_counted_where_the_provider_counts() -> None:
     """The counter gets the words and none of what bounds the output."""
-    openai, anthropic = count_call(asked("openai")), count_call(asked("anthropic"))
-    xai = count_call(asked("xai"))
+    openai, anthropic = (
+        count_call(asked("openai"), BASES["openai"]),
+        count_call(asked("anthropic"), BASES["anthropic"]),
+    )
+    xai = count_call(asked("xai"), BASES["xai"])
 
     assert openai.url == "https://api.openai.com/v1/responses/input_tokens"
     assert json.loads(openai.body) == {
@@ -130,7 +138,7 @@ def test_tokens_are_counted_where_the_provider_counts() -> None:
     assert json.loads(xai.body) == {"model": "m", "text": "Be brief.\nHi"}
     for provider in ("deepseek", "ollama"):
         with pytest.raises(BadParameter, match="no token counter"):
-            count_call(asked(provider))
+            count_call(asked(provider), BASES[provider])
 
 
 def test_a_count_is_read_in_either_form() -> None:
@@ -155,5 +163,5 @@ def test_an_ollama_server_tells_what_it_holds() -> None:
     assert (known.context, known.capabilities) == (32_768, ("completion", "tools"))
     assert (read_ps(reply(loaded))[0].context, read_ps(reply({"models": []}))) == (4_096, ())
     assert tags_call("gpu-box").url == "http://gpu-box:11434/api/tags"
-    assert ps_call().url == "http://127.0.0.1:11434/api/ps"
+    assert ps_call("0.0.0.0").url == "http://127.0.0.1:11434/api/ps"
     assert json.loads(show_call("qwen2.5:7b").body) == {"model": "qwen2.5:7b"}

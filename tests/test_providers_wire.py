@@ -130,7 +130,7 @@ def test_anthropic_keeps_the_system_prompt_apart() -> None:
     parameters = Parameters(temperature=0.5, stop=("END",), schema=SCHEMA, effort="low")
     request = asked("anthropic", "messages", parameters, stream=True)
 
-    call = adapter.write(request, Model(provider="anthropic", id="m"), "")
+    call = adapter.write(request, Model(provider="anthropic", id="m"), "https://api.anthropic.com")
 
     assert (call.url, call.auth) == ("https://api.anthropic.com/v1/messages", "x-api-key")
     assert call.headers["anthropic-version"] == "2023-06-01"

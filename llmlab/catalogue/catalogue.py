@@ -79,7 +79,14 @@ class Catalogue:
         provider, slash, id_ = name.partition("/")
         if slash and id_ and provider in self.providers:
             home = self.providers[provider]
-            return Model(provider=provider, id=id_, apis=home.apis, rules=home.rules, listed=False)
+            return Model(
+                provider=provider,
+                id=id_,
+                apis=home.apis,
+                rules=home.rules,
+                speaks=home.speaks,
+                listed=False,
+            )
         raise UnknownModel(self._unknown(name))
 
     def arm(self, name: str) -> Arm:

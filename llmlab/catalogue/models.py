@@ -65,6 +65,8 @@ class Model:
     apis: tuple[Api, ...] = ("chat",)
     """The wire formats it is served on; the first is the default."""
     rules: Rules = field(default_factory=Rules)
+    speaks: str = ""
+    """The provider whose wire is spoken; empty when that is the provider's own."""
     listed: bool = True
     """False for a model that only the user named: nothing is known about it."""
 
@@ -103,6 +105,8 @@ class Provider:
     """The shape in words, for the error."""
     base_url: str = ""
     base_url_env: str = ""
+    speaks: str = ""
+    """For a gateway: the provider whose wire it speaks, such as `openai`; empty for its own."""
     console: str = ""
     """Where a key is made, or how the server is started."""
 

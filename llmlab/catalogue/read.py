@@ -122,7 +122,7 @@ def _model(
     home = providers[provider]
     entry = _table(entry, where)
     settled = _with_rules({"apis": list(home.apis), "rules": home.rules, **entry}, rules, where)
-    return typed(settled, Model, where, provider=provider, id=id_)
+    return typed(settled, Model, where, provider=provider, id=id_, speaks=home.speaks)
 
 
 def _alias(entry: object, where: str) -> tuple[str, Mapping[str, object]]:

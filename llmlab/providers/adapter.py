@@ -62,33 +62,8 @@ class Adapter(Protocol):
         """Return the provider's name."""
         ...
 
-    @property
-    def key_env(self) -> tuple[str, ...]:
-        """Return the environment variables that may hold the key."""
-        ...
-
-    @property
-    def base_env(self) -> str:
-        """Return the environment variable that may move the base address."""
-        ...
-
-    @property
-    def default_base(self) -> str:
-        """Return the base address without a setting."""
-        ...
-
-    @property
-    def key_shape(self) -> str:
-        """Return the regular expression of a well-formed key."""
-        ...
-
-    @property
-    def key_hint(self) -> str:
-        """Return where a key comes from and what it looks like."""
-        ...
-
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
-        """Put *request* into the provider's words; an empty *base_url* means its own."""
+        """Put *request* into the provider's words, for the server at *base_url*."""
         ...
 
     def read(self, reply: HttpReply, request: Request, model: Model | None = None) -> Answer:

@@ -30,11 +30,6 @@ def _without_v1(base_url: str) -> str:
 
 HOME: Final = Home(
     provider="anthropic",
-    default_base="https://api.anthropic.com",
-    base_env="ANTHROPIC_BASE_URL",
-    key_env=("ANTHROPIC_API_KEY",),
-    key_shape=r"sk-ant-[A-Za-z0-9_-]{16,}",
-    key_hint="sk-ant-api03-..., from console.anthropic.com/settings/keys",
     auth="x-api-key",
     headers={"anthropic-version": _VERSION},
     base_of=_without_v1,

@@ -54,7 +54,7 @@ class _Count(msgspec.Struct):
     token_ids: list[Any] | None = None
 
 
-def health_call(adapter: Adapter, base_url: str = "") -> HttpCall:
+def health_call(adapter: Adapter, base_url: str) -> HttpCall:
     """Return the call that asks whether the provider answers and takes the key; it is free."""
     return adapter.home.call(base_url, adapter.home.health)
 
@@ -72,10 +72,11 @@ def read_health(reply: HttpReply, adapter: Adapter) -> str:
     entries = found.models if found.data is None else found.data
     if entries is None:
         raise _strange(adapter)
-    return f"key accepted, {len(entries)} models" if adapter.key_env else f"{len(entries)} models"
+    accepted = "" if adapter.home.auth == "none" else "key accepted, "
+    return f"{accepted}{len(entries)} models"
 
 
-def models_call(adapter: Adapter, base_url: str = "") -> HttpCall:
+def models_call(adapter: Adapter, base_url: str) -> HttpCall:
     """Return the call for the provider's list of models."""
     return adapter.home.call(base_url, adapter.home.models)
 
@@ -98,7 +99,7 @@ def read_models(reply: HttpReply, adapter: Adapter) -> tuple[Listed, ...]:
     )
 
 
-def count_call(request: Request, base_url: str = "", model: Model | None = None) -> HttpCall:
+def count_call(request: Request, base_url: str, model: Model | None = None) -> HttpCall:
     """
     Return the call that counts the prompt's tokens, free of charge.
 

@@ -21,8 +21,6 @@ from llmlab.records import Answer, Api, HttpCall, HttpReply, Parameters, Request
 
 HOME: Final = Home(
     provider="ollama",
-    default_base="http://127.0.0.1:11434",
-    base_env="OLLAMA_HOST",
     auth="none",
     base_of=host_of,
     health="/api/version",

@@ -1,6 +1,7 @@
 """Every provider as a row; what has no ways of its own is nothing but its row."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
@@ -29,8 +30,14 @@ ADAPTERS: Final[Mapping[tuple[str, Api], Adapter]] = MappingProxyType(
 """The adapters by provider and API; a provider's first row is its default."""
 
 
-def adapter_of(provider: str, api: Api | None = None) -> Adapter:
-    """Return the adapter of *provider* for *api* or its default; `UnknownModel` if none."""
+def adapter_of(provider: str, api: Api | None = None, *, speaks: str = "") -> Adapter:
+    """
+    Return the adapter of *provider* for *api* or its default; `UnknownModel` if none.
+
+    A gateway has no adapter of its own: *speaks* names the provider whose wire it speaks.
+    """
+    if speaks and speaks != provider:
+        return _lent(adapter_of(speaks, api), provider)
     apis = {key[1]: row for key, row in ADAPTERS.items() if key[0] == provider}
     if not apis:
         known = sorted({name for name, _ in ADAPTERS})
@@ -41,3 +48,9 @@ def adapter_of(provider: str, api: Api | None = None) -> Adapter:
     if found is None:
         raise UnknownModel(f"{provider} has no {api!r} API here; it has {', '.join(apis)}")
     return found
+
+
+def _lent(adapter: Adapter, provider: str) -> Adapter:
+    """Return *adapter* in the name of *provider*: errors and answers name who was asked."""
+    home = replace(adapter.home, provider=provider)
+    return replace(adapter, home=home)  # type: ignore[type-var]  # every adapter is a dataclass

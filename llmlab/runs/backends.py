@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Catalogue
 from llmlab.catalogue.models import Provider
-from llmlab.errors import BadKey, LocalModelError
+from llmlab.errors import BadKey, LocalModelError, UsageError
 from llmlab.ops import Secret
+from llmlab.providers.ollama_host import host_of
 from llmlab.settings import Settings
 from llmlab.wire import Endpoint
 from llmlab.wire.endpoint import checked_url
@@ -62,11 +63,29 @@ class Backends:
             self._key(self._catalogue.providers[name])
 
     async def endpoint(self, provider: str) -> Endpoint:
-        """Return the endpoint that answers for *provider*, starting what it needs."""
+        """
+        Return the endpoint that answers for *provider*, starting what it needs.
+
+        Raises:
+            UsageError: In replay mode, where nothing is started or sent.
+        """
+        if self._settings.mode == "replay":
+            raise UsageError("replay mode sends nothing: use mode='live' for this")
         async with self._lock:
             if provider not in self._made:
                 self._made[provider] = await self._make(provider)
             return self._made[provider]
+
+    def home(self, provider: str) -> Provider:
+        """Return who *provider* is."""
+        return self._catalogue.providers[provider]
+
+    async def live(self, provider: str) -> Endpoint | None:
+        """Return where *provider* itself answers, None without key or server; nothing starts."""
+        home = self._catalogue.providers[provider]
+        if self._settings.mode in {"replay", "stand-in"} or not home.base_url:
+            return None
+        return self._live(home) if await self._is_live(home) else None
 
     async def close(self) -> None:
         """Stop the simulator and the embedded model, if they were started."""
@@ -128,7 +147,7 @@ class Backends:
         own = self._own_address(provider)
         url = own or provider.base_url
         if provider.name == "ollama":
-            url = _ollama_url(url)
+            url = host_of(url)
         where = provider.base_url_env or f"base_urls.{provider.name}"
         return checked_url(url, name=where, plain_http=self._settings.plain_http) if url else ""
 
@@ -194,18 +213,6 @@ class Backends:
             path = model_path(self._settings.local_model)
             self._local = await asyncio.to_thread(LocalServer.start, path)
         return self._local
-
-
-def _ollama_url(host: str) -> str:
-    """OLLAMA_HOST may lack scheme or port, and 0.0.0.0 is an address to bind, not to call."""
-    url = host if "://" in host else f"http://{host}"
-    scheme, _, rest = url.partition("://")
-    name, slash, path = rest.partition("/")
-    bare, colon, port = name.rpartition(":")
-    if not colon or not port.isdigit():
-        bare, port = name, "11434" if scheme == "http" else ""
-    bare = "127.0.0.1" if bare in {"0.0.0.0", ""} else bare  # noqa: S104 - replaced, not bound
-    return f"{scheme}://{bare}{':' if port else ''}{port}{slash}{path}".rstrip("/")
 
 
 def state_of(provider: Provider, env: Mapping[str, str]) -> str:

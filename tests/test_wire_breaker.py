@@ -37,20 +37,21 @@ def test_an_answer_or_a_refusal_in_between_starts_the_count_again(clock: Clock) 
 
 
 def test_one_probe_goes_and_decides(clock: Clock) -> None:
-    """After the rest one call goes; the others wait for its verdict."""
+    """After the rest one call goes, the others wait for its verdict; a failed one doubles it."""
     breaker = _opened(clock)
     clock.now += 30.0
     breaker.check()
     with pytest.raises(BreakerOpen, match="a probe is under way"):
         breaker.check()
     breaker.note(DOWN)
-    assert breaker.state == "open"
+    clock.now += 59.0
+    assert (breaker.state, breaker.down) == ("open", 89.0)
 
-    clock.now += 30.0
+    clock.now += 1.0
     breaker.check()
     breaker.succeeded()
 
-    assert breaker.state == "closed"
+    assert (breaker.state, breaker.down) == ("closed", 0.0)
 
 
 def test_a_cancelled_probe_does_not_block_for_ever(clock: Clock) -> None:

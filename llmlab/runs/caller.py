@@ -57,12 +57,14 @@ class Caller:
             BadParameter: The model refuses a parameter and dropping it was not allowed.
         """
         checked = check(request.parameters, model, request.api, drop=self.drop)
-        request = replace(request, parameters=checked.parameters)
+        if checked.parameters is not request.parameters:
+            request = replace(request, parameters=checked.parameters)
         adapter = adapter_of(request.provider, request.api)
         call = adapter.write(request, model, endpoint.base_url)
         # The same words are the same question, whether the answer comes in pieces or whole.
-        whole = replace(request, stream=False)
-        same = adapter.write(whole, model, endpoint.base_url) if request.stream else call
+        same = call
+        if request.stream:
+            same = adapter.write(replace(request, stream=False), model, endpoint.base_url)
         path = same.url.removeprefix(endpoint.base_url)
         counted = self.limits.any
         return Prepared(

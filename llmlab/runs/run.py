@@ -3,13 +3,14 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from llmlab.errors import LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
 from llmlab.runs.caller import Caller, Prepared
+from llmlab.runs.early import Early
 from llmlab.runs.plan import Cell
 
 
@@ -81,6 +82,11 @@ class Tally:
             )
 
 
+async def always() -> bool:
+    """Let every call be sent, at once."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """A run: its name and who calls."""
@@ -89,6 +95,10 @@ class Runner:
     caller: Caller
     deadline: Callable[[Prepared], float]
     at_once: int = 64
+    passes: Callable[[], Awaitable[bool]] = always
+    """Awaited before each call: it holds a paused run, and says False to end a stopped one."""
+    early: Early | None = None
+    """Looks at each row and says when the result is clear; then nothing more is sent."""
 
     async def rows(
         self,
@@ -110,16 +120,22 @@ class Runner:
             if answer is None:
                 missing.append(each)
             else:
-                self._land(each, answer, tally, landed)
+                await self._land(each, answer, tally, landed)
         queue = iter(missing)
         workers = min(self.at_once, len(missing))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work(queue, tally, landed))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(self._work(queue, tally, landed))
+        except ExceptionGroup as errors:
+            # Such as a full disk: every worker says the same, and a person needs it once.
+            raise errors.exceptions[0] from None
 
     async def _work(self, queue: Iterator[Planned], tally: Tally, landed: list[Row]) -> None:
         for each in queue:
-            self._land(each, await self._outcome(each), tally, landed)
+            if not await self.passes() or (self.early is not None and self.early.over):
+                return
+            await self._land(each, await self._outcome(each), tally, landed)
 
     async def _outcome(self, each: Planned) -> Outcome:
         """A limit that is reached fails the calls that are left; what was paid for stays."""
@@ -131,17 +147,23 @@ class Runner:
             backend = each.prepared.endpoint.backend
             return Failure(kind="LimitError", message=str(error), attempts=0, backend=backend)
 
-    def _land(self, each: Planned, outcome: Outcome, tally: Tally, landed: list[Row]) -> None:
-        landed.append(
-            Row(
-                run=self.name,
-                request=each.prepared.request,
-                request_hash=each.prepared.key,
-                input_id=each.cell.input.id,
-                outcome=outcome,
-            )
-        )
+    async def _land(self, each: Planned, outcome: Outcome, tally: Tally, landed: list[Row]) -> None:
+        row = row_of(self.name, each, outcome)
+        landed.append(row)
         tally.count(each.cell, outcome)
+        if self.early is not None:
+            await self.early.landed(row)
+
+
+def row_of(run: str, each: Planned, outcome: Outcome) -> Row:
+    """Make the row of a cell that has ended."""
+    return Row(
+        run=run,
+        request=each.prepared.request,
+        request_hash=each.prepared.key,
+        input_id=each.cell.input.id,
+        outcome=outcome,
+    )
 
 
 def _arm(cell: Cell) -> tuple[str, str]:

@@ -51,9 +51,9 @@ class Breaker:
         """Seconds since it opened first and has not closed again; 0 while it is closed."""
         return 0.0 if self._opened is None else self._clock() - self._down_since
 
-    def check(self) -> None:
+    def peek(self) -> None:
         """
-        Let a call pass.
+        Say whether a call would pass now, without being the probe.
 
         Raises:
             BreakerOpen: The provider rests, or its probe is under way; `retry_after` says when
@@ -69,7 +69,11 @@ class Breaker:
                 provider=self._provider,
                 retry_after=left if left > 0 else _PROBE_S,
             )
-        self._probing = True
+
+    def check(self) -> None:
+        """Let a call pass, as the probe when the rest is over; raise as `peek` does."""
+        self.peek()
+        self._probing = self._opened is not None
 
     def succeeded(self) -> None:
         """Close: the provider answers."""

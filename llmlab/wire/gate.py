@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from llmlab.errors import CallError, Throttled
+from llmlab.errors import BreakerOpen, CallError, Throttled
 from llmlab.providers.waits import room_of
 from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
@@ -17,7 +17,15 @@ from llmlab.wire.retry import LONGEST_DEMAND, RetryBudget
 MARGIN: Final = 0.5
 """Seconds by which our window is longer than the provider's; see `Limiter`."""
 
-_TOLD: Final = ("x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining")
+_LEFT: Final = (
+    ("x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens"),
+    ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-tokens-remaining"),
+)
+_PLENTY: Final = 4
+"""Windows with room for four times all that can be in flight are not watched."""
+
+_PROMPT: Final = 1000.0
+"""Tokens that a call may well have, where nobody said how many."""
 _TOKENS: Final = ("tokens", "input-tokens", "output-tokens")
 
 
@@ -67,21 +75,21 @@ class Gate:
         the rate limit comes before the permits of the total: a provider that is slow by its
         own limit does not keep the others from sending.
         """
-        self.breaker.check()
-        passed = False
-        try:
-            async with self._own:
-                start = await self.limiter.enter(tokens)
-                async with self._total:
-                    self._in_flight += 1
-                    passed = True
-                    try:
-                        yield start
-                    finally:
-                        self._in_flight -= 1
-        finally:
-            if not passed:
-                self.breaker.left()
+        self.breaker.peek()
+        async with self._own:
+            start = await self.limiter.enter(tokens)
+            async with self._total:
+                try:
+                    # Asked again: it may have opened while this call stood in line.
+                    self.breaker.check()
+                except BreakerOpen:
+                    self.limiter.give_back(start)
+                    raise
+                self._in_flight += 1
+                try:
+                    yield start
+                finally:
+                    self._in_flight -= 1
 
     def heard(self, start: Start, headers: Mapping[str, str], now: float) -> None:
         """
@@ -92,7 +100,7 @@ class Gate:
             headers: The reply's, with a `get` that knows lower-case names.
             now: Unix time, for a reset that is a date.
         """
-        if not any(name in headers for name in _TOLD):
+        if self._has_plenty(start, headers):
             return
         room = room_of(headers, "requests", now=now)
         if room.remaining is not None:
@@ -107,6 +115,27 @@ class Gate:
         ]
         if left:
             self.limiter.told_tokens(start, *min(left))
+
+    def _has_plenty(self, start: Start, headers: Mapping[str, str]) -> bool:
+        """
+        Say at a glance that there is nothing to heed: no such headers, or a window far from used.
+
+        It saves reading a dozen headers on each of the many replies that say so.
+        """
+        for requests, tokens in _LEFT:
+            left = headers.get(requests)
+            if left is not None:
+                rest = headers.get(tokens, "")
+                return (
+                    not self.limiter.told
+                    and left.isdigit()
+                    and int(left) > _PLENTY * self._permits
+                    and (not rest or rest.isdigit())
+                    and (
+                        not rest or int(rest) > _PLENTY * self._permits * max(start.tokens, _PROMPT)
+                    )
+                )
+        return True
 
     def failed(self, error: CallError) -> None:
         """Count a failure for the breaker; a wait that a 429 asks for holds everyone."""
@@ -138,7 +167,9 @@ class Gates:
         limits: Mapping[str, RateLimit],
         permits: Mapping[str, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        call_later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
+        self._call_later = call_later
         self._max = max_in_flight
         self._per_provider = per_provider
         self._limits = limits
@@ -164,6 +195,6 @@ class Gates:
             total=self._total,
             limit=self._limits.get(name, RateLimit()),
             clock=self._clock,
-            call_later=asyncio.get_running_loop().call_later,
+            call_later=self._call_later or asyncio.get_running_loop().call_later,
         )
         return gate

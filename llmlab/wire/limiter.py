@@ -133,6 +133,12 @@ class Limiter:
         """Start nothing for *seconds*: the provider said that its window is used up."""
         self._closed_until = max(self._closed_until, self._clock() + seconds)
 
+    @property
+    def told(self) -> bool:
+        """Whether a provider's word on what is left holds now."""
+        now = self._clock()
+        return now < self._requests_told.until or now < self._tokens_told.until
+
     def told_requests(self, start: Start, left: float, reset: float) -> None:
         """
         Take in what the reply to *start* says: *left* requests until *reset* seconds are over.

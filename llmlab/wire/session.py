@@ -1,16 +1,14 @@
 """Bytes out, bytes in, over one shared aiohttp session."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from llmlab.errors import CallError, CutOff, TimedOut, Unavailable
-from llmlab.ops import redact
 from llmlab.records import HttpCall, HttpReply
 from llmlab.wire.endpoint import Endpoint
+from llmlab.wire.meaning import errors_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,20 +30,21 @@ class Flow:
     """A reply whose body is still coming."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
+    """The reply's; `get` takes lower-case names."""
     ttfb: float
     response: "aiohttp.ClientResponse"
     provider: str
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, in whatever pieces the network makes of it."""
-        with _errors_of(self.provider):
+        with errors_of(self.provider):
             async for chunk in self.response.content.iter_any():
                 yield chunk
 
     async def whole(self) -> HttpReply:
         """Return the rest as one reply: a stream that was refused before it began."""
-        with _errors_of(self.provider):
+        with errors_of(self.provider):
             body = await self.response.read()
         return HttpReply(status=self.status, headers=self.headers, body=body)
 
@@ -81,24 +80,26 @@ class Session:
             TimedOut: Connecting took too long.
         """
         start = self._clock()
-        async with self.open(call, endpoint) as flow:
-            reply = await flow.whole()
-        return Exchange(reply=reply, ttfb=flow.ttfb, latency=self._clock() - start)
+        with errors_of(endpoint.provider):
+            response = await self._request(call, endpoint)
+            ttfb = self._clock() - start
+            try:
+                body = await response.read()
+            finally:
+                response.release()
+        reply = HttpReply(status=response.status, headers=response.headers, body=body)
+        return Exchange(reply=reply, ttfb=ttfb, latency=self._clock() - start)
 
     @asynccontextmanager
     async def open(self, call: HttpCall, endpoint: Endpoint) -> AsyncIterator[Flow]:
         """Send *call* and hand over the reply as soon as its headers are there."""
-        session = self._session or self._make()
         start = self._clock()
-        headers = {**_JSON, **call.headers, **endpoint.headers[call.auth]}
-        with _errors_of(endpoint.provider):
-            response = await session.request(
-                call.method, call.url, data=call.body or None, headers=headers
-            )
+        with errors_of(endpoint.provider):
+            response = await self._request(call, endpoint)
         try:
             yield Flow(
                 status=response.status,
-                headers={name.lower(): value for name, value in response.headers.items()},
+                headers=response.headers,
                 ttfb=self._clock() - start,
                 response=response,
                 provider=endpoint.provider,
@@ -106,6 +107,21 @@ class Session:
         finally:
             # Gives the connection back when the body was read, closes it when it was not.
             response.release()
+
+    async def _request(self, call: HttpCall, endpoint: Endpoint) -> "aiohttp.ClientResponse":
+        session = self._session or self._make()
+        headers = {**_JSON, **call.headers, **endpoint.headers[call.auth]}
+        return await session.request(call.method, call.url, data=call.body or None, headers=headers)
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now, idle ones included."""
+        connector = None if self._session is None else self._session.connector
+        if connector is None:
+            return 0
+        # aiohttp has no public count; both attributes are as old as its connector.
+        idle = sum(len(each) for each in connector._conns.values())  # noqa: SLF001
+        return idle + len(connector._acquired)  # noqa: SLF001
 
     async def close(self) -> None:
         """Close every connection; the next call opens new ones."""
@@ -124,42 +140,3 @@ class Session:
             trust_env=self._proxies,
         )
         return self._session
-
-
-class _errors_of:  # noqa: N801 - a context manager, read as a word: `with _errors_of(provider)`
-    """Turn what aiohttp raises into the `CallError` it means; never let its text out unclean."""
-
-    __slots__ = ("_provider",)
-
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, (CallError, asyncio.CancelledError)):
-            return
-        meant = _meaning(error, self._provider)
-        if meant is not None:
-            # The chain would show aiohttp's frames, and with them what was sent: leave it out.
-            raise meant from None
-
-
-def _meaning(error: BaseException, provider: str) -> CallError | None:
-    """Return the first meaning that fits; None leaves a bug to be seen as one."""
-    import aiohttp
-
-    told = redact(" ".join(str(error).split()) or type(error).__name__)[:300]
-    unreachable = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return Unavailable(f"TLS: {told}", provider=provider, retryable=False)
-    if isinstance(error, unreachable):
-        return Unavailable(f"no connection: {told}", provider=provider)
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return CutOff(f"the reply broke off: {told}", provider=provider)
-    if isinstance(error, TimeoutError):
-        return TimedOut(f"no data in time: {told}", provider=provider)
-    if isinstance(error, aiohttp.ClientError | OSError):
-        return Unavailable(told, provider=provider, maybe_charged=True)
-    return None

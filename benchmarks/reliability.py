@@ -1,0 +1,179 @@
+"""
+The proofs that take minutes: the chaos table, 20 kills, a shared limit, rates, 1,000 in flight.
+
+    python -m benchmarks.reliability [table] [kill] [limit] [rate] [flight]
+
+Without a word everything is run. `table` writes the measured table into docs/reliability.md.
+Every server is a process on this machine; its own log of what it served is the judge.
+"""
+
+import argparse
+import asyncio
+import importlib
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from tests.chaos import table
+from tests.killing import killed
+from tests.spending import spent
+
+DOC = Path(__file__).parent.parent / "docs" / "reliability.md"
+_BEGIN, _END = "benchmarks/reliability.py -->\n", "<!-- end -->"
+
+
+def write_table() -> None:
+    """Measure every fault and renew the table in the docs."""
+    measured = asyncio.run(table())
+    text = DOC.read_text(encoding="utf-8")
+    head, _, rest = text.partition(_BEGIN)
+    tail = rest.partition(_END)[2]
+    DOC.write_text(f"{head}{_BEGIN}{measured}{_END}{tail}", encoding="utf-8")
+    print(measured)
+
+
+def kill() -> None:
+    """Kill a run of 500 calls 20 times."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = killed(Path(folder), kills=20, calls=500, seed=20, longest=0.25)
+    print(
+        f"kill: {done.kills} SIGKILLs, {done.answered} of {done.calls} calls answered, "
+        f"{done.served} requests served\n"
+        f"  sent again after their answer was handed on: {done.sent_after_handing_on}\n"
+        f"  sent twice: {done.sent_twice}; attempts the book calls unknown: {done.unknown}; "
+        f"sent twice and not unknown: {done.undeclared}\n"
+        f"  settled ${done.settled:.6f}, by the provider's log for these answers "
+        f"${done.billed_known:.6f}; unknown ${done.unknown_usd:.6f} at worst price; "
+        f"the provider wrote ${done.billed:.6f} in all; book problems: {list(done.problems)}"
+    )
+    assert done.answered == done.calls
+    assert done.sent_after_handing_on == done.undeclared == 0
+    assert done.settled == done.billed_known
+
+
+def limit() -> None:
+    """Let 200 workers in 4 processes loose on one dollar, three times."""
+    for seed in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            done = spent(Path(folder), limit=1.0, calls=150, seed=seed)
+        account = done.account
+        print(
+            f"limit $1.00, 4 x 50 workers, seed {seed}: billed ${done.billed:.5f}; book "
+            f"${account.settled:.5f} settled + ${account.unknown:.5f} unknown; "
+            f"{done.answered} answered, {done.served} served, refused and failed: {done.errors}"
+        )
+        assert done.billed <= done.limit
+        assert account.spent >= 0.95 * float(done.limit)
+
+
+def rate() -> None:
+    """Send 100 requests a minute for five minutes of real time at a provider that enforces it."""
+    asyncio.run(_rate())
+
+
+async def _rate(minutes: int = 5) -> None:
+    import pandas as pd
+
+    from llmlab import Lab
+    from llmlab.sim import RuleAuthor, Simulator, environment
+    from llmlab.sim.limits import Limit
+
+    calls = 100 * (minutes + 1)  # the first window is used up at once
+    async with Simulator(author=RuleAuthor(), limits={"openai": Limit(rpm=100)}) as simulator:
+        env = {"OPENAI_API_KEY": "sk-x", **environment(simulator)}
+        limits = {"openai": {"rpm": 100}}
+        async with Lab(book=":memory:", env=env, config="/", limits=limits) as lab:
+            frame = pd.DataFrame({"n": list(map(str, range(calls)))})
+            start = time.monotonic()
+            run = await lab.abtest_async(
+                {"p": "Say {{ n }}."}, "gpt", on=frame, quiet=True, max_tokens=20
+            )
+            took = time.monotonic() - start
+        statuses = Counter(each.status for each in simulator.log)
+    failed = int((run.rows["status"] != "ok").sum())
+    print(
+        f"rate: {calls} calls under rpm=100 in {took:.0f} s "
+        f"({60 * calls / took:.0f} a minute, the first window's burst included); "
+        f"statuses {dict(statuses)}, {failed} failed"
+    )
+    assert statuses == {200: calls}
+
+
+def flight() -> None:
+    """Hold 1,000 calls in flight at a server that takes 50 ms."""
+    overhead: Any = importlib.import_module("benchmarks.overhead")
+    command = [sys.executable, "-m", "benchmarks.overhead", "--serve", "--delay", "0.05"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - ours
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        process = psutil.Process()
+        before, files = process.memory_info().rss, process.num_fds()
+        with tempfile.TemporaryDirectory() as folder, _Peak(process) as peak:
+            start = time.monotonic()
+            rows = asyncio.run(
+                overhead.llmlab(port, 10_000, 1, Path(folder) / "lab.db", in_flight=1000)
+            )
+            took = time.monotonic() - start
+        server.terminate()
+    print(
+        f"flight: {len(rows)} calls, 1,000 in flight, 50 ms server: {took:.1f} s "
+        f"({len(rows) / took:.0f} calls/s), 0 errors; at most {peak.files - files} sockets and "
+        f"files more than before, {process.num_fds() - files} after; memory "
+        f"{before / 2**20:.0f} MB before, {peak.memory / 2**20:.0f} MB at most "
+        f"(all {len(rows)} rows of 1.3 kB kept)"
+    )
+
+
+class _Peak:
+    """Watch a process's memory and open files from a thread."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self._process = process
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.memory = self.files = 0
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            self.memory = max(self.memory, self._process.memory_info().rss)
+            self.files = max(self.files, self._process.num_fds())
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+PROOFS: dict[str, Callable[[], None]] = {
+    "table": write_table,
+    "kill": kill,
+    "limit": limit,
+    "rate": rate,
+    "flight": flight,
+}
+
+
+def main() -> None:
+    """Run the proofs that are named, or all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("proofs", nargs="*", choices=[*PROOFS, []])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
+    for name in parser.parse_args().proofs or PROOFS:
+        PROOFS[name]()
+
+
+if __name__ == "__main__":
+    main()

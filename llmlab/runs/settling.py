@@ -1,0 +1,132 @@
+"""What an attempt came to: the answer with its price, the failure with its loss."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from llmlab.book import Settled
+from llmlab.errors import CallError
+from llmlab.records import Answer, Usage
+from llmlab.runs.identity import pack
+from llmlab.runs.prepared import FREE, Prepared
+
+if TYPE_CHECKING:
+    from llmlab.pricing import Prices
+
+_OK: Final = 200
+_BYTES_PER_TOKEN: Final = 4
+_GATEWAY_GAVE_UP: Final = frozenset({504, 524})
+"""A gateway lost patience while the model was at work: nobody knows what was charged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long an answer took, in seconds, and how many attempts; see `Answer`."""
+
+    latency: float | None
+    ttfb: float | None
+    ttft: float | None = None
+    queued: float = 0.0
+    attempts: int = 1
+
+
+def valued(
+    answer: Answer, prepared: Prepared, prices: "Prices", at: float, timing: Timing
+) -> Answer:
+    """Add who asked, who answered, how long it took and what it cost."""
+    request = prepared.request
+    cost = prices.cost(
+        answer.usage, request.provider, answer.model or request.model, at
+    ) or prices.cost(answer.usage, request.provider, request.model, at)
+    stand_in = prepared.endpoint.backend == "stand-in"
+    basis = "" if cost is None else cost.basis
+    dropped = tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
+    return replace(
+        answer,
+        requested=request.name,
+        provider=request.provider,
+        backend=prepared.endpoint.backend,
+        cost=None if cost is None else cost.usd,
+        price_basis=f"simulated: {basis}" if stand_in and basis else basis,
+        latency=timing.latency,
+        ttfb=timing.ttfb,
+        ttft=timing.ttft,
+        queued=timing.queued,
+        attempts=timing.attempts,
+        started_at=at,
+        warnings=answer.warnings + dropped,
+    )
+
+
+def won(answer: Answer) -> Settled:
+    """Settle an answer at what the provider charged, or at what its usage costs."""
+    usage = answer.usage
+    paid = answer.billed if answer.billed is not None else answer.cost
+    return Settled(
+        status="ok",
+        answer=pack(answer),
+        cost_usd=paid if answer.backend == "live" else FREE,
+        input_tokens=usage.input,
+        cached_tokens=usage.cached,
+        output_tokens=usage.output,
+        reasoning_tokens=usage.reasoning,
+        latency_s=answer.latency,
+        error="",
+        http_status=_OK,
+        request_id=answer.request_id,
+        billed=True,
+    )
+
+
+def is_free(error: CallError) -> bool:
+    """Say whether the provider certainly charged nothing for a failed attempt."""
+    return not error.maybe_charged and error.status not in _GATEWAY_GAVE_UP
+
+
+def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Settled:
+    """
+    Settle a failure: at nothing where nothing was charged, else as unknown, at its worst price.
+
+    *usage* is what a stream had reported before it broke; it is kept, but it is no bill: the
+    provider may have written more than it could send.
+    """
+    free = is_free(error)
+    return Settled(
+        status="error",
+        answer=None,
+        cost_usd=FREE if free else None,
+        input_tokens=usage.input if usage else None,
+        cached_tokens=usage.cached if usage else None,
+        output_tokens=usage.output if usage else None,
+        reasoning_tokens=usage.reasoning if usage else None,
+        latency_s=latency,
+        error=f"{error.kind}: {error}",
+        http_status=error.status,
+        request_id=error.request_id,
+        billed=False if free else None,
+    )
+
+
+def loss(
+    prepared: Prepared, prices: "Prices", at: float, *, text: str, usage: Usage
+) -> Decimal | None:
+    """
+    Return the dollars that the part of a broken stream cost; None where no price is known.
+
+    Counts that the provider had not sent yet are estimated at four bytes a token, from the
+    words that were asked and those that came. The book counts the worst price all the same.
+    """
+    request = prepared.request
+    asked = f"{request.prompt.system or ''}{request.prompt.user}"
+    known = replace(
+        usage,
+        input=usage.input if usage.input is not None else _estimate(asked),
+        output=max(usage.output or 0, _estimate(text)),
+        estimated=True,
+    )
+    cost = prices.cost(known, request.provider, request.model, at)
+    return None if cost is None else cost.usd
+
+
+def _estimate(text: str) -> int:
+    return -(-len(text.encode()) // _BYTES_PER_TOKEN)

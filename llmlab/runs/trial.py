@@ -1,0 +1,277 @@
+"""The attempts of one call: pass the gate, reserve, send, settle; wait and try again."""
+
+import asyncio
+from concurrent.futures import Future
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from llmlab.book import Attempt, Settled
+from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, TimedOut
+from llmlab.providers.adapter import Decoder
+from llmlab.records import Answer, Failure, Outcome, Usage
+from llmlab.runs.patience import next_wait, until_probe
+from llmlab.runs.prepared import FREE, OnPiece, Prepared
+from llmlab.runs.purse import Short, may_fit_later
+from llmlab.runs.sending import Sending
+from llmlab.runs.settling import Timing, is_free, loss, lost, valued, won
+from llmlab.wire.gate import Gate
+from llmlab.wire.limiter import Start
+
+if TYPE_CHECKING:
+    from llmlab.runs.caller import Caller
+
+_SAVING_AGAIN: Final = (0.1, 0.5, 2.0)
+"""Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""
+
+
+class Trial:
+    """The attempts of one call; what they have in common is kept here while they last."""
+
+    def __init__(
+        self,
+        caller: "Caller",
+        prepared: Prepared,
+        *,
+        run: str | None,
+        deadline: float,
+        on_piece: OnPiece | None,
+    ) -> None:
+        self._caller = caller
+        self._prepared = prepared
+        self._run = run
+        self._deadline = deadline
+        self._on_piece = on_piece
+        self._gate: Gate = caller.gates[prepared.door]
+        self.number = 0
+        self._queued = 0.0
+        self._started_at = 0.0
+        self._begun = 0.0
+        self._ends: float | None = None
+        self._short_since: float | None = None
+        self._last: CallError | None = None
+        self._sending: Sending | None = None
+        self._charged = FREE
+        self._pending: Future[None] | None = None
+
+    # ---- attempt, wait, attempt again
+
+    async def outcome(self) -> Outcome:
+        """Try until it is answered, cannot be, or the deadline is over."""
+        try:
+            async with asyncio.timeout(None) as limit:
+                return await self._tried(limit)
+        except TimeoutError:
+            if self._pending is not None:
+                await asyncio.wrap_future(self._pending)
+            return self.failure(self._late())
+
+    async def _tried(self, limit: asyncio.Timeout) -> Outcome:
+        while True:
+            try:
+                return await self._attempt(limit)
+            except Short as short:
+                await self._stand_in_line(short)
+                continue
+            except BreakerOpen as error:
+                wait = self._until_probe(error)
+                if wait is None:
+                    return self.failure(self._last or error)
+            except CallError as error:
+                self._last = error
+                wait, why = self._wait(error)
+                if wait is None:
+                    return self.failure(error, why)
+            await self._caller.sleep(wait)
+
+    def failure(self, error: CallError, why: str = "") -> Failure:
+        """Keep what a table can show of *error*; *why* says why it was not tried again."""
+        decoder = self._decoder
+        partial = error.partial or (decoder.text if decoder is not None else "")
+        return Failure(
+            kind=error.kind,
+            message=f"{str(error).rstrip('.')}; not tried again: {why}" if why else str(error),
+            status=error.status,
+            request_id=error.request_id,
+            partial=partial,
+            attempts=self.number,
+            started_at=self._started_at,
+            latency=self._caller.clock() - self._begun if self._begun else None,
+            queued=self._queued,
+            backend=self._prepared.endpoint.backend,
+            cost=self._loss(partial),
+        )
+
+    def _late(self) -> TimedOut:
+        last = f"; before that: {self._last}" if self._last is not None else ""
+        provider = self._prepared.request.provider
+        tries = "1 attempt" if self.number == 1 else f"{self.number} attempts"
+        return TimedOut(
+            f"{provider}: no answer within {self._deadline:g} s and {tries}{last}",
+            provider=provider,
+        )
+
+    def _left(self) -> float:
+        """Seconds until the deadline, which begins with the first attempt."""
+        return self._deadline if self._ends is None else self._ends - self._caller.clock()
+
+    def _wait(self, error: CallError) -> tuple[float | None, str]:
+        """Seconds until the next attempt; None and why when there is none."""
+        caller, decoder = self._caller, self._decoder
+        if self.number >= caller.attempts:
+            return None, ""
+        if self._on_piece is not None and decoder is not None and decoder.text:
+            return None, "its first words are shown already"
+        return next_wait(
+            error,
+            failed=self.number,
+            left=self._left(),
+            jitter=caller.jitter(),
+            retries=self._gate.retries,
+        )
+
+    def _until_probe(self, error: BreakerOpen) -> float | None:
+        """Wait for an open breaker in a run, and between attempts; a single question fails fast."""
+        if self._run is None and self.number == 0:
+            return None
+        return until_probe(error, self._gate.breaker, left=self._left(), deadline=self._deadline)
+
+    async def _stand_in_line(self, short: Short) -> None:
+        """Wait for a settlement, at most as long as the deadline."""
+        began = self._caller.clock()
+        if self._short_since is None:
+            self._short_since = began
+        if began - self._short_since >= self._deadline:
+            raise short.error
+        await self._caller.purse.wait()
+        self._queued += self._caller.clock() - began
+
+    # ---- one attempt
+
+    async def _attempt(self, limit: asyncio.Timeout) -> Answer:
+        """Pass the gate, record the attempt, send it and settle it."""
+        clock = self._caller.clock
+        arrived = clock()
+        async with self._gate.passed(self._prepared.tokens) as start:
+            self._queued += clock() - arrived
+            ticket = await self._begin(start)
+            self._begun = clock()
+            if self._ends is None:
+                self._ends = self._begun + self._deadline
+                limit.reschedule(asyncio.get_running_loop().time() + self._deadline)
+            try:
+                answer = await self._answer(start)
+            except CallError as error:
+                self._gate.failed(error)
+                await self._finish(ticket, self._lost(error))
+                raise
+            except BaseException:
+                # Cancelled or broken: nobody knows what the provider did, so the book keeps
+                # the worst price. The future is left to the book's own thread.
+                self._pending = self._caller.book.finish(ticket, self._gave_up(limit))
+                raise
+            self._gate.breaker.succeeded()
+            await self._finish(ticket, won(answer))
+            return answer
+
+    async def _begin(self, start: Start) -> int:
+        """Write the attempt down and reserve its worst price."""
+        caller, gate = self._caller, self._gate
+        self.number += 1
+        self._started_at = caller.now()
+        attempt = self._record()
+        try:
+            ticket = await caller.book.begin_async(
+                attempt, caller.limits, allow_unpriced=caller.unpriced
+            )
+        except BaseException as error:
+            self.number -= 1
+            gate.limiter.give_back(start)
+            gate.breaker.left()
+            if isinstance(error, LimitError) and may_fit_later(
+                caller.book, caller.limits, attempt, earlier=self._charged
+            ):
+                raise Short(error) from None
+            raise
+        self._short_since = self._sending = None
+        if self.number == 1:
+            gate.retries.earn()
+        return ticket
+
+    async def _answer(self, start: Start) -> Answer:
+        self._sending = sending = Sending(
+            self._caller, self._prepared, self._gate, on_piece=self._on_piece
+        )
+        answer, latency, ttfb, ttft = await sending.answer(start)
+        timing = Timing(
+            latency=latency, ttfb=ttfb, ttft=ttft, queued=self._queued, attempts=self.number
+        )
+        answer = valued(answer, self._prepared, self._caller.prices, self._started_at, timing)
+        usage = answer.usage
+        if usage.input is not None and usage.output is not None:
+            self._gate.limiter.correct(start, usage.input + usage.output)
+        return answer
+
+    @property
+    def _decoder(self) -> Decoder | None:
+        """What the stream of the last attempt brought, if it was one."""
+        return None if self._sending is None else self._sending.decoder
+
+    # ---- the book
+
+    async def _finish(self, ticket: int, settled: Settled) -> None:
+        """Write what became of the attempt; money was paid, so a full disk is tried again."""
+        for pause in _SAVING_AGAIN:
+            try:
+                await self._caller.book.finish_async(ticket, settled)
+            except BookError:
+                await self._caller.sleep(pause)
+            else:
+                self._caller.purse.moved()
+                return
+        await self._caller.book.finish_async(ticket, settled)
+
+    def _gave_up(self, limit: asyncio.Timeout) -> Settled:
+        """Settle an attempt that was cancelled; the deadline counts against the provider."""
+        if limit.expired():
+            error = TimedOut(f"cut by the deadline of {self._deadline:g} s")
+            self._gate.failed(error)
+        else:
+            error = TimedOut("cancelled while under way")
+            self._gate.breaker.left()
+        self._caller.purse.moved()
+        return self._lost(error)
+
+    def _lost(self, error: CallError) -> Settled:
+        decoder = self._decoder
+        if decoder is not None and decoder.text:
+            # The error came inside the stream: the words before it were written, and are billed.
+            error.maybe_charged = True
+        if not is_free(error):
+            self._charged += self._prepared.worst or FREE
+        usage = decoder.usage if decoder is not None else None
+        return lost(error, latency=self._caller.clock() - self._begun, usage=usage)
+
+    def _loss(self, partial: str) -> Decimal | None:
+        """Value the part of a stream that came; None where nothing came."""
+        decoder = self._decoder
+        usage = Usage() if decoder is None else decoder.usage
+        if not partial and usage.output is None:
+            return None
+        return loss(
+            self._prepared, self._caller.prices, self._started_at, text=partial, usage=usage
+        )
+
+    def _record(self) -> Attempt:
+        prepared, request = self._prepared, self._prepared.request
+        return Attempt(
+            key=prepared.key,
+            run=self._run,
+            provider=request.provider,
+            model=request.model,
+            backend=prepared.endpoint.backend,
+            number=self.number,
+            started_at=self._started_at,
+            worst_usd=prepared.worst,
+            prompt=request.prompt.name,
+            prompt_version=request.prompt.version,
+        )

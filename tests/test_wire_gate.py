@@ -1,0 +1,150 @@
+"""The door of a provider: what it hears, what it rations, who it holds back. # R-26, R-28, R-29."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from llmlab.errors import BreakerOpen, Refused, Throttled, Unavailable
+from llmlab.settings import RateLimit
+from llmlab.wire.gate import Gate
+from llmlab.wire.retry import RetryBudget
+from tests.conftest import Clock
+
+
+def _gate(clock: Clock, *, permits: int = 4, total: int = 8) -> Gate:
+    def later(delay: float, call: Callable[[], None]) -> None:
+        """Time stands still here: a timer would never ring."""
+
+    return Gate(
+        "openai",
+        permits=permits,
+        total=asyncio.Semaphore(total),
+        limit=RateLimit(),
+        clock=clock,
+        call_later=later,
+    )
+
+
+def _left(requests: int, tokens: int = 10**6) -> Mapping[str, str]:
+    return {
+        "x-ratelimit-limit-requests": "500",
+        "x-ratelimit-remaining-requests": str(requests),
+        "x-ratelimit-reset-requests": "12s",
+        "x-ratelimit-limit-tokens": "1000000",
+        "x-ratelimit-remaining-tokens": str(tokens),
+        "x-ratelimit-reset-tokens": "6s",
+    }
+
+
+async def _waits(gate: Gate, tokens: float = 0.0) -> bool:
+    """Say whether one more call has to wait."""
+    task = asyncio.create_task(gate.limiter.enter(tokens))
+    await asyncio.sleep(0)
+    waits = not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return waits
+
+
+@pytest.mark.parametrize(
+    ("headers", "tokens", "waits"),
+    [
+        ({}, 0.0, False),
+        (_left(499), 0.0, False),
+        (_left(1), 0.0, False),
+        (_left(0), 0.0, True),
+        (_left(499, tokens=50), 40.0, False),
+        (_left(499, tokens=50), 60.0, True),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-limit-requests": "60"}, 0.0, True),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-requests-reset": "2025-11-22T14:00:30Z",
+            },
+            0.0,
+            True,
+        ),
+    ],
+    ids=["silent", "plenty", "one", "none", "tokens", "too-few-tokens", "xai", "anthropic"],
+)
+async def test_what_a_reply_says_is_left_is_heeded(
+    clock: Clock, headers: Mapping[str, str], tokens: float, *, waits: bool
+) -> None:
+    """A reply with little left holds the next call back before a 429 does. # R-26."""
+    gate = _gate(clock)
+    async with gate.passed() as start:
+        gate.heard(start, headers, now=1_763_820_000.0)
+
+    assert await _waits(gate, tokens) == waits
+
+
+async def test_a_429_holds_everyone(clock: Clock) -> None:
+    """One call's `retry-after: 7` closes the door for 7 s; a refused prompt does not."""
+    gate = _gate(clock)
+    gate.failed(Refused("400"))
+    before = await _waits(gate)
+    gate.failed(Throttled("429", retry_after=7.0))
+
+    assert not before
+    assert await _waits(gate)
+    clock.now += 7.0
+    assert not await _waits(gate)
+
+
+async def test_a_call_that_stood_in_line_asks_the_breaker_again(clock: Clock) -> None:
+    """What queued before the breaker opened is not sent after, and takes no slot. # R-28."""
+    gate = _gate(clock, permits=1)
+
+    async def call() -> None:
+        async with gate.passed():
+            pass
+
+    async with gate.passed():
+        queued = asyncio.create_task(call())
+        await asyncio.sleep(0)
+        for _ in range(8):
+            gate.failed(Unavailable("503"))
+
+    with pytest.raises(BreakerOpen):
+        await queued
+    assert gate.state.limiter.requests_in_window == 1
+    assert gate.state.in_flight == 0
+
+
+async def test_permits_hold_per_provider_and_in_total(clock: Clock) -> None:
+    """Never more than the permits at once. # R-29."""
+    gate = _gate(clock, permits=3)
+    most = 0
+
+    async def call() -> None:
+        nonlocal most
+        async with gate.passed():
+            most = max(most, gate.state.in_flight)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(call() for _ in range(20)))
+
+    assert most == 3
+
+
+def test_retries_are_a_share_of_first_attempts(clock: Clock) -> None:
+    """A burst of ten, then one for every five first attempts: load 1.2, not 4."""
+    budget = RetryBudget(share=0.2, burst=10, per_second=0.0, clock=clock)
+    retries = 0
+    for _ in range(1000):
+        budget.earn()
+        while budget.spend():
+            retries += 1
+
+    assert retries == pytest.approx(10 + 200, abs=1)
+
+
+def test_the_burst_comes_back_with_time(clock: Clock) -> None:
+    """After a quiet while a question may be tried again."""
+    budget = RetryBudget(burst=2, per_second=0.5, clock=clock)
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+
+    clock.now += 2.0
+
+    assert [budget.spend() for _ in range(2)] == [True, False]

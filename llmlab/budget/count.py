@@ -9,20 +9,23 @@ answers so far have taught (`learn`).
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal
 
 from llmlab.budget.encoders import Encoder, encoder
 from llmlab.budget.families import Family, family_of
-from llmlab.budget.kinds import KINDS, Kind, kind_of
-from llmlab.budget.learn import Learned
+from llmlab.budget.kinds import Kind, kind_of
+from llmlab.budget.learn import Correction, Learned
 from llmlab.catalogue import Model
+from llmlab.errors import ConfigError
 from llmlab.records import Prompt
 
 _BASE: Final = "o200k_base"
 _KEPT: Final = 65_536
+_PER: Final = 1_000.0
+"""Learned factors are asked for texts of a thousand tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +39,9 @@ class Count:
     """About 19 of 20 texts lie between `low` and `high`; both are `tokens` where it is exact."""
     kind: Kind
     by: str
-    """Who counted, such as `toktok o200k_base` or `o200k_base x 1.143 (claude-3)`."""
-    raw: int
-    """The estimate before anything learned; what `Counters.learn` compares with."""
+    """Who counted, such as `toktok o200k_base` or `o200k_base x 1.127 (claude-3)`."""
+    words: tuple[tuple[Kind, float], ...]
+    """Tokens of the words by kind, before anything learned; what `Counters.learn` takes in."""
 
     def __str__(self) -> str:
         if self.how == "exact":
@@ -54,8 +57,15 @@ class Counters:
     recently used go first.
     """
 
-    def __init__(self, *, learned: Learned | None = None, kept: int = _KEPT) -> None:
+    def __init__(
+        self,
+        *,
+        learned: Learned | None = None,
+        kept: int = _KEPT,
+        encoders: Callable[[str], Encoder | None] = encoder,
+    ) -> None:
         self.learned = learned or Learned()
+        self._encoders = encoders
         self._kept = kept
         self._known: OrderedDict[tuple[str, int, int], int] = OrderedDict()
         self._lock = threading.Lock()
@@ -63,32 +73,33 @@ class Counters:
     def count(self, text: str, model: Model | str) -> Count:
         """Count *text* for a `Model`, a `provider/model`, or a bare model id."""
         family = family_of(model)
-        exact = _own(family)
+        exact = self._own(family)
         if exact is not None:
             tokens = self._tokens((text,), exact, family.encoding)[0]
             return Count(
                 tokens=tokens, how="exact", low=tokens, high=tokens,
-                kind="prose", by=exact.by, raw=tokens,
+                kind="prose", by=exact.by, words=(("prose", tokens),),
             )  # fmt: skip
         return self._estimate(text, family, _name(model))
 
     def prompt(self, prompt: Prompt, model: Model | str) -> Count:
         """Count a whole prompt: its words, and the frame that the chat template puts around."""
         family = family_of(model)
-        parts = [self.count(part, model) for part in (prompt.system, prompt.user) if part]
+        parts = [self.count(part, model) for part in (prompt.system or "", prompt.user)]
         middle, low, high = family.frame
         message = family.message if prompt.system else 0
-        longest = max(parts, key=lambda part: part.raw)
+        longest = max(parts, key=lambda part: part.tokens)
         framed = replace(
             longest,
             tokens=sum(part.tokens for part in parts) + middle + message,
             low=sum(part.low for part in parts) + low,
             high=sum(part.high for part in parts) + high + message,
-            raw=sum(part.raw for part in parts) + middle + message,
+            words=_together(parts),
             how="estimate",
             by=f"{longest.by}, with the chat frame",
         )
-        return self._taught(framed, _name(model)) if _own(family) is None else framed
+        taught = self.learned.of(_name(model))
+        return framed if taught is None else _predicted(framed, taught)
 
     def sizes(self, pieces: Sequence[str], model: Model | str, kind: Kind) -> list[int]:
         """
@@ -97,20 +108,20 @@ class Counters:
         The kind of text is that of the whole block: a row alone is too short to tell.
         """
         family = family_of(model)
-        exact = _own(family)
+        exact = self._own(family)
         if exact is not None:
             return self._tokens(pieces, exact, family.encoding)
-        base = self._tokens(pieces, _base(), _BASE)
+        base = self._tokens(pieces, self._base(), _BASE)
         high = self._ratio(family, _name(model), kind)[2]
         return [math.ceil(tokens * high) for tokens in base]
 
     def yardstick(self, model: Model | str) -> tuple[Hashable, ...]:
         """Return what decides a model's counts; equal for models that count alike."""
         family = family_of(model)
-        if _own(family) is not None:
+        if self._own(family) is not None:
             return (family.encoding,)
         name = _name(model)
-        return (family.name, *((kind, self.learned.of(name, kind)) for kind in KINDS))
+        return (family.name, name, self.learned.of(name))
 
     def learn(self, model: Model | str, counted: Count, reported: int) -> None:
         """
@@ -118,19 +129,19 @@ class Counters:
 
         A model whose own vocabulary counts has nothing to learn.
         """
-        if _own(family_of(model)) is not None:
+        family = family_of(model)
+        if self._own(family) is not None:
             return
         with self._lock:
             self.learned = self.learned.update(
-                _name(model), counted.kind, estimated=counted.raw, reported=reported
+                _name(model), dict(counted.words), reported=reported, frame=family.frame[0]
             )
 
     def _estimate(self, text: str, family: Family, name: str) -> Count:
         kind = kind_of(text)
-        base = self._tokens((text,), _base(), _BASE)[0]
+        base = self._tokens((text,), self._base(), _BASE)[0]
         middle, low, high = self._ratio(family, name, kind)
-        raw = family.ratios[kind][0]
-        taught = self.learned.of(name, kind)
+        taught = self.learned.of(name)
         learned = f", learned from {taught.answers}" if taught else ""
         return Count(
             tokens=round(base * middle),
@@ -139,30 +150,28 @@ class Counters:
             high=math.ceil(base * high),
             kind=kind,
             by=f"{_BASE} x {middle:.3f} ({family.name}{learned})",
-            raw=round(base * raw),
-        )
-
-    def _taught(self, counted: Count, name: str) -> Count:
-        """Put what was learned on whole prompts in place of the sum of the parts' bands."""
-        taught = self.learned.of(name, counted.kind)
-        if taught is None:
-            return counted
-        below, above = taught.band()
-        return replace(
-            counted,
-            tokens=round(counted.raw * taught.factor),
-            low=math.floor(counted.raw * below),
-            high=math.ceil(counted.raw * above),
+            words=((kind, base * family.ratios[kind][0]),),
         )
 
     def _ratio(self, family: Family, name: str, kind: Kind) -> tuple[float, float, float]:
         """Tokens per o200k token: the family's, or its middle times what was learned."""
-        middle, low, high = family.ratios[kind]
-        taught = self.learned.of(name, kind)
+        first = family.ratios[kind]
+        taught = self.learned.of(name)
         if taught is None:
-            return middle, low, high
-        below, above = taught.band()
-        return middle * taught.factor, middle * below, middle * above
+            return first
+        middle, low, high = (each / _PER for each in taught.predict({kind: _PER}, framed=False))
+        return first[0] * middle, first[0] * low, first[0] * high
+
+    def _own(self, family: Family) -> Encoder | None:
+        """Return the encoder of the family's published vocabulary, if its package is there."""
+        return self._encoders(family.encoding) if family.published else None
+
+    def _base(self) -> Encoder:
+        """Return o200k, by which the others are estimated."""
+        found = self._encoders(_BASE)
+        if found is None:
+            raise ConfigError(f"no vocabulary {_BASE}: pip install --force-reinstall llmlab")
+        return found
 
     def _tokens(self, texts: Sequence[str], by: Encoder, encoding: str) -> list[int]:
         """Look the counts up; what is not known is counted in one batch."""
@@ -204,16 +213,19 @@ def _shared() -> Counters:
     return Counters()
 
 
-def _own(family: Family) -> Encoder | None:
-    """The family's published vocabulary, if its package is installed."""
-    return encoder(family.encoding) if family.published else None
+def _together(parts: Sequence[Count]) -> tuple[tuple[Kind, float], ...]:
+    """Add up the words of parts by kind."""
+    total: dict[Kind, float] = {}
+    for part in parts:
+        for kind, tokens in part.words:
+            total[kind] = total.get(kind, 0.0) + tokens
+    return tuple(total.items())
 
 
-def _base() -> Encoder:
-    """Return o200k, by which the others are estimated; it is always there, or says what is not."""
-    found = encoder(_BASE)
-    assert found is not None  # noqa: S101 - encoder() raises for OpenAI's, None is for extras
-    return found
+def _predicted(framed: Count, taught: Correction) -> Count:
+    """Put what whole prompts have taught in place of the sum of the parts."""
+    middle, low, high = taught.predict(dict(framed.words), framed=True)
+    return replace(framed, tokens=round(middle), low=math.floor(low), high=math.ceil(high))
 
 
 def _name(model: Model | str) -> str:

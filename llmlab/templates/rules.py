@@ -33,8 +33,6 @@ class Looked:
 
 
 def _entries(looked: Looked) -> Found:
-    for where, _line in looked.lined.twice:
-        yield where, f"`{'.'.join(where)}` stands there twice", "keep one"
     for name in NEEDED:
         if looked.data.get(name) in (None, ""):
             yield (), f"`{name}` is missing", FIXES[name]

@@ -1,15 +1,18 @@
 """See templates change while a notebook is open: development mode only."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 from llmlab.errors import UsageError
 from llmlab.templates.library import Entry, Library
 
+if TYPE_CHECKING:
+    import asyncio
+
 
 async def watch(
-    library: Library, *, stop: asyncio.Event | None = None
-) -> AsyncIterator[list[Entry]]:
+    library: Library, *, stop: "asyncio.Event | None" = None
+) -> AsyncGenerator[list[Entry]]:
     """
     Yield the templates that were changed, each with its faults, until *stop* is set.
 

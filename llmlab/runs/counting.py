@@ -1,0 +1,88 @@
+"""Tokens before sending: one set of counters for a lab, which learns from what providers report."""
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from llmlab.book import Book
+from llmlab.catalogue import Model
+from llmlab.records import Answer, Request
+from llmlab.runs.run import Planned
+from llmlab.settings import Settings
+
+if TYPE_CHECKING:
+    from llmlab.budget import Count, Counters
+
+_KEY: Final = "counters"
+_NAME: Final = "learned"
+"""Where the book keeps what was learned: a label, which the newest value of wins."""
+
+_LESSONS: Final = 200
+"""Answers of a run that teach, at most: the correction is settled long before."""
+
+
+class Counting:
+    """Counts, refuses what cannot fit, and learns; the vocabulary is loaded when first needed."""
+
+    def __init__(self, book: Callable[[], Book], settings: Settings) -> None:
+        self._book = book
+        self._settings = settings
+        self._lock = threading.Lock()
+
+    @cached_property
+    def counters(self) -> "Counters":
+        """The counters, with what earlier runs have taught them."""
+        from llmlab.budget import Counters, Learned
+
+        stored = self._book().labels(_NAME).get(_KEY)
+        return Counters(learned=Learned.from_json(stored.encode()) if stored else None)
+
+    def count(self, text: str, model: Model) -> "Count":
+        """Return how many tokens *text* has for *model*, how that is known, and its band."""
+        return self.counters.count(text, model)
+
+    def check(self, request: Request, model: Model) -> None:
+        """
+        Refuse a prompt that for certain does not fit, before it is sent (R-32).
+
+        Raises:
+            BudgetError: Prompt and output limit pass the model's window or the tier's budget.
+        """
+        from llmlab.budget import Tiers, check, room
+
+        tiers = Tiers(local=self._settings.tier_local, api=self._settings.tier_api)
+        space = room(model, max_tokens=request.parameters.max_tokens, tiers=tiers)
+        # Bytes bound tokens: most prompts are so short that nothing needs to be counted.
+        words = f"{request.prompt.system or ''}{request.prompt.user}"
+        if len(words.encode()) > space.tokens:
+            check(request.prompt, model, space, self.counters)
+
+    def learn(self, plan: Sequence[Planned], answers: "Sequence[tuple[str, Answer]]") -> None:
+        """Compare what was counted with what was reported, for live answers that were just paid."""
+        cells = {each.prepared.key: each for each in plan}
+        lessons = [
+            (cells[key], answer.usage.input)
+            for key, answer in answers
+            if key in cells and _teaches(answer)
+        ]
+        if not lessons:
+            return
+        with self._lock:
+            for each, reported in lessons[:_LESSONS]:
+                request, model = each.prepared.request, each.prepared.model
+                counted = self.counters.prompt(request.prompt, model)
+                self.counters.learn(model, counted, reported or 0)
+            self._book().mark(_KEY, _NAME, self.counters.learned.to_json().decode())
+
+
+def _teaches(answer: Answer) -> bool:
+    """Say whether the count is the provider's own, for the words alone and on the real model."""
+    usage = answer.usage
+    return (
+        answer.backend == "live"
+        and not answer.from_book
+        and not usage.estimated
+        and not usage.searches
+        and bool(usage.input)
+    )

@@ -47,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("spend", help="what was spent, by day, provider, model and run")
     command.set_defaults(run=_spend)
 
+    _add_kept(commands)
+
     command = commands.add_parser("sim", help="run the simulator of all providers until stopped")
     command.add_argument("--port", type=int, default=8765, help="0 takes any free port")
     command.add_argument(
@@ -65,6 +67,41 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("action", choices=("install", "status"))
     command.set_defaults(run=_local)
     return parser
+
+
+def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what looks at things that are kept: runs, tapes, settings, the audit trail."""
+    command = commands.add_parser("runs", help="the runs in the book")
+    command.set_defaults(run=_runs)
+
+    command = commands.add_parser(
+        "export", help="write a run's rows (csv, parquet, xlsx, json) or reading (md, html, png)"
+    )
+    _add_run_and_file(command).set_defaults(run=_export)
+
+    command = commands.add_parser("report", help="write a run as one self-contained HTML file")
+    _add_run_and_file(command).set_defaults(run=_report)
+
+    command = commands.add_parser("tape", help="save a run as a tape, or check a tape")
+    tapes = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    command = tapes.add_parser("save", help="write a run's answers to a text file without keys")
+    _add_run_and_file(command).set_defaults(run=_tape_save)
+    command = tapes.add_parser("check", help="is it sorted, free of keys, and what is on it")
+    command.add_argument("file", metavar="FILE", type=Path)
+    command.set_defaults(run=_tape_check)
+
+    command = commands.add_parser("config", help="every setting with where it came from")
+    command.set_defaults(run=_config)
+
+    command = commands.add_parser("audit", help="the book's audit trail")
+    command.add_argument("action", choices=("verify",), help="find damage, gaps, wrong sums")
+    command.set_defaults(run=_audit)
+
+
+def _add_run_and_file(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("name", metavar="RUN")
+    command.add_argument("file", metavar="FILE", type=Path)
+    return command
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -103,8 +140,87 @@ def _spend(arguments: argparse.Namespace) -> int:
     del arguments
     with Lab() as lab:
         spent = lab.spend()
-    print(spent.to_string(index=False) if len(spent) else "nothing was spent yet")
+    if not len(spent):
+        print("nothing was spent yet")
+        return 0
+    print(spent.to_string(index=False, float_format="{:.6f}".format))
+    sums = spent[["cost_usd", "unknown_usd", "reserved_usd"]].sum()
+    print(
+        f"total ${sums['cost_usd']:.6f}; unknown outcomes at their worst price "
+        f"${sums['unknown_usd']:.6f}; reserved ${sums['reserved_usd']:.6f}"
+    )
     return 0
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    del arguments
+    with Lab() as lab:
+        runs = lab.runs()
+    runs["when"] = [f"{each:%Y-%m-%d %H:%M}" for each in runs["when"]]
+    print(runs.to_string(index=False, na_rep="-") if len(runs) else "the book has no run yet")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    with Lab() as lab:
+        print(lab.run(arguments.name).export(arguments.file))
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    with Lab() as lab:
+        print(lab.run(arguments.name).report(arguments.file))
+    return 0
+
+
+def _tape_save(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    with Lab() as lab:
+        print(lab.save_tape(arguments.file, arguments.name))
+    return 0
+
+
+def _tape_check(arguments: argparse.Namespace) -> int:
+    from llmlab.runs.tape_file import check
+
+    found = check(arguments.file)
+    print(f"{arguments.file}: {found.answers} answers, {found.failures} failures")
+    for what, counts in (
+        ("run", found.runs), ("model", found.models), ("backend", found.backends),
+    ):  # fmt: skip
+        for name, count in sorted(counts.items()):
+            print(f"  {what} {name}: {count}")
+    for problem in found.problems:
+        print(f"! {problem}")
+    return 2 if found.problems else 0
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    del arguments
+    with Lab(book=None) as lab:
+        print(lab.configuration())
+    return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    del arguments
+    with Lab() as lab:
+        path, problems = lab.book.path, lab.book.verify()
+    for problem in problems:
+        print(f"! {problem}")
+    print(f"{path}: " + (f"{len(problems)} problems" if problems else "whole, and its sums fit"))
+    return 2 if problems else 0
 
 
 def _sim(arguments: argparse.Namespace) -> int:

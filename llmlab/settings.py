@@ -2,7 +2,8 @@
 Everything a lab can be told from outside, read once and checked when read.
 
 Later sources win: defaults, `[tool.llmlab]` of pyproject.toml, llmlab.toml, `LLMLAB_*`
-variables, arguments. Every value remembers where it came from, for `llmlab config`.
+variables, arguments. A table is merged word by word, so that a limit of one source does not
+lift those of another. Every value remembers where it came from, for `llmlab config`.
 """
 
 import difflib
@@ -62,6 +63,10 @@ class Settings:
     """Whether a parameter that a model refuses is left out instead of being an error."""
     unpriced: bool = False
     """Whether a model without a known price may be called under a spending limit."""
+    tier_local: int = 8_192
+    """Tokens of prompt and answer together for models on this machine (tier 1)."""
+    tier_api: int = 131_072
+    """Tokens of prompt and answer together for models behind an API (tier 2)."""
     catalogue: Path | None = None
     prices: dict[str, dict[str, float]] = field(default_factory=dict)
     prompts: Path = Path("prompts")
@@ -71,10 +76,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sourced:
-    """Settings, and where each value that is not a default came from."""
+    """Settings, and where each value that is not a default came from: `budget.day` by its own."""
 
     settings: Settings
     sources: Mapping[str, str]
+
+    def entries(self) -> list[tuple[str, object, str]]:
+        """Return every setting as `(name, value, source)`, tables word by word, in order."""
+        plain: dict[str, object] = msgspec.to_builtins(self.settings, enc_hook=str)
+        flat = [pair for name, value in plain.items() for pair in _flat(name, value)]
+        return [(name, value, self.sources.get(name, "default")) for name, value in flat]
 
     @classmethod
     def read(
@@ -96,14 +107,28 @@ class Sourced:
             for name, value in entries.items():
                 _known(name, _NAMES, source)
                 _known_inside(name, value, source)
-                values[name] = value
-                sources[name] = source
+                values[name] = _merged(values.get(name), value)
+                sources.update({inner: source for inner, _ in _flat(name, value)})
         return cls(settings=_typed(values, sources), sources=sources)
 
 
 _NAMES: Final = tuple(item.name for item in fields(Settings))
 _BUDGETS: Final = tuple(item.name for item in fields(Budget))
 _RATES: Final = tuple(item.name for item in fields(RateLimit))
+
+
+def _merged(before: object, value: object) -> object:
+    if not isinstance(before, Mapping) or not isinstance(value, Mapping):
+        return value
+    more = {word: _merged(before.get(word), inner) for word, inner in value.items()}
+    return {**before, **more}
+
+
+def _flat(name: str, value: object) -> list[tuple[str, object]]:
+    """Spread a table over its words: `budget.day`, `limits.openai.rpm`."""
+    if not isinstance(value, Mapping) or not value:
+        return [(name, value)]
+    return [pair for word, inner in value.items() for pair in _flat(f"{name}.{word}", inner)]
 
 
 def _sources(
@@ -173,8 +198,17 @@ def _typed(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings
     except msgspec.ValidationError as error:
         told, _, where = str(error).partition(" - at `$.")
         entry = where.rstrip("`")
-        source = sources.get(entry.split(".")[0].split("[")[0], "settings")
+        source = _source_of(entry, sources)
         raise ConfigError(f"{source}: {entry or 'settings'}: {told}") from error
+
+
+def _source_of(entry: str, sources: Mapping[str, str]) -> str:
+    """Find who set an entry that does not fit; msgspec writes a word of a table as `[...]`."""
+    if entry in sources:
+        return sources[entry]
+    name = entry.partition(".")[0].partition("[")[0]
+    near = (source for word, source in sources.items() if word.partition(".")[0] == name)
+    return next(near, "settings")
 
 
 def _path(kind: type, value: object) -> object:

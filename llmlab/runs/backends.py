@@ -7,6 +7,7 @@ writes the words. Where the embedded model cannot be had, a seeded rule writes t
 """
 
 import asyncio
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
@@ -76,9 +77,32 @@ class Backends:
                 self._made[provider] = await self._make(provider)
             return self._made[provider]
 
+    @property
+    def all_stand_in(self) -> bool:
+        """Whether the lab's mode leaves no provider to answer for itself."""
+        return self._settings.mode == "stand-in"
+
     def home(self, provider: str) -> Provider:
         """Return who *provider* is."""
         return self._catalogue.providers[provider]
+
+    def named(self, provider: str | None = None) -> tuple[str, ...]:
+        """
+        Return the providers that may be asked how they are, or only *provider*.
+
+        Raises:
+            UsageError: No provider has this name, or replay mode, where nothing is asked.
+        """
+        if self._settings.mode == "replay":
+            raise UsageError("replay mode sends nothing: use mode='live' for this")
+        names = tuple(name for name, home in self._catalogue.providers.items() if home.base_url)
+        if provider is None:
+            return names
+        if provider not in names:
+            near = difflib.get_close_matches(provider, names, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            raise UsageError(f"no provider is called {provider!r}; {hint}")
+        return (provider,)
 
     async def live(self, provider: str) -> Endpoint | None:
         """Return where *provider* itself answers, None without key or server; nothing starts."""

@@ -1,15 +1,35 @@
 """One question to one model."""
 
+from dataclasses import replace
 from typing import Any
 
 from llmlab.errors import ERRORS_BY_KIND, CallError
-from llmlab.records import Answer, Api, Failure, Parameters, Prompt
+from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
 from llmlab.runs.caller import OnPiece
+from llmlab.runs.health import require_pulled
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of, request_for
+from llmlab.runs.replay import replayed_answer
+from llmlab.runs.saved import question_row
+from llmlab.runs.wishes import as_type
 
 
 async def answer_of(
+    parts: Parts, prompt: str, model: str | None, *, schema: object = None, **options: Any
+) -> Answer:
+    """
+    Ask, and hand `parsed` over in the form the caller described: an instance of its type.
+
+    *schema* is a JSON schema, a pydantic model, a msgspec Struct or a dataclass.
+    """
+    answer = await _answer(parts, prompt, model, schema=schema, **options)
+    if not isinstance(schema, type):
+        return answer
+    parsed, warnings = as_type(answer.parsed, schema)
+    return replace(answer, parsed=parsed, warnings=(*answer.warnings, *warnings))
+
+
+async def _answer(
     parts: Parts,
     prompt: str,
     model: str | None,
@@ -24,8 +44,11 @@ async def answer_of(
     """
     Ask; the book answers when the question is deterministic and was asked before.
 
+    In replay mode the tape answers. An answer that is there already is one piece of a stream.
+
     Raises:
         UsageError: The input is bad; nothing was sent.
+        ReplayMiss: The tape has no answer to this question.
         CallError: The call failed.
     """
     arm = parts.catalogue.arms(model or parts.settings.models)[0]
@@ -38,18 +61,34 @@ async def answer_of(
         stream=on_piece is not None,
         api=api,
     )
+    if parts.settings.mode == "replay":
+        drop = parts.settings.drop_parameters
+        return _told(replayed_answer(parts.tape, request, arm.model, drop=drop), on_piece)
     endpoint = await parts.backends.endpoint(arm.model.provider)
+    await require_pulled(parts.pulled, arm.model, endpoint)
     caller = parts.caller()
     prepared = caller.prepare(request, arm.model, endpoint)
-    known = caller.known(prepared) if _deterministic(request.parameters) else None
-    if known is not None:
-        return known
-    outcome = await caller.outcome(
-        prepared, deadline=deadline or parts.deadline(prepared), on_piece=on_piece
-    )
-    if isinstance(outcome, Failure):
-        raise _error_of(outcome, arm.model.provider)
-    return outcome
+    parts.counting.check(prepared.request, arm.model)
+    answer = caller.known(prepared) if _deterministic(request.parameters) else None
+    if answer is not None:
+        _told(answer, on_piece)
+    else:
+        outcome = await caller.outcome(
+            prepared, deadline=deadline or parts.deadline(prepared), on_piece=on_piece
+        )
+        if isinstance(outcome, Failure):
+            raise _error_of(outcome, arm.model.provider)
+        answer = outcome
+    row = question_row(prepared.request, prepared.key, answer)
+    parts.keeper.question(row, by=endpoint.identity)
+    return answer
+
+
+def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:
+    """Hand a whole answer to who waits for pieces."""
+    if on_piece is not None:
+        on_piece(Piece(text=answer.text, reasoning=answer.reasoning))
+    return answer
 
 
 def _deterministic(parameters: Parameters) -> bool:

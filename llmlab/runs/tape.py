@@ -7,8 +7,6 @@ In: lines, one an outcome. Out: the outcome of a question, found by its content 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Self
 
 from llmlab.errors import ReplayMiss, UsageError
 from llmlab.records import Answer, Failure, Outcome, Request, Row
@@ -59,9 +57,7 @@ def line_of(row: Row, *, content: str, by: str) -> Line:
     """Make the line of a row; what the book answered is written as the provider said it."""
     request, outcome = row.request, row.outcome
     answer = replace(outcome, from_book=False) if isinstance(outcome, Answer) else None
-    use = Use(
-        run=row.run, prompt=request.prompt.name, label=request.label, input=row.input_id
-    )
+    use = Use(run=row.run, prompt=request.prompt.name, label=request.label, input=row.input_id)
     return Line(
         content=content,
         key=row.request_hash,
@@ -83,18 +79,6 @@ class Tape:
         self._by_content: dict[str, list[Line]] = defaultdict(list)
         for line in self.lines:
             self._by_content[line.content].append(line)
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """
-        Read a tape.
-
-        Raises:
-            UsageError: There is no such file, or it is not a tape.
-        """
-        from llmlab.runs.tape_file import read
-
-        return cls(read(path), name=path.name)
 
     def find(self, request: Request, *, run: str, input_id: str) -> Line:
         """

@@ -17,7 +17,7 @@ import msgspec
 from llmlab.errors import UsageError
 from llmlab.ops import redact
 from llmlab.records import Answer, Failure, Usage
-from llmlab.runs.tape import Line
+from llmlab.runs.tape import Line, Tape
 
 SCHEMA: Final = "llmlab tape 1"
 
@@ -54,13 +54,17 @@ def write(path: Path, lines: Iterable[Line]) -> None:
         raise UsageError(f"the tape {path} cannot be written: {error.strerror}") from error
 
 
-def read(path: Path) -> list[Line]:
+def read(path: Path) -> Tape:
     """
-    Read a tape's lines.
+    Read a tape; errors that it raises will call it by the file's name.
 
     Raises:
         UsageError: There is no such file, or a line is not what it should be; its number is said.
     """
+    return Tape(_lines(path), name=path.name)
+
+
+def _lines(path: Path) -> list[Line]:
     first, *rest = _raw(path)
     if first != _HEAD:
         raise UsageError(f"{path}, line 1: not a tape of this version: {_HEAD} is missing")
@@ -88,7 +92,7 @@ def check(path: Path) -> Checked:
     Raises:
         UsageError: It cannot be read at all.
     """
-    lines = read(path)
+    lines = _lines(path)
     return Checked(
         answers=sum(line.answer is not None for line in lines),
         failures=sum(line.failure is not None for line in lines),
@@ -171,11 +175,9 @@ def _same(value: object, usual: object) -> bool:
 def _clean(value: Any, *, words: bool = False) -> Any:
     """Take out what looks like a key, and from all but the model's own words ids and addresses."""
     if isinstance(value, str):
-        return _KEY.sub(redact("sk-key-like"), value) if words else redact(value)
+        return _KEY.sub(lambda found: redact(found[0]), value) if words else redact(value)
     if isinstance(value, dict):
-        return {
-            name: _clean(inner, words=words or name in _WORDS) for name, inner in value.items()
-        }
+        return {name: _clean(inner, words=words or name in _WORDS) for name, inner in value.items()}
     if isinstance(value, list):
         return [_clean(inner, words=words) for inner in value]
     return value

@@ -55,7 +55,8 @@ class Desk:
         )
 
     async def _metered(self, call: Call, endpoint: Endpoint) -> Reply:
-        if call.method == "POST" and not call.body:
+        form = call.headers.get("content-type", "").startswith("multipart/form-data")
+        if call.method == "POST" and not call.body and not form:
             raise malformed(call.provider)
         check_shapes(call)
         if endpoint not in GENERATING:

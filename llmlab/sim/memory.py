@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 ENTRIES = 4096
 
@@ -13,6 +14,16 @@ class Memory:
     prompts: OrderedDict[str, None] = field(default_factory=OrderedDict)
     loaded: dict[str, int] = field(default_factory=dict)
     """Loaded Ollama models with the context each was given."""
+    files: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+    """Uploaded and made files, by id."""
+    batches: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+    """Batches by id; `sim.batches` knows what is in one."""
+
+    def keep(self, shelf: OrderedDict[str, Any], name: str, value: object) -> None:
+        """Put something on a shelf; the oldest falls off a full one."""
+        shelf[name] = value
+        if len(shelf) > ENTRIES:
+            shelf.popitem(last=False)
 
     def warm(self, prefix: str) -> bool:
         """Remember a prompt prefix by its digest; say whether it was there already."""

@@ -1,10 +1,11 @@
 """Which path leads where, below each provider's mount."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from llmlab.sim import (  # fmt: skip
     anthropic,
+    batches,
     deepseek,
     listings,
     ollama,
@@ -30,12 +31,19 @@ _ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
         "POST /v1/chat/completions": openai_chat.chat,
         "POST /v1/responses": responses.openai_responses,
         "POST /v1/responses/input_tokens": responses.count_input,
+        "POST /v1/files": batches.upload,
+        "GET /v1/files/*/content": batches.content,
+        "POST /v1/batches": batches.openai_create,
+        "GET /v1/batches/*": batches.openai_show,
         "GET /v1/models": listings.list_models,
         "GET /v1/models/*": listings.show_model,
     },
     "anthropic": {
         "POST /v1/messages": anthropic.messages,
         "POST /v1/messages/count_tokens": anthropic.count_tokens,
+        "POST /v1/messages/batches": batches.anthropic_create,
+        "GET /v1/messages/batches/*": batches.anthropic_show,
+        "GET /v1/messages/batches/*/results": batches.anthropic_results,
         "GET /v1/models": listings.list_claudes,
         "GET /v1/models/*": listings.show_claude,
     },
@@ -50,6 +58,10 @@ _ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
         "POST /v1/chat/completions": xai_chat.chat,
         "POST /v1/responses": responses.xai_responses,
         "POST /v1/tokenize-text": listings.tokenize_text,
+        "POST /v1/batches": batches.xai_create,
+        "POST /v1/batches/*/requests": batches.xai_add,
+        "GET /v1/batches/*": batches.xai_show,
+        "GET /v1/batches/*/results": batches.xai_results,
         "GET /v1/api-key": listings.api_key,
         "GET /v1/models": listings.list_models,
         "GET /v1/models/*": listings.show_model,
@@ -80,11 +92,19 @@ def endpoint_of(call: Call) -> Endpoint:
         Rejection: 404 for an unknown path, 405 for a known one with another method.
     """
     routes = _ROUTES[call.provider]
-    head, _, last = call.path.rpartition("/")
-    for path in (call.path, f"{head}/*" if last else call.path):
+    for path in _patterns(call.path):
         found = routes.get(f"{call.method} {path}")
         if found is not None:
             return found
     others = any(route.endswith(f" {call.path}") for route in routes)
     message = f"Invalid URL ({call.method} {call.path})"
     raise refuse(call.provider, 405 if others else 404, message)
+
+
+def _patterns(path: str) -> Iterator[str]:
+    """Yield the path as it is, then with an id as its last part, then as the one before."""
+    yield path
+    head, _, last = path.rpartition("/")
+    if last:
+        yield f"{head}/*"
+        yield f"{head.rpartition('/')[0]}/*/{last}"

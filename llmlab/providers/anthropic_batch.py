@@ -1,0 +1,72 @@
+"""
+Anthropic's batches: all requests in one document, results as a file of lines.
+
+Source: the vendor's SDK (`resources/messages/batches.py`, `types/messages/message_batch.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from llmlab.errors import Unavailable
+from llmlab.providers.batching import OK, BatchState, Item, Result, id_made, lines_of
+from llmlab.providers.decoding import decode
+from llmlab.providers.failures import failure_in
+from llmlab.providers.home import Home
+from llmlab.records import HttpCall, HttpReply
+
+
+class _State(msgspec.Struct):
+    processing_status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnthropicBatch:
+    """Hands all requests in with one call."""
+
+    home: Home
+
+    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
+        """Make the batch."""
+        requests = [{"custom_id": item.id, "params": msgspec.Raw(item.body)} for item in items]
+        return self.home.call(base, "/v1/messages/batches", {"requests": requests})
+
+    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:  # noqa: ARG002 - the protocol's
+        """Nothing is left to do."""
+        return []
+
+    def read_id(self, replies: Sequence[HttpReply]) -> str:
+        """Return the batch's id."""
+        return id_made(replies[0], self.home.provider)
+
+    def state_call(self, batch: str, base: str) -> HttpCall:
+        """Ask for the batch."""
+        return self.home.call(base, f"/v1/messages/batches/{batch}")
+
+    def read_state(self, reply: HttpReply) -> BatchState:
+        """Read whether processing has ended."""
+        said = decode(reply, _State, self.home.provider).processing_status
+        return BatchState(ended=said == "ended", said=said, parts=("",))
+
+    def results_call(self, batch: str, part: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
+        """Fetch the results; `results_url` is not followed, for the key would go where it says."""
+        return self.home.call(base, f"/v1/messages/batches/{batch}/results")
+
+    def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
+        """Read a line for each request: succeeded, errored, canceled or expired."""
+        return {
+            str(line.get("custom_id")): self._result(line.get("result") or {})
+            for line in lines_of(reply, self.home.provider)
+        }, ()
+
+    def _result(self, result: Mapping[str, Any]) -> Result:
+        kind = result.get("type")
+        if kind == "succeeded":
+            body = msgspec.json.encode(result.get("message"))
+            return HttpReply(status=OK, headers={}, body=body)
+        if kind == "errored":
+            error = result.get("error") or {}
+            return failure_in(error.get("error", error), self.home.provider)
+        return Unavailable(f"the batch was {kind} before this request", provider="anthropic")

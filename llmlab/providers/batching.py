@@ -1,0 +1,96 @@
+"""
+What the batch endpoints of all providers share: requests, results, how far a batch is.
+
+In: the bodies of single calls. Out: the calls that submit, watch and collect them; and each
+single reply as if it had been sent alone, so that the provider's own adapter reads it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+from llmlab.errors import CallError, Unreadable
+from llmlab.providers.decoding import decode
+from llmlab.providers.failures import failure_of
+from llmlab.records import HttpCall, HttpReply
+
+OK: Final = 200
+
+Result: TypeAlias = HttpReply | CallError
+"""A single reply, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One request of a batch under its own id: at most 64 of [A-Za-z0-9_-] (Anthropic)."""
+
+    id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchState:
+    """How far a batch is; `parts` are what its results are fetched by, once it has ended."""
+
+    ended: bool
+    said: str
+    parts: tuple[str, ...] = ()
+    trouble: str = ""
+    """Why the whole batch came to nothing."""
+
+
+class BatchWay(Protocol):
+    """A provider's way with batches; *base* is the address its calls begin with."""
+
+    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:
+        """Return the call that begins; `read_id` of its reply goes on."""
+        ...
+
+    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:
+        """Return the calls that complete what the first began."""
+        ...
+
+    def read_id(self, replies: Sequence[HttpReply]) -> str:
+        """Return the batch's id out of all replies so far."""
+        ...
+
+    def state_call(self, batch: str, base: str) -> HttpCall:
+        """Return the call that asks how far a batch is."""
+        ...
+
+    def read_state(self, reply: HttpReply) -> BatchState:
+        """Return how far it is; raise the `CallError` that the reply means."""
+        ...
+
+    def results_call(self, batch: str, part: str, base: str) -> HttpCall:
+        """Return the call for a part of the results."""
+        ...
+
+    def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
+        """Return results by the items' ids, and the parts that are still to be fetched."""
+        ...
+
+
+class _Made(msgspec.Struct):
+    id: str | None = None
+    batch_id: str | None = None
+
+
+def id_made(reply: HttpReply, provider: str) -> str:
+    """Return the id of what a call has made."""
+    made = decode(reply, _Made, provider)
+    found = made.id or made.batch_id
+    if not found:
+        raise Unreadable(f"{provider}: the reply names no batch", provider=provider, status=OK)
+    return found
+
+
+def lines_of(reply: HttpReply, provider: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of lines; raise the `CallError` that another reply means."""
+    if reply.status != OK:
+        raise failure_of(reply, provider)
+    for line in reply.body.splitlines():
+        if line.strip():
+            yield decode(HttpReply(status=OK, headers={}, body=line), dict[str, Any], provider)

@@ -1,0 +1,121 @@
+"""
+OpenAI's batches: a file of lines is uploaded, and a batch made of it.
+
+Source: the vendor's SDK (`resources/files.py`, `resources/batches.py`, `types/batch.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+
+from llmlab.errors import CallError, Unavailable
+from llmlab.ops import redact
+from llmlab.providers.batching import OK, BatchState, Item, Result, id_made, lines_of
+from llmlab.providers.decoding import decode
+from llmlab.providers.home import Home
+from llmlab.records import HttpCall, HttpReply
+
+
+class _State(msgspec.Struct):
+    status: str = ""
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    errors: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAIBatch:
+    """Uploads a file of lines, then makes a batch of it."""
+
+    home: Home
+
+    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:
+        """Upload the requests as a file."""
+        lines = b"\n".join(
+            msgspec.json.encode(
+                {
+                    "custom_id": item.id,
+                    "method": "POST",
+                    "url": f"/v1{path}",
+                    "body": msgspec.Raw(item.body),
+                }
+            )
+            for item in items
+        )
+        body, kind = _form({"purpose": b"batch"}, "file", "llmlab.jsonl", lines)
+        call = self.home.call(base, "/files")
+        return replace(
+            call, method="POST", body=body, headers={**call.headers, "content-type": kind}
+        )
+
+    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:  # noqa: ARG002 - the protocol's
+        """Make a batch of the file."""
+        asked = {"input_file_id": first, "endpoint": f"/v1{path}", "completion_window": "24h"}
+        return [self.home.call(base, "/batches", asked)]
+
+    def read_id(self, replies: Sequence[HttpReply]) -> str:
+        """Return the id that the last reply made."""
+        return id_made(replies[-1], self.home.provider)
+
+    def state_call(self, batch: str, base: str) -> HttpCall:
+        """Ask for the batch."""
+        return self.home.call(base, f"/batches/{batch}")
+
+    def read_state(self, reply: HttpReply) -> BatchState:
+        """Read status and files; a batch that failed has no files."""
+        found = decode(reply, _State, self.home.provider)
+        ended = found.status in {"completed", "expired", "cancelled", "failed"}
+        parts = [each for each in (found.output_file_id, found.error_file_id) if each]
+        trouble = redact(str(found.errors))[:300] if found.status == "failed" else ""
+        return BatchState(ended=ended, said=found.status, parts=tuple(parts), trouble=trouble or "")
+
+    def results_call(self, batch: str, part: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
+        """Fetch a file."""
+        return self.home.call(base, f"/files/{part}/content")
+
+    def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
+        """Read a line for each request: its response, or an error such as `batch_expired`."""
+        return {
+            str(line.get("custom_id")): self._result(line)
+            for line in lines_of(reply, self.home.provider)
+        }, ()
+
+    def _result(self, line: Mapping[str, Any]) -> Result:
+        response = line.get("response")
+        if not response:
+            return _failure(line.get("error"), self.home.provider)
+        return HttpReply(
+            status=int(response.get("status_code", OK)),
+            headers={"x-request-id": str(response.get("request_id") or "")},
+            body=msgspec.json.encode(response.get("body")),
+        )
+
+
+def _failure(error: Any, provider: str) -> CallError:
+    """Read OpenAI's error of a request that got no response: it was not done in time."""
+    said = error.get("message") if isinstance(error, Mapping) else None
+    text = redact(str(said or "the batch ended before this request"))[:300]
+    return Unavailable(text, provider=provider)
+
+
+def _form(fields: Mapping[str, bytes], name: str, file: str, content: bytes) -> tuple[bytes, str]:
+    """
+    Write a multipart form (RFC 7578) and its content type.
+
+    A boundary stands at the start of a line, where *content* has nothing but braces.
+    """
+    parts = [
+        f'--{_BOUNDARY}\r\ncontent-disposition: form-data; name="{key}"\r\n\r\n'.encode() + value
+        for key, value in fields.items()
+    ]
+    head = (
+        f'--{_BOUNDARY}\r\ncontent-disposition: form-data; name="{name}"; filename="{file}"\r\n'
+        "content-type: application/jsonl\r\n\r\n"
+    )
+    body = b"\r\n".join([*parts, head.encode() + content, f"--{_BOUNDARY}--\r\n".encode()])
+    return body, f"multipart/form-data; boundary={_BOUNDARY}"
+
+
+_BOUNDARY: Final = "llmlab-form-boundary"

@@ -1,0 +1,119 @@
+"""
+xAI's batches: an empty one is made, filled, and read page by page.
+
+Source: "Batch API" at docs.x.ai.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from llmlab.errors import CallError, Refused, Throttled, Unavailable
+from llmlab.ops import redact
+from llmlab.providers.batching import OK, BatchState, Item, Result, id_made
+from llmlab.providers.decoding import decode
+from llmlab.providers.home import Home
+from llmlab.records import HttpCall, HttpReply
+
+_MANY: Final = 500
+"""Requests that are added to a batch of xAI at once; the limit is 25 MB a call."""
+
+
+class _Counts(msgspec.Struct):
+    num_requests: int = 0
+    num_pending: int = 0
+    num_success: int = 0
+    num_error: int = 0
+    num_cancelled: int = 0
+
+
+class _State(msgspec.Struct):
+    state: _Counts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XaiBatch:
+    """Makes an empty batch, fills it, and reads its results page by page."""
+
+    home: Home
+
+    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
+        """Make an empty batch, named after its first request."""
+        return self.home.call(base, "/batches", {"name": f"llmlab-{items[0].id[:12]}"})
+
+    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:  # noqa: ARG002 - the protocol's
+        """Fill it, some hundreds at a time."""
+        return [
+            self.home.call(base, f"/batches/{first}/requests", {"batch_requests": chunk})
+            for chunk in _chunks(
+                [
+                    {
+                        "batch_request_id": item.id,
+                        "batch_request": {"chat_get_completion": msgspec.Raw(item.body)},
+                    }
+                    for item in items
+                ]
+            )
+        ]
+
+    def read_id(self, replies: Sequence[HttpReply]) -> str:
+        """Return the batch's id."""
+        return id_made(replies[0], self.home.provider)
+
+    def state_call(self, batch: str, base: str) -> HttpCall:
+        """Ask for the batch."""
+        return self.home.call(base, f"/batches/{batch}")
+
+    def read_state(self, reply: HttpReply) -> BatchState:
+        """Read the counts: there is no status, and all are zero before the first request."""
+        counts = decode(reply, _State, self.home.provider).state or _Counts()
+        done = counts.num_requests - counts.num_pending
+        ended = counts.num_requests > 0 and counts.num_pending == 0
+        return BatchState(ended=ended, said=f"{done} of {counts.num_requests}", parts=("",))
+
+    def results_call(self, batch: str, part: str, base: str) -> HttpCall:
+        """Fetch a page."""
+        more = f"&pagination_token={part}" if part else ""
+        return self.home.call(base, f"/batches/{batch}/results?page_size=100{more}")
+
+    def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
+        """Read a page, and the token of the next one."""
+        page = decode(reply, dict[str, Any], self.home.provider)
+        token = page.get("pagination_token")
+        found = {
+            str(each.get("batch_request_id")): self._result(each)
+            for each in page.get("results") or ()
+        }
+        return found, (token,) if token else ()
+
+    def _result(self, each: Mapping[str, Any]) -> Result:
+        result = each.get("batch_result") or {}
+        completion = (result.get("response") or {}).get("chat_get_completion")
+        if completion:
+            return HttpReply(status=OK, headers={}, body=msgspec.json.encode(completion))
+        error = result.get("error") or each.get("error") or each.get("error_message")
+        return _xai_failure(error)
+
+
+_RESOURCE_EXHAUSTED: Final = 8
+_PASSING: Final = frozenset({4, 13, 14})
+"""gRPC: deadline exceeded, internal, unavailable. What is left is the request's own fault."""
+
+
+def _xai_failure(error: object) -> CallError:
+    """Read an error whose code is gRPC's."""
+    code = error.get("code") if isinstance(error, Mapping) else None
+    text = error.get("message") if isinstance(error, Mapping) else error
+    kind: type[CallError] = Refused
+    if code == _RESOURCE_EXHAUSTED:
+        kind = Throttled
+    elif code in _PASSING:
+        kind = Unavailable
+    return kind(redact(str(text or "no reason was given"))[:300], provider="xai")
+
+
+def _chunks(items: Sequence[object]) -> Iterator[list[object]]:
+    for start in range(0, len(items), _MANY):
+        yield list(items[start : start + _MANY])

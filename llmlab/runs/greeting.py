@@ -1,0 +1,21 @@
+"""What a lab says of itself when a notebook begins."""
+
+from collections.abc import Mapping
+
+from llmlab.catalogue import Catalogue
+from llmlab.runs.backends import state_of
+from llmlab.settings import Settings
+
+
+def greeting(catalogue: Catalogue, settings: Settings, env: Mapping[str, str]) -> str:
+    """Say which models the line-up has and who will answer for each."""
+    arms = catalogue.arms(settings.models)
+    lines = [f"llmlab: line-up {settings.models} is {', '.join(a.label for a in arms)}"]
+    if settings.mode == "replay":
+        return "\n".join([*lines, f"  replay: {settings.tape} answers, nothing is sent"])
+    providers = dict.fromkeys(arm.model.provider for arm in arms)
+    for state in ("live", "stand-in", "live if a server answers, else stand-in"):
+        names = [p for p in providers if state_of(catalogue.providers[p], env) == state]
+        if names:
+            lines.append(f"  {state}: {', '.join(names)}")
+    return "\n".join(lines)

@@ -1,0 +1,189 @@
+"""
+Whether providers are well and what they serve, by asking only what costs nothing.
+
+In: a session, endpoints. Out: one row a provider, lists of models, errors before a prompt is sent.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from llmlab.catalogue import Model
+from llmlab.errors import CallError, TimedOut, UsageError
+from llmlab.providers.adapter import Adapter
+from llmlab.providers.listing import Listed, health_call, models_call, read_health, read_models
+from llmlab.providers.ollama_models import read_tags, tags_call
+from llmlab.providers.registry import adapter_of
+from llmlab.records import HttpCall
+from llmlab.runs.backends import Backends
+from llmlab.runs.served import tagged
+from llmlab.wire import Endpoint, Session
+from llmlab.wire.session import Exchange
+
+KEPT_S: Final = 60.0
+"""Seconds for which a finding is handed out again."""
+
+PATIENCE_S: Final = 10.0
+"""Seconds that a provider has to answer a free question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """How a provider was found; `checked` is the call that found it, empty when none was made."""
+
+    provider: str
+    endpoint: str
+    """Host that was asked."""
+    state: str
+    """`ok`, `no key`, `no server`, `stand-in`, or the kind of error, such as `AuthFailed`."""
+    detail: str
+    checked: str
+    latency_s: float | None
+    checked_at: datetime
+
+
+class Health:
+    """Asks each provider's free endpoint, and remembers what it said for a minute."""
+
+    def __init__(
+        self, session: Session, backends: Backends, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._session = session
+        self._backends = backends
+        self._clock = clock
+        self._found: dict[str, tuple[float, Finding]] = {}
+        self._listed: dict[str, tuple[float, tuple[Listed, ...]]] = {}
+
+    async def look(self, providers: Iterable[str]) -> list[Finding]:
+        """Return a finding for each of *providers*, asking all that are not known at once."""
+        looks = [self._remembered(name) for name in providers]
+        return list(await asyncio.gather(*looks))
+
+    async def listed(self, providers: Iterable[str]) -> dict[str, tuple[Listed, ...]]:
+        """Return what each provider says it serves; who cannot be asked is left out."""
+        names = list(providers)
+        lists = await asyncio.gather(*[self._list(name) for name in names])
+        return {name: each for name, each in zip(names, lists, strict=True) if each is not None}
+
+    async def _remembered(self, provider: str) -> Finding:
+        at, finding = self._found.get(provider, (-KEPT_S, None))
+        if finding is None or self._clock() - at >= KEPT_S:
+            finding = await self._look(provider)
+            self._found[provider] = (self._clock(), finding)
+        return finding
+
+    async def _look(self, provider: str) -> Finding:
+        endpoint = await self._backends.live(provider)
+        if endpoint is None:
+            return self._absent(provider)
+        adapter = self._adapter(provider)
+        call = health_call(adapter, endpoint.base_url)
+        try:
+            exchange = await _ask(self._session, call, endpoint)
+            state, detail, latency = "ok", read_health(exchange.reply, adapter), exchange.latency
+        except CallError as error:
+            state, detail, latency = error.kind, str(error), None
+        return Finding(
+            provider=provider,
+            endpoint=urlsplit(call.url).netloc,
+            state=state,
+            detail=detail,
+            checked=f"{call.method} {urlsplit(call.url).path}",
+            latency_s=latency,
+            checked_at=self._now(),
+        )
+
+    def _absent(self, provider: str) -> Finding:
+        home = self._backends.home(provider)
+        stand_in = self._backends.all_stand_in
+        state = "stand-in" if stand_in else "no key" if home.key_needed else "no server"
+        return Finding(
+            provider=provider,
+            endpoint="",
+            state=state,
+            detail="stand-ins answer here, by the lab's mode" if stand_in else home.console,
+            checked="",
+            latency_s=None,
+            checked_at=self._now(),
+        )
+
+    async def _list(self, provider: str) -> tuple[Listed, ...] | None:
+        at, known = self._listed.get(provider, (-KEPT_S, None))
+        if known is not None and self._clock() - at < KEPT_S:
+            return known
+        endpoint = await self._backends.live(provider)
+        if endpoint is None:
+            return None
+        adapter = self._adapter(provider)
+        try:
+            exchange = await _ask(self._session, models_call(adapter, endpoint.base_url), endpoint)
+            listed = read_models(exchange.reply, adapter)
+        except CallError:
+            # Who cannot be asked is left out of the table; `health` says what is wrong.
+            return None
+        self._listed[provider] = (self._clock(), listed)
+        return listed
+
+    def _adapter(self, provider: str) -> Adapter:
+        return adapter_of(provider, speaks=self._backends.home(provider).speaks)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), tz=UTC)
+
+
+class Pulled:
+    """The models that Ollama servers have, listed once each, and again only on a miss."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._names: dict[str, frozenset[str]] = {}
+
+    async def has(self, name: str, endpoint: Endpoint) -> bool:
+        """
+        Say whether the server has the model; a missing one may have been pulled meanwhile.
+
+        A server that does not list its models gets the benefit of the doubt: what is wrong
+        with it will be said by the call itself.
+        """
+        known = self._names.get(endpoint.base_url)
+        if known is not None and tagged(name) in known:
+            return True
+        try:
+            exchange = await _ask(self._session, tags_call(endpoint.base_url), endpoint)
+            tags = read_tags(exchange.reply)
+        except CallError:
+            return True
+        names = self._names[endpoint.base_url] = frozenset(tagged(tag.name) for tag in tags)
+        return tagged(name) in names
+
+    def nearest(self, endpoint: Endpoint) -> str:
+        """Return the pulled models, for an error."""
+        return ", ".join(sorted(self._names.get(endpoint.base_url, ()))) or "none"
+
+
+async def require_pulled(pulled: Pulled, model: Model, endpoint: Endpoint) -> None:
+    """
+    Refuse a model that a live Ollama server does not have, before any prompt is sent (R-05).
+
+    Raises:
+        UsageError: It is not pulled; the message has the command that pulls it.
+    """
+    if endpoint.provider != "ollama" or endpoint.backend != "live":
+        return
+    if not await pulled.has(model.id, endpoint):
+        raise UsageError(
+            f"{model.name} is not pulled: run `ollama pull {model.id}` "
+            f"(the server has {pulled.nearest(endpoint)})"
+        )
+
+
+async def _ask(session: Session, call: HttpCall, endpoint: Endpoint) -> Exchange:
+    """Send a free call; who takes too long has not answered."""
+    try:
+        return await asyncio.wait_for(session.send(call, endpoint), PATIENCE_S)
+    except TimeoutError:
+        raise TimedOut(f"no answer within {PATIENCE_S:g} s", provider=endpoint.provider) from None

@@ -1,0 +1,108 @@
+"""
+What a lab keeps beside the answers themselves: runs, single questions, the tape it records.
+
+In: rows that have landed. Out: items of the book, and at the end a longer tape.
+"""
+
+import atexit
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from llmlab.book import Book
+from llmlab.records import Row
+from llmlab.runs import saved, tape_file
+from llmlab.runs.experiment import Experiment
+from llmlab.runs.identity import content_of
+from llmlab.runs.kept import Taken
+from llmlab.runs.tape import Line, Tape
+
+_MANY: Final = 256
+"""Questions that wait before they are written: a write each would cost more than the question's
+own, and the answers themselves are in the book already."""
+
+
+class Keeper:
+    """Writes late and in groups; `flush` before reading, `close` at the end."""
+
+    def __init__(
+        self, book: Callable[[], Book], *, tape: Path | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._book = book
+        self._tape = tape
+        self._now = now
+        self._lock = threading.Lock()
+        self._questions: dict[str, Taken] = {}
+        self._lines: list[Line] = []
+        self._registered = False
+
+    def run(
+        self,
+        experiment: Experiment,
+        rows: Sequence[Row],
+        *,
+        by: Mapping[str, str],
+        notes: Sequence[str] = (),
+        beside: Mapping[str, Sequence[Any]] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep a run as it stands, with its scores and what `read` put beside them."""
+        columns = beside or {}
+        taken = [
+            Taken(
+                row=row,
+                content=content_of(row.request),
+                by=by.get(row.request.provider, ""),
+                beside={name: values[at] for name, values in columns.items()},
+            )
+            for at, row in enumerate(rows)
+        ]
+        saved.save(self._book(), experiment, taken, at=self._now(), notes=notes, about=about)
+        if self._tape is not None:
+            self._record(each.line for each in taken)
+
+    def question(self, row: Row, *, by: str) -> None:
+        """Keep one answered question; asked again, the last one counts."""
+        taken = Taken(row=row, content=content_of(row.request), by=by)
+        self._register()
+        with self._lock:
+            self._questions[taken.content] = taken
+            many = len(self._questions) >= _MANY
+        if self._tape is not None:
+            self._record([taken.line])
+        if many:
+            # On a thread of its own: this is called on the engine's, which must not wait.
+            threading.Thread(target=self.flush, name="llmlab-keeper").start()
+
+    def flush(self) -> None:
+        """Write the questions that wait."""
+        with self._lock:
+            waiting, self._questions = self._questions, {}
+        if waiting:
+            saved.save_questions(self._book(), list(waiting.values()), at=self._now())
+
+    def close(self) -> None:
+        """Write the questions, then append to the tape what was answered since the last time."""
+        atexit.unregister(self.close)
+        self._registered = False
+        self.flush()
+        with self._lock:
+            lines, self._lines = self._lines, []
+        if self._tape is not None and lines:
+            before = tape_file.read(self._tape) if self._tape.exists() else Tape()
+            tape_file.write(self._tape, before.with_lines(lines).lines)
+
+    def _record(self, lines: Iterable[Line]) -> None:
+        self._register()
+        with self._lock:
+            self._lines.extend(lines)
+
+    def _register(self) -> None:
+        """Be asked at interpreter exit, before the book, which was opened earlier."""
+        with self._lock:
+            if not self._registered:
+                self._registered = True
+                atexit.register(self.close)

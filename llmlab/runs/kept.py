@@ -1,0 +1,137 @@
+"""
+One row as the book keeps it beside its answer, and the row again.
+
+In: a row that has landed. Out: bytes for an item of a run; and what they say, years later.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import msgspec
+
+from llmlab.book import RunItem
+from llmlab.errors import BookError
+from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Request, Row
+from llmlab.runs.identity import recall
+from llmlab.runs.tape import Line, line_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """One row less what the book has already."""
+
+    provider: str
+    model: str
+    api: Api
+    label: str
+    prompt: str
+    version: str
+    input: str
+    repeat: int
+    content: str
+    by: str
+    stream: bool = False
+    from_book: bool = False
+    score: float | None = None
+    score_error: str = ""
+    answer: Answer | None = None
+    """Where it is not the one that the book has for this key: two equal cells of one plan."""
+    failure: Failure | None = None
+    beside: dict[str, Any] = field(default_factory=dict)
+    """The values of columns that a row does not hold, by the column's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A row out of the book, with what a tape needs to know of it."""
+
+    row: Row
+    content: str
+    by: str
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def line(self) -> Line:
+        """The row as a line of a tape."""
+        return line_of(self.row, content=self.content, by=self.by)
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
+_DECODER: Final = msgspec.json.Decoder(_Kept)
+
+
+def meta_of(taken: Taken, stored: Mapping[str, bytes]) -> bytes:
+    """Write what the book does not have already; *stored* are its answers by key."""
+    row = taken.row
+    kept = replace(_kept(row, taken.content, taken.by), beside=dict(taken.beside))
+    if isinstance(row.outcome, Answer):
+        there = stored.get(row.request_hash)
+        if there is None or recall(there) != replace(row.outcome, from_book=True):
+            kept = replace(kept, answer=row.outcome)
+    return _ENCODER.encode(kept)
+
+
+def taken_of(run: str, item: RunItem, stored: Mapping[str, bytes]) -> Taken:
+    """
+    Read an item of *run*; *stored* are the book's answers by key.
+
+    Raises:
+        BookError: Its answer is not in the book.
+    """
+    kept = _DECODER.decode(item.meta)
+    row = Row(
+        run=run,
+        request=Request(
+            provider=kept.provider,
+            model=kept.model,
+            prompt=Prompt(name=kept.prompt, user="", version=kept.version),
+            api=kept.api,
+            stream=kept.stream,
+            label=kept.label,
+            repeat=kept.repeat,
+        ),
+        request_hash=item.key,
+        input_id=kept.input,
+        outcome=_outcome(kept, item.key, stored),
+        score=kept.score,
+        score_error=kept.score_error,
+    )
+    return Taken(row=row, content=kept.content, by=kept.by, beside=kept.beside)
+
+
+def _outcome(kept: _Kept, key: str, stored: Mapping[str, bytes]) -> Outcome:
+    if kept.failure is not None:
+        return kept.failure
+    answer = kept.answer
+    if answer is None:
+        if key not in stored:
+            raise BookError(f"the answer {key[:12]} of a run is not in the book any more")
+        answer = recall(stored[key])
+    return replace(answer, from_book=kept.from_book)
+
+
+def label_of(item: RunItem) -> str:
+    """Return what the model of an item was called."""
+    return _DECODER.decode(item.meta).label
+
+
+def _kept(row: Row, content: str, by: str) -> _Kept:
+    request, outcome = row.request, row.outcome
+    return _Kept(
+        provider=request.provider,
+        model=request.model,
+        api=request.api,
+        label=request.label,
+        prompt=request.prompt.name,
+        version=request.prompt.version,
+        input=row.input_id,
+        repeat=request.repeat,
+        content=content,
+        by=by,
+        stream=request.stream,
+        from_book=isinstance(outcome, Answer) and outcome.from_book,
+        score=row.score,
+        score_error=row.score_error,
+        failure=outcome if isinstance(outcome, Failure) else None,
+    )

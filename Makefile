@@ -50,7 +50,7 @@ install: .venv/demo  ## make the environment only
 
 bench: .venv/test  ## measure: pricing and statistics, as ratios side by side
 	$(BIN)/python benchmarks/pricing.py
-	$(BIN)/python benchmarks/statistics.py
+	$(BIN)/python benchmarks/intervals.py
 
 clean:  ## remove the environment and everything that was made
 	rm -rf .venv out .llmlab

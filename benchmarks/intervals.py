@@ -1,7 +1,7 @@
 """
 Measure what llmlab's statistics promise: coverage, false-positive rates, samples saved.
 
-    python -m benchmarks.statistics [--replications 2000] [--seed 0]
+    python -m benchmarks.intervals [--replications 2000] [--seed 0] [--only coverage]
 
 Prints markdown. Everything is simulated from laws whose truth is known, seeded, and run through
 the functions a user calls. `-m` matters: run by path, this file would hide Python's own
@@ -17,13 +17,17 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from llmlab.scores.ranks import influences
+from llmlab.stats.costs import ratio_interval
 from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import deflate
 from llmlab.stats.differences import mcnemar, paired_rates
 from llmlab.stats.equivalence import equivalence
 from llmlab.stats.intervals import (
+    Interval,
     bootstrap_quantile,
     cluster_interval,
+    quantile_interval,
     rate_interval,
     t_interval,
 )
@@ -41,6 +45,10 @@ SIZES: Final = (10, 30, 100, 1_000)
 LEVEL: Final = 0.95
 ALPHA: Final = 0.05
 HORIZON: Final = 2_000
+IC: Final = 0.3
+"""Slope of what came on what was said; noise has SD 1."""
+RHO: Final = float(6.0 / np.pi * np.arcsin(IC / np.sqrt(1.0 + IC**2) / 2.0))
+"""Spearman's correlation of two normal variables by Pearson's."""
 ARMS: Final = 12
 
 
@@ -59,13 +67,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure coverage and error rates.")
     parser.add_argument("--replications", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0)
+    parts = {
+        part.__name__: part
+        for part in (coverage, single_tests, sequential_error, sequential_saving, families, others)
+    }
+    parser.add_argument("--only", choices=[*parts], action="append", help="these tables alone")
     given = parser.parse_args()
     start = perf_counter()
     print("# What the statistics promise, measured\n")
     print(f"{given.replications:,} replications, seed {given.seed}.")
-    for part in (coverage, single_tests, sequential_error, sequential_saving, families, others):
+    for name in given.only or parts:
         rng = np.random.default_rng(given.seed)
-        for line in part(rng, given.replications):
+        for line in parts[name](rng, given.replications):
             print(line, flush=True)
     print(f"\nTook {perf_counter() - start:.0f} s.")
 
@@ -171,10 +184,37 @@ def _latency_p95(rng: np.random.Generator, n: int) -> Limits:
     return found.low, found.high
 
 
+def _exact_p50(rng: np.random.Generator, n: int) -> Limits:
+    return _open(quantile_interval(rng.lognormal(size=n), 0.5, LEVEL))
+
+
+def _exact_p95(rng: np.random.Generator, n: int) -> Limits:
+    return _open(quantile_interval(rng.lognormal(size=n), 0.95, LEVEL))
+
+
+def _open(found: Interval) -> Limits:
+    """Take a limit that is not known for none at all, as it is shown."""
+    low = -np.inf if np.isnan(found.low) else found.low
+    return low, np.inf if np.isnan(found.high) else found.high
+
+
+def _fieller(rng: np.random.Generator, n: int) -> Limits:
+    found = ratio_interval(
+        rng.exponential(size=n), (rng.random(n) < 0.7).astype(float), None, LEVEL
+    )
+    return found.low, found.high
+
+
 def _betting(rng: np.random.Generator, n: int) -> Limits:
     sequence = PairedSequence(alpha=1 - LEVEL)
     sequence.feed(rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.7, 0.2], size=n))
     found = sequence.interval()
+    return found.low, found.high
+
+
+def _rank_ic(rng: np.random.Generator, n: int) -> Limits:
+    said = rng.normal(size=n)
+    found = t_interval(influences(said, IC * said + rng.normal(size=n)), LEVEL)
     return found.low, found.high
 
 
@@ -201,6 +241,10 @@ SCENARIOS: Final = tuple(
         ("bootstrap, p95", "log-normal", float(np.exp(1.6448536269514722)), _latency_p95),
         ("betting, at every look at once", "paired binary", 0.1, _betting),
         ("CUPED, pool 5 n", "skewed covariate", 0.3, _cuped),
+        ("order statistics, p50", "log-normal", 1.0, _exact_p50),
+        ("order statistics, p95", "log-normal", float(np.exp(1.6448536269514722)), _exact_p95),
+        ("cost per correct answer, Fieller", "rate 0.7, skewed cost", 1.0 / 0.7, _fieller),
+        ("rank IC, influences", "normal, rho 0.28", RHO, _rank_ic),
     )
 )
 
@@ -288,19 +332,25 @@ def sequential_saving(rng: np.random.Generator, replications: int) -> Iterator[s
     runs = max(200, replications // 4)
     yield f"\n## Inputs until it is clear, of {HORIZON:,} planned ({runs:,} runs)\n"
     yield (
-        "| discordant | difference | found | mean inputs | saved | median | "
-        "fixed test with power 95 % |"
+        "| discordant | difference | found | mean inputs | saved of the plan | median | "
+        "fixed test with power 95 % | saved of that |"
     )
-    yield "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for share, difference in ((0.3, 0.05), (0.3, 0.1), (0.3, 0.2), (0.1, 0.05), (0.5, 0.4)):
+    yield "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for share, difference in (
+        (0.3, 0.0), (0.3, 0.02), (0.3, 0.05), (0.3, 0.1), (0.3, 0.2),
+        (0.1, 0.02), (0.1, 0.05), (0.5, 0.4),
+    ):  # fmt: skip
         stops = [_stop(_discordant(rng, share, difference)) for _ in range(runs)]
         inputs = np.array([HORIZON if stop is None else stop for stop in stops])
         found = np.mean([stop is not None for stop in stops])
         sd = float(np.sqrt(share - difference**2))
-        fixed = inputs_needed(sd, difference, 0.95, ALPHA)
+        fixed = inputs_needed(sd, difference, 0.95, ALPHA) if difference else None
+        usual = "none" if fixed is None else f"{fixed:,}"
+        gain = "none" if fixed is None else f"{1 - inputs.mean() / fixed:.0%}"
         yield (
             f"| {share:.0%} | {difference:.2f} | {found:.1%} | {inputs.mean():,.0f} | "
-            f"{1 - inputs.mean() / HORIZON:.0%} | {np.median(inputs):,.0f} | {fixed:,} |"
+            f"{1 - inputs.mean() / HORIZON:.0%} | {np.median(inputs):,.0f} | {usual} | "
+            f"{gain} |"
         )
 
 

@@ -30,10 +30,15 @@ __all__ = [
     "abtest_async",
     "ask",
     "ask_async",
+    "count",
     "errors",
+    "health",
     "load_ipython_extension",
     "models",
+    "run",
+    "save_tape",
     "spend",
+    "start",
     "stream",
 ]
 
@@ -42,9 +47,7 @@ _HOMES = {
     "Comparison": "llmlab.comparison",
     "Lab": "llmlab.lab",
 }
-_OF_DEFAULT_LAB = frozenset(
-    {"abtest", "abtest_async", "ask", "ask_async", "models", "spend", "stream"}
-)
+_OF_DEFAULT_LAB = frozenset(__all__) - _HOMES.keys() - {"errors", "load_ipython_extension"}
 
 
 def __getattr__(name: str) -> Any:

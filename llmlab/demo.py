@@ -54,7 +54,8 @@ def _execute(path: Path, report: Callable[[str], None]) -> "nbformat.NotebookNod
         client.execute()
     except CellExecutionError as error:
         raise UsageError(f"a cell of {path.name} failed: {error.evalue}") from None
-    return notebook
+    executed: nbformat.NotebookNode = notebook
+    return executed
 
 
 def _show(cell: Any, report: Callable[[str], None]) -> None:

@@ -5,18 +5,24 @@ import concurrent.futures
 import os
 import queue
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.comparison import Comparison
 from llmlab.records import Answer, Piece
-from llmlab.runs.backends import state_of
-from llmlab.runs.conduct import Landed, conduct
-from llmlab.runs.experiment import Experiment, experiment_of
+from llmlab.runs import saved, tape_file
+from llmlab.runs.conduct import Landed, Watch, conduct
+from llmlab.runs.configuration import configuration
+from llmlab.runs.experiment import AnyScore, Experiment, experiment_of
+from llmlab.runs.greeting import greeting
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.question import answer_of
-from llmlab.scores import ScoreFunction, scored
+from llmlab.runs.reading import read
+from llmlab.runs.run import always
+from llmlab.runs.served import merged
+from llmlab.runs.tape import Tape
 from llmlab.settings import Mode, Sourced
 from llmlab.templates import Library
 
@@ -24,7 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from llmlab.book import Book
+    from llmlab.budget import Count
     from llmlab.catalogue import Catalogue
+    from llmlab.runs.handle import Handle
+    from llmlab.wire.gate import GateState
 
 
 class Lab:
@@ -34,7 +43,9 @@ class Lab:
     Args:
         book: The SQLite file of every call; None is `<project>/.llmlab/lab.db`, ":memory:"
             keeps nothing.
-        mode: "live" (with stand-ins where no key is), "stand-in", "record" or "replay".
+        mode: "live" (with stand-ins where no key is); "stand-in"; "record", which is live and
+            appends to *tape* at the end; "replay", where only *tape* answers.
+        tape: The file to record on or to replay; see `docs/replay.md`.
         env: Where keys and `LLMLAB_*` settings come from; the process's own when None.
         config: Folder whose llmlab.toml or pyproject.toml is read; the project's when None.
         budget: Dollars, such as `{"run": 1.0, "day": 5.0}`.
@@ -46,6 +57,7 @@ class Lab:
     Raises:
         ConfigError: A setting is unknown or ill-typed.
         BadKey: A key in *env* is malformed; the variable is named.
+        UsageError: The tape to replay cannot be read.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a lab, all by name
@@ -78,6 +90,7 @@ class Lab:
         }
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
         self.settings, self.sources = read.settings, read.sources
+        self._entries = read.entries()
         self.prompts = Library(self.project / self.settings.prompts)
         self._parts = Parts(self.settings, self._env, self.project)
 
@@ -143,16 +156,21 @@ class Lab:
         models: str | Sequence[str] | None = None,
         *,
         on: "pd.DataFrame | None" = None,
-        score: str | ScoreFunction | None = None,
+        score: AnyScore | None = None,
         target: str | None = None,
         repeats: int = 1,
         cluster: str | None = None,
+        as_of: str | None = None,
+        stop_when_clear: bool = False,
+        aa: bool = False,
         budget: float | None = None,
         name: str | None = None,
         values: Mapping[str, object] | None = None,
         stream: bool = False,
         order_seed: int = 0,
         quiet: bool = False,
+        batch: bool = False,
+        handle: "Handle[Comparison] | None" = None,
         **parameters: Any,
     ) -> Comparison:
         """
@@ -162,16 +180,26 @@ class Lab:
             prompts: `{"A": text, "B": text}`, or names of templates in the prompts folder.
             models: A line-up, names, or a list; the settings' line-up when None.
             on: One input a row; its columns are the slots, its index names the inputs.
-            score: "label", "exact", "number", "direction", or `f(text, target) -> float`.
+            score: A name ("label", "number:5%", "regex:...", "judge:gpt" ...; see
+                `llmlab.scores`), a score with settings (`scores.label(aliases={...})`), or a
+                function of `(text, target)` or `(answer, row)`.
             target: The column with what should have been answered; `target` when None.
             repeats: How often each question is asked; repeats are averaged within an input.
             cluster: The column whose equal values belong together (same day, same ticker).
+            as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
+            stop_when_clear: Whether to look after every input (cluster) and to send no more
+                once one arm is clear of every other; the error stays at 5 % all the same.
+            aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
             budget: Dollars that this run may spend at most.
             name: The run's name; made from its content when None.
             values: Slots beside those of the frame.
             stream: Whether answers are streamed, which measures time to first token.
             order_seed: Of the order in which calls are sent.
             quiet: Whether to show neither plan nor progress.
+            batch: Whether to hand in batches where the provider takes them (OpenAI, Anthropic,
+                xAI): a lower price, an answer within a day. Interrupted or restarted, the
+                same call collects what was handed in.
+            handle: Who watches the run and may hold it: see `start`.
             **parameters: `max_tokens`, `temperature` and the like, for every arm.
 
         Raises:
@@ -186,17 +214,36 @@ class Lab:
             score=score,
             target=target,
             cluster=cluster,
+            as_of=as_of,
             values=values,
             repeats=repeats,
             parameters=parameters_of(parameters),
             stream=stream,
             seed=order_seed,
             name=name,
+            stop_when_clear=stop_when_clear,
+            aa=aa,
         )
         from llmlab.views.live import watch_of
 
-        landed = conduct(self._parts, experiment, watch_of(quiet=quiet), budget=budget)
-        return _read(experiment, landed)
+        watch = handle or watch_of(quiet=quiet)
+        passes = always if handle is None else handle.passes
+        landed = conduct(self._parts, experiment, watch, budget=budget, passes=passes, batch=batch)
+        return self._read(experiment, landed, watch, budget)
+
+    def start(self, *args: Any, **options: Any) -> "Handle[Comparison]":
+        """
+        Start what `abtest` does and return a handle at once; it runs on while you work.
+
+        `handle.progress()` says how far it is, `.pause()`, `.resume()` and `.stop()` act on it,
+        `.result()` waits for the Comparison. Options as `abtest`.
+
+        Raises:
+            UsageError: The design is bad; nothing was sent.
+        """
+        from llmlab.runs.handle import started
+
+        return started(lambda handle: self.abtest(*args, handle=handle, **options))
 
     async def abtest_async(self, *args: Any, **options: Any) -> Comparison:
         """Do what `abtest` does, awaited from any event loop."""
@@ -204,13 +251,114 @@ class Lab:
 
     # ---- looking around -----------------------------------------------------------------
 
-    def models(self) -> "pd.DataFrame":
-        """One row a model: window, prices, cut-off, retirement, whether its key is present."""
+    def models(self, *, live: bool = False) -> "pd.DataFrame":
+        """
+        One row a model: window, prices, cut-off, retirement, whether its key is present.
+
+        Args:
+            live: Whether to ask the providers for their own lists (free): `served` says
+                whether a model is on them, and their dates of retirement win.
+        """
         import pandas as pd
 
         from llmlab.runs.inventory import inventory
 
-        return pd.DataFrame(inventory(self.catalogue, self._parts.prices, self._env))
+        rows = inventory(self.catalogue, self._parts.prices, self._env)
+        if live:
+            work = self._parts.health.listed(self._parts.backends.named())
+            rows = merged(rows, self._parts.engine.run(work))
+        return pd.DataFrame(rows)
+
+    def count(self, text: str, model: str | None = None) -> "Count":
+        """
+        Count the tokens of *text*: how many, how that is known ("exact" or "estimate"), the band.
+
+        Args:
+            text: The words.
+            model: A name of the catalogue or `provider/model`; the first of the line-up when None.
+        """
+        arm = self.catalogue.arms(model or self.settings.models)[0]
+        return self._parts.counting.count(text, arm.model)
+
+    def health(self, provider: str | None = None) -> "pd.DataFrame":
+        """
+        One row a provider: state, what was checked, seconds it took, when; kept for 60 s.
+
+        Only free endpoints are asked: no completion is bought. A provider without key or
+        server is not asked at all, and no stand-in is started.
+
+        Raises:
+            UsageError: No provider has this name, or this is a replay, which sends nothing.
+        """
+        import pandas as pd
+
+        work = self._parts.health.look(self._parts.backends.named(provider))
+        return pd.DataFrame([asdict(each) for each in self._parts.engine.run(work)])
+
+    # ---- what is kept -------------------------------------------------------------------
+
+    def runs(self) -> "pd.DataFrame":
+        """One row a run in the book, oldest first; single questions are the run `ask`."""
+        import pandas as pd
+
+        self._parts.keeper.flush()
+        return pd.DataFrame(saved.table(self.book), columns=list(saved.COLUMNS))
+
+    def run(self, name: str) -> Comparison:
+        """
+        Read a run of the book as it was conducted last; it needs no key and no network.
+
+        Raises:
+            UsageError: There is none of this name; the nearest are given.
+        """
+        from llmlab.frames import to_frame
+
+        self._parts.keeper.flush()
+        kept = saved.load(self.book, name)
+        return Comparison(
+            kept.name,
+            to_frame(kept.rows, kept.beside),
+            notes=kept.head.notes,
+            **kept.head.about,
+        )
+
+    def compare_runs(
+        self, old: "str | Comparison", new: "str | Comparison", **options: Any
+    ) -> "pd.DataFrame":
+        """
+        Return how each arm that both runs have changed on the inputs they share, worst first.
+
+        Runs are given by name or as Comparison; `alpha` is the error over all arms.
+
+        Raises:
+            UsageError: There is no such run, or the two share no arm or no input.
+        """
+        from llmlab.comparison import compare_runs
+
+        then, now = (self.run(each) if isinstance(each, str) else each for each in (old, new))
+        return compare_runs(then, now, **options)
+
+    def save_tape(self, path: str | Path, run: str | None = None) -> Path:
+        """
+        Write what was answered to a text file without keys, which `mode="replay"` plays.
+
+        Args:
+            path: The file; one that is there is written anew.
+            run: The run to keep; every run and single question of the book when None.
+
+        Raises:
+            UsageError: There is no such run, or the file cannot be written.
+        """
+        self._parts.keeper.flush()
+        path = Path(path)
+        tape_file.write(path, Tape(saved.lines(self.book, run)).lines)
+        return path
+
+    def doors(self) -> "tuple[GateState, ...]":
+        """Return breaker, permits and rate limit of each provider that was called so far."""
+        return self._parts.gates.states()
+
+    # ---- money and the rest -------------------------------------------------------------
 
     def spend(self) -> "pd.DataFrame":
         """What was spent, by day, provider, model and run, in dollars."""
@@ -232,16 +380,13 @@ class Lab:
 
     def greeting(self) -> str:
         """Say which models the line-up has and who will answer for each."""
-        arms = self.catalogue.arms(self.settings.models)
-        lines = [f"llmlab: line-up {self.settings.models} is {', '.join(a.label for a in arms)}"]
-        providers = {arm.model.provider: None for arm in arms}
-        for state in ("live", "stand-in", "live if a server answers, else stand-in"):
-            names = [
-                p for p in providers if state_of(self.catalogue.providers[p], self._env) == state
-            ]
-            if names:
-                lines.append(f"  {state}: {', '.join(names)}")
-        return "\n".join(lines)
+        return greeting(self.catalogue, self.settings, self._env)
+
+    def configuration(self) -> str:
+        """Every setting with where it came from, which variables hold a key, and the paths."""
+        return configuration(
+            self._entries, self.settings, self.catalogue, self._env, project=self.project
+        )
 
     @property
     def stand_ins(self) -> str:
@@ -251,6 +396,31 @@ class Lab:
     def close(self) -> None:
         """Stop the engine, the simulator and the embedded model, and close the book."""
         self._parts.close()
+
+    def _read(
+        self, experiment: Experiment, landed: Landed, watch: Watch, budget: float | None
+    ) -> Comparison:
+        """Score the rows, keep them as a run, and make them readable."""
+        from llmlab.frames import to_frame
+
+        reading = read(
+            self._parts, experiment, landed.rows, watch=watch, budget=budget, notes=landed.notes
+        )
+        if self.settings.mode != "replay":
+            self._parts.keeper.run(
+                experiment,
+                reading.rows,
+                by=landed.by,
+                notes=reading.notes,
+                beside=reading.beside,
+                about=reading.about,
+            )
+        return Comparison(
+            experiment.name,
+            to_frame(reading.rows, reading.beside),
+            notes=reading.notes,
+            **reading.about,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -263,22 +433,6 @@ class Lab:
 
     async def __aexit__(self, *exc: object) -> None:
         await asyncio.to_thread(self.close)
-
-
-def _read(experiment: Experiment, landed: Landed) -> Comparison:
-    """Score the rows and make them readable."""
-    from llmlab.frames import to_frame
-
-    scorer = experiment.scorer
-    rows = landed.rows if scorer is None else scored(landed.rows, scorer, experiment.targets)
-    return Comparison(
-        experiment.name,
-        to_frame(rows),
-        chance=None if scorer is None else scorer.chance,
-        score_name="" if scorer is None else scorer.name,
-        cluster=experiment.clusters,
-        notes=landed.notes,
-    )
 
 
 def project_of(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # it has no types of its own
+import psutil
 import pytest
 
 from llmlab.errors import LocalModelError

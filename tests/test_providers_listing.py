@@ -163,5 +163,5 @@ def test_an_ollama_server_tells_what_it_holds() -> None:
     assert (known.context, known.capabilities) == (32_768, ("completion", "tools"))
     assert (read_ps(reply(loaded))[0].context, read_ps(reply({"models": []}))) == (4_096, ())
     assert tags_call("gpu-box").url == "http://gpu-box:11434/api/tags"
-    assert ps_call("0.0.0.0").url == "http://127.0.0.1:11434/api/ps"
+    assert ps_call("0.0.0.0").url == "http://127.0.0.1:11434/api/ps"  # noqa: S104 - read, never bound
     assert json.loads(show_call("qwen2.5:7b").body) == {"model": "qwen2.5:7b"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import aiohttp
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 from aiohttp import web
 from hypothesis import given

@@ -91,12 +91,12 @@ def account(connection: sqlite3.Connection, scope: str) -> Account:
 def runs(connection: sqlite3.Connection, name: str | None = None) -> list[RunRecord]:
     """Return the runs, oldest first; only the one called `name` where that is given."""
     sql = (
-        "SELECT name, created_at, plan FROM runs WHERE ?1 IS NULL OR name = ?1 "
+        "SELECT name, created_at, plan FROM runs WHERE :name IS NULL OR name = :name "
         "ORDER BY created_at, rowid"
     )
     return [
         RunRecord(name=found, created_at=created_at, plan=plan)
-        for found, created_at, plan in connection.execute(sql, (name,))
+        for found, created_at, plan in connection.execute(sql, {"name": name})
     ]
 
 

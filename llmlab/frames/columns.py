@@ -1,149 +1,148 @@
-"""The columns of `run.rows`: one line each, with dtype, unit and meaning."""
+"""The columns of `run.rows`: one line each, with dtype, unit, meaning and where it is read."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final, Literal, TypeAlias
 
-from llmlab.records import Answer, Failure, Outcome, Row, Usage
+from llmlab.frames.lists import Lists
+
+Place: TypeAlias = Literal["row", "request", "prompt", "outcome", "answer", "usage", "beside"]
+"""The record that has the value; `answer` and `usage` of a failed call are None throughout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A promise about one column; `read` takes it out of a row."""
+    """A promise about one column: `place` and `attribute` say where it is taken from."""
 
     name: str
     dtype: str
     unit: str
     meaning: str
-    read: Callable[[Row], object]
+    place: Place
+    attribute: str = ""
+    """As the column when empty."""
+    made: Callable[[Lists], list[Any]] | None = None
+    """Takes the place of the attribute where a value is made of several."""
+
+    def take(self, lists: Lists) -> list[Any]:
+        """Return the column's values, one a row."""
+        if self.made is not None:
+            return self.made(lists)
+        return lists.take(self.place, self.attribute or self.name)
 
 
-def _of_answer(name: str) -> Callable[[Row], object]:
-    def read(row: Row) -> object:
-        return getattr(row.outcome, name) if isinstance(row.outcome, Answer) else None
-
-    return read
-
-
-def _of_usage(name: str) -> Callable[[Row], object]:
-    def read(row: Row) -> object:
-        return getattr(row.outcome.usage, name) if isinstance(row.outcome, Answer) else None
-
-    return read
+def _model(lists: Lists) -> list[Any]:
+    providers, models = lists.take("request", "provider"), lists.take("request", "model")
+    pairs = list(zip(providers, models, strict=True))
+    names = {pair: "/".join(pair) for pair in set(pairs)}
+    return list(map(names.__getitem__, pairs))
 
 
-def _of_outcome(name: str) -> Callable[[Row], object]:
-    return lambda row: getattr(row.outcome, name)
+def _status(lists: Lists) -> list[Any]:
+    return ["ok" if each else "error" for each in lists.answered]
 
 
-def _seconds(name: str) -> Callable[[Row], float]:
-    def read(row: Row) -> float:
-        value = getattr(row.outcome, name, None)
-        return math.nan if value is None else float(value)
-
-    return read
+def _finish(lists: Lists) -> list[Any]:
+    return [each or "error" for each in lists.take("answer", "finish")]
 
 
-def _dollars(name: str) -> Callable[[Row], float]:
-    """Unknown is NaN, never 0."""
-
-    def read(row: Row) -> float:
-        value: Decimal | None = getattr(row.outcome, name, None)
-        return math.nan if value is None else float(value)
-
-    return read
+def _text(lists: Lists) -> list[Any]:
+    """What was said; of a failed call what had come of its stream."""
+    texts = lists.take("answer", "text")
+    for place in lists.failed:
+        texts[place] = lists.outcomes[place].partial or None
+    return texts
 
 
-def _status(row: Row) -> str:
-    return "ok" if isinstance(row.outcome, Answer) else "error"
+def _error(lists: Lists) -> list[Any]:
+    """The failure of the call, or of its score."""
+    errors: list[Any] = [each or None for each in lists.take("row", "score_error")]
+    for place in lists.failed:
+        failure = lists.outcomes[place]
+        errors[place] = f"{failure.kind}: {failure.message}"
+    return errors
 
 
-def _error(row: Row) -> str | None:
-    if isinstance(row.outcome, Failure):
-        return f"{row.outcome.kind}: {row.outcome.message}"
-    return row.score_error or None
+def _cost_is(lists: Lists) -> list[Any]:
+    """How a cost is to be taken: exact, estimated, simulated or unpriced."""
+    costs, backends = lists.take("outcome", "cost"), lists.take("outcome", "backend")
+    unpriced = [cost is None for cost in costs]
+    kinds = list(zip(unpriced, backends, lists.take("usage", "estimated"), strict=True))
+    words = {kind: _cost_word(*kind) for kind in set(kinds)}
+    return list(map(words.__getitem__, kinds))
 
 
-def _text(row: Row) -> str | None:
-    return row.outcome.text if isinstance(row.outcome, Answer) else row.outcome.partial or None
-
-
-def _cost_is(row: Row) -> str | None:
-    """How a cost is to be taken: paid, free, simulated, or from an answer already paid for."""
-    outcome: Outcome = row.outcome
-    if outcome.cost is None:
+def _cost_word(unpriced: bool, backend: str, estimated: bool | None) -> str:  # noqa: FBT001 - a key
+    if unpriced:
         return "unpriced"
-    if outcome.backend == "stand-in":
+    if backend == "stand-in":
         return "simulated"
-    usage = outcome.usage if isinstance(outcome, Answer) else Usage()
-    return "estimated" if usage.estimated else "exact"
+    return "estimated" if estimated else "exact"
 
 
-def _started(row: Row) -> datetime | None:
-    at = row.outcome.started_at
-    return datetime.fromtimestamp(at, tz=UTC) if at else None
+def _warnings(lists: Lists) -> list[Any]:
+    return ["; ".join(each) or None if each else None for each in lists.take("answer", "warnings")]
 
 
-def _finish(row: Row) -> str:
-    return row.outcome.finish if isinstance(row.outcome, Answer) else "error"
+def _basis(lists: Lists) -> list[Any]:
+    return lists.take("answer", "price_basis")
 
 
-def _warnings(row: Row) -> str | None:
-    return "; ".join(row.outcome.warnings) or None if isinstance(row.outcome, Answer) else None
-
-
-_INT = "Int64"
-_TIME = "datetime64[ns, UTC]"
+_INT: Final = "Int64"
+_TIME: Final = "datetime64[ns, UTC]"
 
 COLUMNS: Final[tuple[Column, ...]] = (
-    Column("run", "category", "", "name of the run", lambda r: r.run),
-    Column("prompt", "category", "", "name of the prompt", lambda r: r.request.prompt.name),
-    Column(
-        "prompt_version",
-        "category",
-        "",
-        "declared version and content hash",
-        lambda r: r.request.prompt.version,
-    ),
-    Column("label", "category", "", "the model as it was called", lambda r: r.request.label),
-    Column("model", "category", "", "provider/model as asked", lambda r: r.request.name),
-    Column("provider", "category", "", "who was asked", lambda r: r.request.provider),
-    Column("backend", "category", "", "live, local or stand-in", _of_outcome("backend")),
-    Column("answered_by", "category", "", "model as the provider reported", _of_answer("model")),
-    Column("input_id", "string", "", "index label of the input", lambda r: r.input_id),
-    Column("repeat", "int64", "", "number of the repeat, from 0", lambda r: r.request.repeat),
-    Column("status", "category", "", "ok or error", _status),
-    Column("finish", "category", "", "why the model stopped", _finish),
-    Column("error", "string", "", "kind and message of a failure", _error),
-    Column("text", "string", "", "the answer", _text),
-    Column(
-        "score",
-        "float64",
-        "",
-        "higher is better; NaN when failed or unscored",
-        lambda r: math.nan if r.score is None else r.score,
-    ),
-    Column("input_tokens", _INT, "tokens", "whole prompt, cached included", _of_usage("input")),
-    Column("cached_tokens", _INT, "tokens", "part of input read from a cache", _of_usage("cached")),
-    Column("cache_write_tokens", _INT, "tokens", "part of input written", _of_usage("cache_write")),
-    Column(
-        "reasoning_tokens", _INT, "tokens", "part of output for reasoning", _of_usage("reasoning")
-    ),
-    Column("output_tokens", _INT, "tokens", "answer, reasoning included", _of_usage("output")),
-    Column("cost_usd", "float64", "USD", "NaN when no price is known", _dollars("cost")),
-    Column("cost_is", "category", "", "exact, estimated, simulated or unpriced", _cost_is),
-    Column("billed_usd", "float64", "USD", "as the provider stated it", _dollars("billed")),
-    Column("price_basis", "category", "", "price table and date", _of_answer("price_basis")),
-    Column("latency_s", "float64", "s", "the attempt that succeeded", _seconds("latency")),
-    Column("ttft_s", "float64", "s", "to the first content, when streamed", _seconds("ttft")),
-    Column("queued_s", "float64", "s", "waiting in llmlab's own queue", _seconds("queued")),
-    Column("attempts", "int64", "", "attempts made", _of_outcome("attempts")),
-    Column("started_at", _TIME, "", "when that attempt was sent", _started),
-    Column("from_book", "boolean", "", "answered by the book", _of_answer("from_book")),
-    Column("request_id", "string", "", "the provider's id", _of_outcome("request_id")),
-    Column("request_hash", "string", "", "identity by content", lambda r: r.request_hash),
-    Column("warnings", "string", "", "what to know about this answer", _warnings),
-)
+    Column("run", "category", "", "name of the run", "row"),
+    Column("prompt", "category", "", "name of the prompt", "prompt", "name"),
+    Column("prompt_version", "category", "", "declared version and content hash of the prompt",
+           "prompt", "version"),
+    Column("label", "category", "", "the model as it was called", "request"),
+    Column("model", "category", "", "provider/model as asked", "request", made=_model),
+    Column("provider", "category", "", "who was asked", "request"),
+    Column("backend", "category", "", "who answered: live, local or stand-in", "outcome"),
+    Column("answered_by", "category", "", "model as the provider reported it", "answer", "model"),
+    Column("fingerprint", "category", "", "the provider's mark of its serving configuration",
+           "answer"),
+    Column("input_id", "string", "", "index label of the input", "row"),
+    Column("block", _INT, "", "place of the input in the order of sending, from 0", "beside"),
+    Column("cluster", "category", "", "inputs that move together, as named with cluster=",
+           "beside"),
+    Column("as_of", _TIME, "", "date of the input, as named with as_of=", "beside"),
+    Column("before_cutoff", "boolean", "", "whether as_of lies before the model's knowledge "
+           "cut-off, so that it may know what came; missing when either is unknown", "beside"),
+    Column("repeat", "int64", "", "number of the repeat, from 0", "request"),
+    Column("status", "category", "", "ok or error", "outcome", made=_status),
+    Column("finish", "category", "", "why the model stopped", "answer", made=_finish),
+    Column("error", "string", "", "kind and message of a failure, or why there is no score",
+           "outcome", made=_error),
+    Column("text", "string", "", "the answer; of a failed call what had come of it", "answer",
+           made=_text),
+    Column("said", "string", "", "what the score took the answer to say", "beside"),
+    Column("target", "string", "", "what should have been said", "beside"),
+    Column("score", "float64", "", "higher is better; NaN when failed or unscored", "row"),
+    Column("input_tokens", _INT, "tokens", "whole prompt, cached included", "usage", "input"),
+    Column("cached_tokens", _INT, "tokens", "part of input read from a cache", "usage", "cached"),
+    Column("cache_write_tokens", _INT, "tokens", "part of input written to a cache", "usage",
+           "cache_write"),
+    Column("cache_write_1h_tokens", _INT, "tokens", "part of that which is kept for an hour",
+           "usage", "cache_write_1h"),
+    Column("reasoning_tokens", _INT, "tokens", "part of output spent on reasoning", "usage",
+           "reasoning"),
+    Column("output_tokens", _INT, "tokens", "answer, reasoning included", "usage", "output"),
+    Column("searches", _INT, "", "server-side tool calls that are charged each", "usage"),
+    Column("cost_usd", "float64", "USD", "NaN when no price is known", "outcome", "cost"),
+    Column("cost_is", "category", "", "exact, estimated, simulated or unpriced", "outcome",
+           made=_cost_is),
+    Column("billed_usd", "float64", "USD", "as the provider stated it", "answer", "billed"),
+    Column("price_basis", "category", "", "price table and date", "answer", made=_basis),
+    Column("latency_s", "float64", "s", "the attempt that succeeded, to its last byte",
+           "outcome", "latency"),
+    Column("ttft_s", "float64", "s", "to the first content, when streamed", "answer", "ttft"),
+    Column("queued_s", "float64", "s", "waiting in llmlab's own queue", "outcome", "queued"),
+    Column("attempts", "int64", "", "attempts made", "outcome"),
+    Column("started_at", _TIME, "", "when that attempt was sent", "outcome"),
+    Column("from_book", "boolean", "", "answered by the book", "answer"),
+    Column("request_id", "string", "", "the provider's id", "outcome"),
+    Column("request_hash", "string", "", "identity by content", "row"),
+    Column("warnings", "string", "", "what to know about this answer", "answer", made=_warnings),
+)  # fmt: skip

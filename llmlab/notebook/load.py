@@ -3,20 +3,24 @@
 import asyncio
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llmlab import default
-from llmlab.notebook.magics import LLMLab, one_line
+from llmlab.notebook.completion import complete
+from llmlab.notebook.magics import LLMLab
+from llmlab.notebook.parsing import one_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
-    """Register the magics and show the line-up with what has a key."""
+    """Register the magics with their completion and show the line-up with what has a key."""
     clash = _clash(shell)
     magics = LLMLab(shell)
     shell.register_magics(magics)
+    for name in ("%%llm", "%%abtest", "%abtest", "%lab"):
+        shell.set_hook("complete_command", complete, str_key=name)
     trouble = nest() if magics.nest_asyncio else ""
     with one_line():
         print(default.lab().greeting())
@@ -38,11 +42,11 @@ def nest() -> str:
     except RuntimeError:
         return ""
     except (ImportError, ValueError) as error:
-        return f"asyncio.run() will not work in cells: {error}; use await instead"
+        return f"asyncio.run() will not work in cells ({error}): use await, which always does"
     return ""
 
 
-_PATCHES = ("nest_asyncio2", "nest_asyncio")
+_PATCHES: Final = ("nest_asyncio2", "nest_asyncio")
 
 
 def _installed() -> str:
@@ -50,12 +54,16 @@ def _installed() -> str:
 
 
 def _clash(shell: "InteractiveShell") -> str:
-    """Say whose `%%llm` or `%%abtest` is being taken over."""
-    known = shell.magics_manager.magics["cell"]
-    taken = [name for name in ("llm", "abtest") if name in known]
-    owners = {name: getattr(known[name], "__module__", "?") for name in taken}
-    return "".join(
-        f"%%{name} was {owner}'s and is llmlab's from here on"
+    """Say whose magics are being taken over."""
+    known = shell.magics_manager.magics
+    mine = (("%%", "cell", "llm"), ("%%", "cell", "abtest"), ("%", "line", "lab"))
+    owners = {
+        f"{escape}{name}": getattr(known[kind][name], "__module__", "?")
+        for escape, kind, name in mine
+        if name in known[kind]
+    }
+    return "\n".join(
+        f"{name} was {owner}'s and is llmlab's from here on"
         for name, owner in owners.items()
         if not owner.startswith("llmlab")
     )

@@ -1,22 +1,30 @@
-"""`%%llm` and `%%abtest`: parse, call a function of the lab, bind the result; no more."""
+"""`%%llm`, `%%abtest` and `%lab`: parse, call a function of the lab, bind the result; no more."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from IPython.core import error as ipython
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, cell_magic, magics_class, needs_local_scope, no_var_expand
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 from traitlets import Bool, Unicode
 
 from llmlab import default
-from llmlab.comparison import Comparison
-from llmlab.errors import LabError
-from llmlab.notebook.cells import lookup, prompts_of, values_for
+from llmlab.notebook.background import shown_in_background
+from llmlab.notebook.cells import lookup
+from llmlab.notebook.completion import LAB_WORDS
+from llmlab.notebook.design import design_of, schema_of, stopped_short
+from llmlab.notebook.parsing import arguments, one_line
 from llmlab.notebook.said import Said
-from llmlab.records import Answer
+from llmlab.notebook.status import told
 from llmlab.templates import parse
 
 
@@ -40,6 +48,7 @@ class LLMLab(Magics):
     @argument("model", nargs="?", help="alias or provider/model; the first of the line-up if none")
     @argument("-o", "--out", metavar="NAME", help="bind the Answer to this name")
     @argument("-s", "--system", metavar="NAME", help="variable with the system prompt")
+    @argument("--schema", metavar="NAME", help="variable (dict) or file with a JSON schema")
     @argument("-m", "--max-tokens", type=int, default=512, help="output limit (default 512)")
     @argument("-t", "--temperature", type=float, help="sampling temperature")
     @argument("--seed", type=int, help="sampling seed, where the model takes one")
@@ -48,13 +57,18 @@ class LLMLab(Magics):
         """
         Ask one model what the cell says; `{{ name }}` is a variable of the notebook.
 
+        The answer appears as it comes, then one line: tokens, cost, time.
+
         Examples::
 
             %%llm claude -o note
             Summarise in one sentence: {{ headline }}
+
+            %%llm gpt --schema person --max-tokens 100
+            Who is named here? {{ headline }}
         """
         with one_line():
-            args = parse_argstring(self.llm, line)
+            args = arguments(self.llm, line)
             names = self._names(local_ns)
             prompt = parse(cell.strip(), name="cell").fill(names)
             system = lookup(args.system, names, str, "--system") if args.system else prompt.system
@@ -63,6 +77,7 @@ class LLMLab(Magics):
                 prompt.user,
                 args.model or self.models or None,
                 system=system,
+                schema=schema_of(args.schema, names),
                 max_tokens=args.max_tokens,
                 temperature=args.temperature,
                 seed=args.seed,
@@ -73,7 +88,7 @@ class LLMLab(Magics):
 
     @no_var_expand
     @needs_local_scope
-    @cell_magic
+    @line_cell_magic
     @magic_arguments()
     @argument("models", nargs="*", help="line-up, aliases or provider/model (default: six)")
     @argument("--on", metavar="FRAME", help="DataFrame of inputs; its columns are slots")
@@ -87,14 +102,24 @@ class LLMLab(Magics):
     @argument("--temperature", type=float, help="sampling temperature for every arm")
     @argument("--seed", type=int, help="sampling seed for every arm, where models take one")
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
+    @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")
+    @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")
+    @argument("--aa", action="store_true", help="ask each prompt twice over: the score's own noise")
+    @argument("--batch", action="store_true", help="send as a batch, at half the price")
     @argument("--name", help="name of the run (default: from its content)")
+    @argument("--background", action="store_true", help="give the cell back at once")
     @argument("-o", "--out", metavar="NAME", help="bind the Comparison to this name")
     @argument("-q", "--quiet", action="store_true", help="no plan, no progress, no display")
-    def abtest(self, line: str, cell: str, local_ns: Mapping[str, object] | None = None) -> None:
+    def abtest(
+        self, line: str, cell: str = "", local_ns: Mapping[str, object] | None = None
+    ) -> None:
         """
         Compare the prompts of the cell over models, on the same inputs.
 
-        Each prompt follows a line `--- name`. Answers that the book has are not asked again.
+        Each prompt follows a line `--- name`; without any, `%abtest --prompts` names some of
+        the prompts folder. Answers that the book has are not asked again, so
+        an interrupted cell is run again to send the rest. With --background the cell comes back
+        at once, with a Stop button, and NAME is a handle until it is the Comparison.
 
         Examples::
 
@@ -103,57 +128,50 @@ class LLMLab(Magics):
             Label this headline positive, negative or neutral: {{ headline }}
             --- analyst
             You are a sell-side analyst. Positive, negative or neutral? {{ headline }}
+
+            %%abtest gpt claude --on headlines --background -o later
+            --- short
+            Summarise in five words: {{ headline }}
         """
         with one_line():
-            args = parse_argstring(self.abtest, line)
-            names = self._names(local_ns)
-            comparison = default.lab().abtest(**self._design(args, cell, names))
-            if not args.quiet:
+            args = arguments(self.abtest, line)
+            design = design_of(args, cell, self._names(local_ns), self.models)
+            if args.background:
+                handle = default.lab().start(**design)
+                shown_in_background(handle, self._shell.user_ns, args.out, quiet=args.quiet)
+                return
+            comparison = default.lab().abtest(**design)
+            if len(comparison) and not args.quiet:
                 display(comparison)
             self._bind(args.out, comparison)
+            stopped_short(comparison)
 
-    def _design(self, args: Any, cell: str, names: Mapping[str, object]) -> dict[str, Any]:
-        """Turn the line and the cell into the arguments of `Lab.abtest`."""
-        import pandas as pd
+    @no_var_expand
+    @line_magic
+    @magic_arguments()
+    @argument("what", nargs="?", default="status", help=f"{', '.join(LAB_WORDS)} (default: status)")
+    @argument("more", nargs="*", help="for count: the words to count, or a variable that has them")
+    @argument("-m", "--model", help="for count: by whose tokenizer (default: the line-up's first)")
+    def lab(self, line: str) -> None:
+        """
+        Say how the lab stands: line-up, keys, money, doors, runs.
 
-        inline = prompts_of(cell)
-        named = args.prompts.split(",") if args.prompts else []
-        return {
-            "prompts": inline or [name.strip() for name in named],
-            "models": args.models or self.models or None,
-            "on": lookup(args.on, names, pd.DataFrame, "--on") if args.on else None,
-            "score": _score(args.score, names),
-            "target": args.target,
-            "cluster": args.cluster,
-            "repeats": args.repeats,
-            "budget": args.budget,
-            "name": args.name,
-            "stream": args.stream,
-            "quiet": args.quiet,
-            "values": values_for(inline, names),
-            "max_tokens": args.max_tokens,
-            "temperature": args.temperature,
-            "seed": args.seed,
-        }
+        Examples::
+
+            %lab
+            %lab models
+            %lab spend
+            %lab runs
+            %lab count How many tokens are these words? --model claude
+            %lab config
+        """
+        with one_line():
+            args = arguments(self.lab, line)
+            display(told(args, self._shell.user_ns))
 
     def _names(self, local_ns: Mapping[str, object] | None) -> dict[str, object]:
         return {**self._shell.user_ns, **(local_ns or {})}
 
-    def _bind(self, name: str | None, value: Answer | Comparison) -> None:
+    def _bind(self, name: str | None, value: Any) -> None:
         if name is not None:
             self._shell.user_ns[name] = value
-
-
-def _score(name: str | None, names: Mapping[str, object]) -> str | Callable[..., float] | None:
-    """Take a function of the notebook before a score of that name."""
-    mine = names.get(name) if name else None
-    return mine if callable(mine) else name
-
-
-@contextmanager
-def one_line() -> Iterator[None]:
-    """Show the reader's own slips and a provider's refusals as one line; bugs keep theirs."""
-    try:
-        yield
-    except LabError as error:
-        raise ipython.UsageError(str(error)) from None

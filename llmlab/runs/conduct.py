@@ -1,16 +1,25 @@
 """Conduct an experiment: plan, show, send, and hand back what landed."""
 
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from llmlab.records import Plan, Progress, Row
+from llmlab.errors import UsageError
+from llmlab.records import Answer, Outcome, Plan, Progress, Row
+from llmlab.runs.batch_book import BATCHES, refuse_waiting
+from llmlab.runs.batches import Batches, can_batch
 from llmlab.runs.caller import Caller
+from llmlab.runs.early import Early
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.forecast import forecast
+from llmlab.runs.health import require_pulled
 from llmlab.runs.identity import recall
-from llmlab.runs.parts import Parts
-from llmlab.runs.run import Planned, Runner, Tally
+from llmlab.runs.parts import STAND_IN_PERMITS, Parts
+from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
+from llmlab.runs.run import Planned, Runner, Tally, always
+from llmlab.runs.served import retirements
 
 
 class Watch(Protocol):
@@ -28,25 +37,41 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """The rows of a run, as far as it came."""
+    """The rows of a run, as far as it came, in the order of its plan."""
 
     rows: list[Row] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    by: Mapping[str, str] = field(default_factory=dict)
+    """Who answered for each provider, as the book tells answers apart."""
 
 
 def conduct(
-    parts: Parts, experiment: Experiment, watch: Watch, *, budget: float | None = None
+    parts: Parts,
+    experiment: Experiment,
+    watch: Watch,
+    *,
+    budget: float | None = None,
+    passes: Callable[[], Awaitable[bool]] = always,
+    batch: bool = False,
 ) -> Landed:
     """
     Send what the book does not answer; an interrupt keeps what has landed.
 
+    *passes* is awaited before each call: see `Runner`.
+
+    With *batch*, what a provider takes in batches is handed in so, at its lower price, and
+    waited for. In replay mode the tape answers, and nothing is sent.
+
     Raises:
-        UsageError: A model refuses a parameter, or an endpoint cannot be had.
+        UsageError: A model refuses a parameter or is not pulled, or an endpoint cannot be had.
+        ReplayMiss: The tape has no outcome for a cell.
     """
+    _check(experiment, batch=batch)
+    if parts.settings.mode == "replay":
+        return _replay(parts, experiment, watch)
     caller = parts.caller(budget)
     plan = parts.engine.run(_prepared(parts, experiment, caller))
-    stored = caller.book.answers([each.prepared.key for each in plan])
-    known = {key: recall(blob) for key, blob in stored.items()}
+    known = _known(caller, plan, batch=batch)
     limit = parts.settings.budget.run if budget is None else budget
     author = parts.backends.author
     seen = forecast(
@@ -56,27 +81,134 @@ def conduct(
     _remember_templates(caller, experiment)
     rows: list[Row] = []
     tally = Tally.of(plan)
+    early = Early(experiment) if experiment.stop_when_clear else None
     runner = Runner(
         name=experiment.name,
         caller=caller,
         deadline=parts.deadline,
-        at_once=parts.settings.max_in_flight,
+        at_once=_at_once(parts, plan),
+        passes=passes,
+        early=early,
     )
-    work = runner.rows(plan, known, tally=tally, landed=rows)
-    notes: tuple[str, ...] = ()
-    try:
-        parts.engine.run(work, tick=lambda: watch.moved(tally.progress(limit)))
-    except KeyboardInterrupt:
-        notes = (_interrupted(len(rows), len(plan)),)
+    apart = [each for each in plan if batch and _goes_by_batch(each, known)]
+    todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
+
+    def tick() -> None:
+        watch.moved(tally.progress(limit))
+
+    with suppress(KeyboardInterrupt):
+        parts.engine.run(runner.rows(todo, known, tally=tally, landed=rows), tick=tick)
+        if apart:
+            work = _by_batch(runner, apart, parts.batch_poll_s, tally=tally, landed=rows)
+            parts.engine.run(work, tick=tick)
     watch.ended(tally.progress(limit))
-    return Landed(rows=rows, notes=(*notes, *_trouble(parts)))
+    parts.counting.learn(plan, _answers(rows))
+    notes = _notes(parts, experiment, early, rows, len(plan))
+    by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
+    return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
+
+
+def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:
+    return [(row.request_hash, row.outcome) for row in rows if isinstance(row.outcome, Answer)]
+
+
+def _notes(
+    parts: Parts, experiment: Experiment, early: Early | None, rows: Sequence[Row], planned: int
+) -> tuple[str, ...]:
+    """Say what was cut short, who stood in, and what will soon not be repeatable."""
+    cut = (_interrupted(len(rows), planned),) if len(rows) < planned else ()
+    if early is not None:
+        cut = (*(() if early.over else cut), *early.notes(rows))
+    ends = retirements(parts.catalogue, experiment.arms, now=time.time())
+    return (*cut, *_trouble(parts), *ends)
+
+
+def _check(experiment: Experiment, *, batch: bool) -> None:
+    if experiment.name in {QUESTIONS, BATCHES}:
+        raise UsageError(f"{experiment.name!r} is a name that the book needs: use another one")
+    if batch and any(cell.request.stream for cell in experiment.cells):
+        raise UsageError("a batch cannot be streamed: leave out stream=True or batch=True")
+    if batch and experiment.stop_when_clear:
+        raise UsageError("a batch cannot stop early: leave out stop_when_clear or batch=True")
+
+
+def _known(caller: Caller, plan: Sequence[Planned], *, batch: bool) -> dict[str, Answer]:
+    """Return what the book has; refuse to send singly what is in a batch."""
+    stored = caller.book.answers([each.prepared.key for each in plan])
+    if not batch:
+        missing = [each.prepared for each in plan if each.prepared.key not in stored]
+        refuse_waiting(caller.book, missing)
+    return {key: recall(blob) for key, blob in stored.items()}
+
+
+def _goes_by_batch(each: Planned, known: Mapping[str, Answer]) -> bool:
+    return each.prepared.key not in known and can_batch(each.prepared)
+
+
+async def _by_batch(
+    runner: Runner, plan: Sequence[Planned], poll: float, *, tally: Tally, landed: list[Row]
+) -> None:
+    """Hand *plan* in, unless the run was stopped before; append its rows once they are there."""
+    if not await runner.passes():
+        return
+    batches = Batches(runner.caller, run=runner.name, poll=poll)
+    found = await batches.outcomes([each.prepared for each in plan])
+    for each in plan:
+        outcome = found[each.prepared.key]
+        landed.append(_row(runner.name, each, outcome))
+        tally.count(each.cell, outcome)
+
+
+def _row(run: str, each: Planned, outcome: Outcome) -> Row:
+    return Row(
+        run=run,
+        request=each.prepared.request,
+        request_hash=each.prepared.key,
+        input_id=each.cell.input.id,
+        outcome=outcome,
+    )
+
+
+def _replay(parts: Parts, experiment: Experiment, watch: Watch) -> Landed:
+    tape = parts.tape
+    rows = replayed(tape, experiment, drop=parts.settings.drop_parameters)
+    watch.planned(plan_of(experiment, rows))
+    watch.ended(progress_of(rows))
+    return Landed(rows=rows, notes=(f"replayed from {tape.name}: nothing was sent",))
+
+
+def _in_order(rows: Sequence[Row], plan: Sequence[Planned]) -> list[Row]:
+    """Put rows as they were planned: which call ended first is chance, and not to be kept."""
+    places = {
+        (each.cell.request.prompt.name, each.cell.request.label, each.cell.input.id,
+         each.cell.request.repeat): number
+        for number, each in enumerate(plan)
+    }  # fmt: skip
+    return sorted(rows, key=lambda row: places[_cell_of(row)])
+
+
+def _cell_of(row: Row) -> tuple[str, str, str, int]:
+    return row.request.prompt.name, row.request.label, row.input_id, row.request.repeat
+
+
+def _at_once(parts: Parts, plan: Sequence[Planned]) -> int:
+    """No more workers than the doors let through: a call that stands there cannot be held back."""
+    doors = {(each.prepared.endpoint.provider, each.prepared.endpoint.backend) for each in plan}
+    live = sum(backend == "live" for _, backend in doors)
+    mine = {backend for _, backend in doors if backend != "live"}
+    room = live * parts.settings.per_provider + len(mine) * STAND_IN_PERMITS
+    return max(1, min(parts.settings.max_in_flight, room))
 
 
 async def _prepared(parts: Parts, experiment: Experiment, caller: Caller) -> list[Planned]:
     plan = []
+    for arm in experiment.arms:
+        endpoint = await parts.backends.endpoint(arm.model.provider)
+        await require_pulled(parts.pulled, arm.model, endpoint)
     for cell in experiment.cells:
         endpoint = await parts.backends.endpoint(cell.request.provider)
         prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
+        parts.counting.check(prepared.request, cell.arm.model)
         plan.append(Planned(cell=cell, prepared=prepared))
     return plan
 

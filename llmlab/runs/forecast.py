@@ -1,6 +1,7 @@
 """What a run will cost and what it can find, before anything is sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from llmlab.records import Answer, Plan
@@ -29,6 +30,7 @@ def forecast(
     limit: float | None,
     author: str,
     at: float,
+    at_once: int = 64,
 ) -> Plan:
     """Value the calls of *plan* that the book does not answer; unknown prices stay unknown."""
     missing = [each for each in plan if each.prepared.key not in known]
@@ -43,11 +45,29 @@ def forecast(
         expected_usd=_sum(_expected(each, prices, at) for each in missing),
         worst_usd=_sum(_worst(each) for each in missing),
         limit_usd=limit,
+        seconds=_seconds(missing, known, at_once),
         detectable=_detectable(experiment),
         live=_labels(plan, live=True),
         stand_ins=_labels(plan, live=False),
         author=author,
     )
+
+
+def _seconds(missing: Sequence[Planned], known: Mapping[str, Answer], at_once: int) -> float | None:
+    """
+    Estimate the time by the answers to this run that the book has; None without any.
+
+    A model that none of them is of takes as long as the median of the others.
+    """
+    times: dict[str, list[float]] = {}
+    for answer in known.values():
+        if answer.latency is not None:
+            times.setdefault(answer.requested, []).append(answer.latency)
+    if not times:
+        return None
+    usual = median(each for found in times.values() for each in found)
+    busy = sum(median(times.get(each.prepared.request.name, [usual])) for each in missing)
+    return busy / max(1, min(at_once, len(missing)))
 
 
 def _expected(each: Planned, prices: "Prices", at: float) -> float | None:

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Book, Limits
 from llmlab.catalogue import Catalogue
+from llmlab.errors import ConfigError
+from llmlab.runs import tape_file
 from llmlab.runs.backends import Backends
+from llmlab.runs.batches import POLL_S
 from llmlab.runs.caller import Caller, Prepared
+from llmlab.runs.configuration import book_path
+from llmlab.runs.counting import Counting
+from llmlab.runs.health import Health, Pulled
+from llmlab.runs.keeper import Keeper
 from llmlab.runs.plan import reasons
+from llmlab.runs.tape import Tape
 from llmlab.settings import Budget, Settings
 from llmlab.wire import Engine, Gates, Session
 
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 REASONING_DEADLINE: Final = 600.0
 """Seconds for a call that reasons first: minutes pass before its first word."""
 
-_STAND_IN_PERMITS: Final = 4
+STAND_IN_PERMITS: Final = 4
 """Calls in flight at the embedded model: two answer, two are at the door."""
 
 
@@ -32,20 +40,48 @@ class Parts:
         self.project = project
         self.catalogue = Catalogue.load(settings.catalogue)
         self.engine = Engine()
+        self.batch_poll_s = POLL_S
         proxies = any(name.lower().endswith("_proxy") for name in env)
         self.session = Session(proxies=proxies)
         self.backends = Backends(catalogue=self.catalogue, settings=settings, env=env)
-        self.backends.check(self.catalogue.providers)
+        # Made at once: a tape that is not there should be said where the lab is made.
+        if settings.mode == "replay":
+            _ = self.tape
+        else:
+            _ = self.keeper
+            self.backends.check(self.catalogue.providers)
         self.engine.at_close(self.session.close)
         self.engine.at_close(self.backends.close)
 
     @cached_property
     def book(self) -> Book:
         """The record of every call."""
-        wish = self.settings.book
-        if wish is not None and str(wish) == ":memory:":
-            return Book.open(None)
-        return Book.open(wish or self.project / ".llmlab" / "lab.db")
+        return Book.open(book_path(self.settings, self.project))
+
+    @cached_property
+    def tape(self) -> Tape:
+        """What replay mode answers from."""
+        if self.settings.tape is None:
+            raise ConfigError("replay needs a tape: give tape=, or set LLMLAB_TAPE")
+        return tape_file.read(self.settings.tape)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """Who keeps runs and questions; in record mode also for the tape."""
+        recording = self.settings.mode == "record"
+        if recording and self.settings.tape is None:
+            raise ConfigError("record needs a tape: give tape=, or set LLMLAB_TAPE")
+        return Keeper(lambda: self.book, tape=self.settings.tape if recording else None)
+
+    @cached_property
+    def pulled(self) -> Pulled:
+        """What the Ollama server has."""
+        return Pulled(self.session)
+
+    @cached_property
+    def health(self) -> Health:
+        """Who looks whether providers are well, for nothing."""
+        return Health(self.session, self.backends)
 
     @cached_property
     def prices(self) -> "Prices":
@@ -55,13 +91,18 @@ class Parts:
         return Prices(overrides=self.settings.prices)
 
     @cached_property
+    def counting(self) -> Counting:
+        """Who counts tokens before they are sent."""
+        return Counting(lambda: self.book, self.settings)
+
+    @cached_property
     def gates(self) -> Gates:
         """The doors to the providers."""
         return Gates(
             max_in_flight=self.settings.max_in_flight,
             per_provider=self.settings.per_provider,
             limits=self.settings.limits,
-            permits={"stand-in": _STAND_IN_PERMITS, "local": _STAND_IN_PERMITS},
+            permits={"stand-in": STAND_IN_PERMITS, "local": STAND_IN_PERMITS},
         )
 
     def caller(self, run_limit: float | None = None) -> Caller:
@@ -83,10 +124,13 @@ class Parts:
         return max(self.settings.deadline, REASONING_DEADLINE if thinks else 0.0)
 
     def close(self) -> None:
-        """Stop the engine with all that runs on it, then close the book."""
+        """Stop the engine with all that runs on it, write what waits, then close the book."""
         self.engine.close()
-        if "book" in self.__dict__:
-            self.book.close()
+        try:
+            self.keeper.close()
+        finally:
+            if "book" in self.__dict__:
+                self.book.close()
 
 
 def _limits(budget: Budget, run: float | None) -> Limits:

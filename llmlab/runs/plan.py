@@ -1,13 +1,14 @@
 """The grid of an experiment: prompts × models × inputs × repeats, in an order that is fair."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from llmlab.catalogue import Arm, Model, default_api, for_arm
 from llmlab.errors import BadParameter, UsageError
 from llmlab.records import Api, Parameters, Prompt, Request
+from llmlab.runs.wishes import schema_of, search_of
 from llmlab.templates import Template
 
 
@@ -29,7 +30,7 @@ class Cell:
     input: Input
 
 
-def grid(
+def grid(  # noqa: PLR0913 - the axes and how they are crossed
     templates: Sequence[Template],
     arms: Sequence[Arm],
     inputs: Sequence[Input],
@@ -38,23 +39,58 @@ def grid(
     parameters: Parameters | None = None,
     stream: bool = False,
     seed: int = 0,
+    first_repeat: Mapping[str, int] | None = None,
+    whole: Mapping[str, object] | None = None,
 ) -> tuple[Cell, ...]:
     """
     Cross the axes, in blocks: every arm meets an input within the same minutes.
 
     Inputs are shuffled, and within each the arms, by *seed*; a provider that slows down at
     noon then slows every prompt alike. The same seed gives the same order.
+
+    Args:
+        templates: The prompts.
+        arms: The models.
+        inputs: What they are tried on.
+        repeats: How often each question is asked.
+        parameters: For every arm.
+        stream: Whether answers are streamed.
+        seed: Of the order.
+        first_repeat: By template name, where its repeats are numbered from (an A/A test asks
+            the same words again under other numbers).
+        whole: By input id, what must be finished before the next is begun: the input itself or
+            its cluster, all repeats together, as looking after each asks for.
     """
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, not {repeats}")
     draw = random.Random(seed)  # noqa: S311 - an order of work, not a secret
     base = parameters or Parameters()
     cells: list[Cell] = []
-    for repeat in range(repeats):
-        for each in draw.sample(inputs, len(inputs)):
-            block = _block(templates, arms, each, base, repeat=repeat, stream=stream)
-            cells.extend(draw.sample(block, len(block)))
+    for repeat, each in _order(inputs, repeats, draw, whole):
+        block = _block(
+            templates, arms, each, base, repeat=repeat, stream=stream, first=first_repeat or {}
+        )
+        cells.extend(draw.sample(block, len(block)))
     return tuple(cells)
+
+
+def _order(
+    inputs: Sequence[Input],
+    repeats: int,
+    draw: random.Random,
+    whole: Mapping[str, object] | None,
+) -> Iterator[tuple[int, Input]]:
+    """Yield repeat and input; by rounds, or input by input (cluster by cluster) when *whole*."""
+    if whole is None:
+        for repeat in range(repeats):
+            yield from ((repeat, each) for each in draw.sample(inputs, len(inputs)))
+        return
+    groups: dict[object, list[Input]] = {}
+    for each in draw.sample(inputs, len(inputs)):
+        groups.setdefault(whole[each.id], []).append(each)
+    for members in groups.values():
+        for each in members:
+            yield from ((repeat, each) for repeat in range(repeats))
 
 
 def _block(
@@ -65,11 +101,14 @@ def _block(
     *,
     repeat: int,
     stream: bool,
+    first: Mapping[str, int],
 ) -> list[Cell]:
     prompts = [template.fill(each.values) for template in templates]
     return [
         Cell(
-            request=request_for(arm, prompt, base, repeat=repeat, stream=stream),
+            request=request_for(
+                arm, prompt, base, repeat=repeat + first.get(prompt.name, 0), stream=stream
+            ),
             arm=arm,
             input=each,
         )
@@ -132,4 +171,9 @@ def parameters_of(given: Mapping[str, Any]) -> Parameters:
     unknown = sorted(set(given) - _NAMES)
     if unknown:
         raise BadParameter(f"no parameter is called {unknown[0]!r}")
-    return Parameters(**{name: value for name, value in given.items() if value is not None})
+    said = {name: value for name, value in given.items() if value is not None}
+    if "stop" in said:
+        said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
+    said["schema"] = schema_of(said.get("schema"))
+    said["search"] = search_of(said.get("search"))
+    return Parameters(**said)

@@ -10,9 +10,11 @@ from llmlab.stats.intervals import (
     Interval,
     bootstrap_quantile,
     cluster_interval,
+    quantile_interval,
     t_interval,
     wilson,
 )
+from llmlab.stats.looked import looked_pairs
 from llmlab.stats.multiple import compact_letters, holm
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.planning import Plan, inputs_needed, plan
@@ -52,8 +54,10 @@ __all__ = [
     "frontier",
     "holm",
     "inputs_needed",
+    "looked_pairs",
     "pairs",
     "plan",
+    "quantile_interval",
     "stop_when_clear",
     "t_interval",
     "verdict",

@@ -59,6 +59,7 @@ class PairedSequence:
         self._gaps = np.empty(0)
         self._wealth = np.zeros((2, BETS.shape[0], 1))
         self._clear_at: int | None = None
+        self._best = 0.0
 
     def feed(self, differences: "float | Sequence[float] | Floats") -> None:
         """
@@ -78,7 +79,9 @@ class PairedSequence:
             return
         steps = np.stack([np.log1p(BETS * gaps), np.log1p(-BETS * gaps)])
         paths = self._wealth + np.cumsum(steps, axis=2)
-        reached = (_mixed(paths) >= self._needed).any(axis=0)
+        fortunes = _mixed(paths)
+        self._best = max(self._best, float(fortunes.max()))
+        reached = (fortunes >= self._needed).any(axis=0)
         if self._clear_at is None and reached.any():
             self._clear_at = self.inputs + int(np.argmax(reached)) + 1
         self._wealth = paths[:, :, -1:]
@@ -93,6 +96,15 @@ class PairedSequence:
     def mean(self) -> float:
         """Return the mean difference so far; NaN before the first."""
         return float(self._gaps.mean()) * self._bound if self._gaps.size else float("nan")
+
+    @property
+    def p(self) -> float:
+        """
+        Return the two-sided p-value that holds at any time: 2 over the best fortune so far.
+
+        It belongs to this comparison alone; with several under way it must be adjusted.
+        """
+        return float(min(1.0, 2.0 * np.exp(-self._best)))
 
     @property
     def clear(self) -> bool:

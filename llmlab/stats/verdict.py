@@ -61,7 +61,7 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
         words = [words[1], "" if all_tied else words[0]]
     notes = [*_data_notes(arms), *_size_notes(scored, pairs, tied, alpha)]
     return Verdict(
-        sentence=" ".join(word for word in words if word),
+        sentence=" ".join(word for word in (_mixed(arms), *words) if word),
         best=best,
         tied=tied,
         beats_chance=beating,
@@ -105,6 +105,18 @@ def _ranking(
 
 def _all_tied(count: int) -> str:
     return "Both arms are tied." if count == 2 else f"All {count} arms are tied."  # noqa: PLR2004
+
+
+def _mixed(arms: Sequence[Arm]) -> str:
+    """Say first of all that live and simulated answers stand side by side, where they do."""
+    backends = {part for arm in arms for part in arm.backend.split("+") if part}
+    if "live" not in backends or len(backends) == 1:
+        return ""
+    others = sum(arm.backend != "live" for arm in arms)
+    return (
+        f"Mixed: {others} of {len(arms)} arms hold answers that are not the model's own, so a "
+        "difference to a live arm says nothing about the models."
+    )
 
 
 def _against_chance(scored: Sequence[Arm], beating: tuple[Name, ...]) -> str:

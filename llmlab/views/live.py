@@ -1,6 +1,7 @@
 """Where a run shows itself while it goes on: a cell, a terminal, or nowhere."""
 
 import sys
+from dataclasses import replace
 from typing import Any, Protocol, TextIO
 
 from llmlab.views.plan import Plan, plan_html, plan_text
@@ -47,6 +48,8 @@ class InCell:
 
     def moved(self, progress: Progress) -> None:
         """Redraw the bars; nothing is sent to the page when nothing has changed."""
+        # Arms are counted as their calls come, which is in a shuffled order.
+        progress = replace(progress, arms=tuple(sorted(progress.arms)))
         html = progress_html(progress)
         if html == self._last:
             return

@@ -49,9 +49,13 @@ background:var(--ll-line);overflow:hidden;vertical-align:middle}
 """Scoped to `.llmlab`. Ink is the page's own, so it is legible whatever the page's theme."""
 
 
+NO_MATH = "tex2jax_ignore mathjax_ignore"
+"""Classes that keep a page from reading `$1 of $2` as a formula."""
+
+
 def block(*parts: str) -> str:
     """Return parts of HTML as one block with its style."""
-    return f'<style>{CSS}</style><div class="llmlab">{"".join(parts)}</div>'
+    return f'<style>{CSS}</style><div class="llmlab {NO_MATH}">{"".join(parts)}</div>'
 
 
 def line(text: str, style: str) -> str:

@@ -69,9 +69,9 @@ def _cost(plan: Plan) -> str:
 def _who(plan: Plan) -> str:
     parts = []
     if plan.live:
-        parts.append(f"live: {', '.join(plan.live)}")
+        parts.append(f"live: {', '.join(_in_order(plan, plan.live))}")
     if plan.stand_ins:
-        parts.append(f"stand-in: {', '.join(plan.stand_ins)}")
+        parts.append(f"stand-in: {', '.join(_in_order(plan, plan.stand_ins))}")
     return "; ".join(parts) or form.UNKNOWN
 
 
@@ -79,6 +79,12 @@ def _notices(plan: Plan) -> list[str]:
     if not plan.stand_ins:
         return []
     words = f", words by {plan.author}" if plan.author else ""
-    names = ", ".join(plan.stand_ins)
+    names = ", ".join(_in_order(plan, plan.stand_ins))
     verb = "is" if len(plan.stand_ins) == 1 else "are"
     return [f"stand-ins: {names} {verb} not asked; llmlab's simulator answers instead{words}."]
+
+
+def _in_order(plan: Plan, labels: tuple[str, ...]) -> list[str]:
+    """Return labels as the user named them; the calls themselves are shuffled."""
+    place = {label: at for at, label in enumerate(plan.models)}
+    return sorted(labels, key=lambda label: place.get(label, len(place)))

@@ -1,7 +1,8 @@
-"""The four plots of a comparison, in one place to call them from."""
+"""The plots of a comparison, in one place to call them from."""
 
 from llmlab.views.ecdf import latency
 from llmlab.views.forest import differences, forest
 from llmlab.views.frontier import frontier
+from llmlab.views.reliability import calibration
 
-__all__ = ["differences", "forest", "frontier", "latency"]
+__all__ = ["calibration", "differences", "forest", "frontier", "latency"]

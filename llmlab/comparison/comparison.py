@@ -1,49 +1,30 @@
 """An experiment, read: its rows, what they say, and how to look at and keep them."""
 
-from collections.abc import Mapping
+import math
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from llmlab.comparison.questions import Questions
 from llmlab.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from llmlab.stats import Pair, Verdict
     from llmlab.views.comparison import Shown
 
-PLOTS: Final = ("frontier", "forest", "differences", "latency")
+PLOTS: Final = ("frontier", "forest", "differences", "latency", "calibration")
 
 
-class Comparison:
+class Comparison(Questions):
     """
     The result of an A/B run; everything in it is derived from `rows`.
 
     In a notebook it shows as verdict, table and frontier; in a terminal as text. It needs no
     key, no network and no book: rows that were saved can be read anywhere.
     """
-
-    def __init__(
-        self,
-        name: str,
-        rows: "pd.DataFrame",
-        *,
-        title: str = "",
-        chance: float | None = None,
-        score_name: str = "",
-        cluster: "Mapping[str, object] | None" = None,
-        notes: tuple[str, ...] = (),
-    ) -> None:
-        self.name = name
-        self.rows = rows
-        self.title = title or name
-        self.chance = chance
-        self.score_name = score_name
-        self._cluster = cluster
-        self._notes = notes
 
     @cached_property
     def summary(self) -> "pd.DataFrame":
@@ -65,16 +46,25 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """What the numbers allow to be said, in words."""
-        return self._verdict.sentence
+        return noise_sentence(self.noise) if self._aa else self._verdict.sentence
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the verdict: who answered, how few inputs, what was cut."""
-        return (*self._notes, *self._verdict.notes)
+        from llmlab.stats.splits import cutoff_notes, drift_notes
+
+        found = (*cutoff_notes(self.rows), *drift_notes(self.rows))
+        return (*self._notes, *found, *self._verdict.notes, *self._tried())
+
+    def _tried(self) -> tuple[str, ...]:
+        if self.trials is None or self.trials <= len(self._arms):
+            return ()
+        count = f"{self.trials:,} arms were tried on these inputs so far, {len(self._arms)} of them"
+        return (f"{count} in this run: the best of many is partly luck; see run.deflated().",)
 
     def plot(self, kind: str = "frontier") -> "Figure":
         """
-        Draw the run: `frontier`, `forest`, `differences` or `latency`.
+        Draw the run: `frontier`, `forest`, `differences`, `latency` or `calibration`.
 
         Raises:
             UsageError: There is no plot of this name.
@@ -129,32 +119,21 @@ class Comparison:
 
         return comparison_html(self.shown)
 
-    @cached_property
-    def _pairs(self) -> "tuple[Pair, ...]":
-        from llmlab.stats import pairs
-
-        return pairs(self.rows, cluster=self._clusters)
-
-    @cached_property
-    def _arms(self) -> "tuple[Any, ...]":
-        from llmlab.stats import arms
-
-        return arms(self.rows, chance=self.chance, cluster=self._clusters, compared=self._pairs)
-
-    @cached_property
-    def _verdict(self) -> "Verdict":
-        from llmlab.stats import verdict
-
-        return verdict(self._arms, self._pairs)
-
-    @property
-    def _clusters(self) -> "pd.Series[Any] | None":
-        import pandas as pd
-
-        return None if self._cluster is None else pd.Series(dict(self._cluster))
-
     @property
     def _basis(self) -> str:
         """The price tables of the rows: one line, however many models."""
         bases = sorted({str(each).split(", ")[0] for each in self.rows["price_basis"].dropna()})
         return "; ".join(basis for basis in bases if basis)
+
+
+def noise_sentence(noise: "pd.DataFrame", alpha: float = 0.05) -> str:
+    """Say what an A/A run found: how much of a difference is nothing but asking again."""
+    count, apart = len(noise), int((noise["p_adjusted"] <= alpha).sum())
+    floor = float(noise["noise_floor"].max())
+    told = "none differs from itself" if not apart else f"{apart} differ from themselves"
+    said = f"of {count} {'arm' if count == 1 else 'arms'} {told}."
+    if floor == 0.0:
+        said += " Every answer scores as it did the first time."
+    elif not math.isnan(floor):
+        said += f" A true difference below {floor:.2g} would mostly go unseen at this size."
+    return f"Asked twice with the same words: {said}"

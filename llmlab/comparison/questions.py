@@ -1,0 +1,133 @@
+"""What can be asked of a run beyond its table: each answer is a small DataFrame."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from llmlab.comparison.kept import Kept
+from llmlab.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmlab.pricing import Prices
+    from llmlab.stats.tables import Covariates, Said
+
+AGAIN: Final = " again"
+"""What the name of a prompt ends with when an A/A run asks it a second time."""
+
+
+class Questions(Kept):
+    """The questions; `Comparison` adds what is shown."""
+
+    def answers(self, column: str = "text") -> "pd.DataFrame":
+        """Return the answers side by side: one line an input, one column an arm."""
+        from llmlab.frames.wide import wide
+
+        return wide(self.rows, column)
+
+    def not_worse(self, than: "Said", margin: float, alpha: float = 0.05) -> "pd.DataFrame":
+        """
+        Say for every other arm whether it is not worse than *than* by *margin* or more.
+
+        *than* is an arm as `prompt · label`, or one of both where that is enough.
+        """
+        from llmlab.stats.tables import not_worse
+
+        return not_worse(self.rows, than=than, margin=margin, alpha=alpha, cluster=self.clusters)
+
+    def plan(self, power: float = 0.8, **options: Any) -> "pd.DataFrame":
+        """
+        Take this run as a pilot: inputs, dollars and minutes each pair needs for *power*.
+
+        Options: `difference` that is to be found (0.05 for scores in 0..1), `alpha`, `in_flight`.
+        """
+        from llmlab.stats.tables import planned
+
+        return planned(self.rows, power=power, cluster=self.clusters, **options)
+
+    def frontier(self, draws: int = 2_000) -> "pd.DataFrame":
+        """Return the arms by cost: chance to be on the frontier, and where the winner flips."""
+        from llmlab.stats.tables import frontier_table
+
+        return frontier_table(self.rows, cluster=self.clusters, draws=draws)
+
+    def costs(self) -> "pd.DataFrame":
+        """Return dollars for 1,000 calls and for a right answer, with 95 % intervals."""
+        from llmlab.stats.costs import costs
+
+        return costs(self.rows, cluster=self.clusters)
+
+    def latency(self) -> "pd.DataFrame":
+        """Return p50, p95 and p99 of latency with exact 95 % limits, NaN for want of calls."""
+        from llmlab.stats.costs import latencies
+
+        return latencies(self.rows)
+
+    def deflated(
+        self, baseline: "Said | float | None" = None, trials: int | None = None
+    ) -> "pd.DataFrame":
+        """
+        Take the luck of many trials off each arm's lead over *baseline*.
+
+        *baseline* is an arm or a constant score (chance when None); *trials* counts all variants
+        that were tried on these inputs (those in the book when None).
+        """
+        from llmlab.stats.tables import deflated
+
+        base = self.chance if baseline is None else baseline
+        if base is None:
+            raise UsageError("deflated needs a baseline: an arm, or the score to be beaten")
+        count = max(trials or self.trials or 1, len(self._arms) if trials is None else 1)
+        return deflated(self.rows, trials=count, baseline=base, cluster=self.clusters)
+
+    def cuped(self, a: "Said", b: "Said", covariates: "Covariates") -> "pd.Series[Any]":
+        """
+        Return B minus A with what was known about the inputs taken out.
+
+        *covariates*: an arm that answered more inputs, or numbers by input id.
+        """
+        from llmlab.stats.tables import cuped_pair
+
+        return cuped_pair(self.rows, a, b, covariates)
+
+    def calibration(self, bins: int = 10) -> "pd.DataFrame":
+        """Return Brier's score and its parts for each arm that stated probabilities."""
+        from llmlab.stats.splits import calibration_table
+
+        return calibration_table(self.rows, bins=bins)
+
+    @property
+    def by_cutoff(self) -> "pd.DataFrame":
+        """Scores on inputs before and after each model's knowledge cut-off."""
+        from llmlab.stats.splits import by_cutoff
+
+        return by_cutoff(self.rows, cluster=self.clusters)
+
+    @property
+    def drift(self) -> "pd.DataFrame":
+        """Scores by the model and fingerprint that answered."""
+        from llmlab.stats.splits import by_answerer
+
+        return by_answerer(self.rows, cluster=self.clusters)
+
+    @cached_property
+    def noise(self) -> "pd.DataFrame":
+        """How far each prompt differs from itself, asked twice (`aa=True`)."""
+        from llmlab.stats.splits import noise
+
+        return noise(self.rows, AGAIN, cluster=self.clusters)
+
+    def reprice(self, date: Any = None, *, prices: "Prices | None" = None, **how: Any) -> Self:
+        """
+        Return this run at other prices: `date`, `batch=True`, `model=...`, `cache=False`.
+
+        Nothing is sent; tokens are those that were counted. See `frames.reprice.repriced`.
+        """
+        from llmlab.frames.reprice import repriced
+        from llmlab.pricing import Prices
+
+        rows = repriced(self.rows, prices or Prices(), at=date, **how)
+        given = {"date": date, **how}
+        said = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
+        note = f"Priced again ({said or 'at the time of each call'}): nothing was sent."
+        return type(self)(**{**self._kept, "rows": rows, "notes": (note, *self._notes)})

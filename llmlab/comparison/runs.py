@@ -1,0 +1,35 @@
+"""Comparisons out of files, and two of them against each other."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmlab.comparison.comparison import Comparison
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_comparison(path: str | Path, **about: Any) -> Comparison:
+    """
+    Read rows that were exported to csv or parquet; *about* as the arguments of `Comparison`.
+
+    Raises:
+        UsageError: The file is not there, or has no rows of a run.
+    """
+    from llmlab.frames import read_rows
+
+    rows = read_rows(path)
+    name = str(rows["run"].iloc[0]) if len(rows) and "run" in rows.columns else Path(path).stem
+    return Comparison(name, rows, **about)
+
+
+def compare_runs(old: Comparison, new: Comparison, *, alpha: float = 0.05) -> "pd.DataFrame":
+    """
+    Return how each arm that both runs have changed, on the inputs they share; worst first.
+
+    Raises:
+        UsageError: The runs share no arm, or no input.
+    """
+    from llmlab.stats.regression import regressions
+
+    return regressions(old.rows, new.rows, cluster=new.clusters, alpha=alpha)

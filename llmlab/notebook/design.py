@@ -1,0 +1,97 @@
+"""The line and the cell of `%%abtest`, as the arguments of `Lab.abtest`."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from IPython.core import error as ipython
+
+from llmlab.comparison import Comparison
+from llmlab.errors import UsageError
+from llmlab.notebook.cells import lookup, prompts_of, values_for
+from llmlab.records import Schema
+
+
+def design_of(
+    args: Any, cell: str, names: Mapping[str, object], usual_models: str
+) -> dict[str, Any]:
+    """Return what `Lab.abtest` is to be called with."""
+    import pandas as pd
+
+    inline = prompts_of(cell)
+    named = args.prompts.split(",") if args.prompts else []
+    if inline and named:
+        raise UsageError("the cell has prompts and --prompts names others: use one of the two")
+    return {
+        "prompts": inline or [name.strip() for name in named],
+        "models": _models(args.models, names) or usual_models or None,
+        "on": lookup(args.on, names, pd.DataFrame, "--on") if args.on else None,
+        "score": _score(args.score, names),
+        "target": args.target,
+        "cluster": args.cluster,
+        "as_of": args.as_of,
+        "stop_when_clear": args.stop_when_clear,
+        "aa": args.aa,
+        "batch": args.batch,
+        "repeats": args.repeats,
+        "budget": args.budget,
+        "name": args.name,
+        "stream": args.stream,
+        "quiet": args.quiet,
+        "values": values_for(inline, names),
+        "max_tokens": args.max_tokens,
+        "temperature": args.temperature,
+        "seed": args.seed,
+    }
+
+
+def _models(words: list[str], names: Mapping[str, object]) -> list[str]:
+    """Spread a variable of the notebook, such as a picker or a list, into the names it holds."""
+    found: list[str] = []
+    for word in words:
+        held = getattr(names.get(word), "chosen", names.get(word))
+        found += map(str, held) if isinstance(held, list | tuple) else [word]
+    return found
+
+
+def schema_of(name: str | None, names: Mapping[str, object]) -> Schema | None:
+    """
+    Read a JSON schema: a dict of the notebook, or a file.
+
+    Raises:
+        UsageError: It is neither, or the file is not JSON.
+    """
+    if name is None:
+        return None
+    if not name.endswith(".json"):
+        return Schema(name=name, document=lookup(name, names, dict, "--schema"))
+    path = Path(name)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--schema {name}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"--schema {name}: not valid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"--schema {name}: must hold an object, such as {{'type': 'object'}}")
+    return Schema(name=re.sub(r"[^A-Za-z0-9_-]", "_", path.stem), document=document)
+
+
+def stopped_short(comparison: Comparison) -> None:
+    """
+    Say that an interrupted run is not whole; the result is bound and shown already.
+
+    Raises:
+        UsageError: It was interrupted. An error, so that "run all" does not go on behind it.
+    """
+    for note in comparison.notes:
+        if note.startswith("interrupted"):
+            raise ipython.UsageError(note)
+
+
+def _score(name: str | None, names: Mapping[str, object]) -> str | Callable[..., float] | None:
+    """Take a function of the notebook before a score of that name."""
+    mine = names.get(name) if name else None
+    return mine if callable(mine) else name

@@ -1,0 +1,63 @@
+"""A magic's line, read: unknown options get a suggestion, and every slip is one line."""
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from IPython.core import error as ipython
+from IPython.utils._process_common import arg_split
+
+from llmlab.errors import LabError
+
+
+def arguments(magic: Callable[..., Any], line: str) -> Any:
+    """
+    Parse *line* by the options of *magic*.
+
+    Raises:
+        UsageError: An option is unknown (the nearest is named), or a value does not fit.
+    """
+    parser = magic.parser  # type: ignore[attr-defined]  # magic_arguments puts it there
+    name = f"%%{magic.__name__}" if magic.__name__ != "lab" else "%lab"
+    try:
+        # Intermixed: options may stand between the names of models.
+        return parser.parse_intermixed_args(arg_split(line))
+    except ipython.UsageError as error:
+        raise ipython.UsageError(f"{name}: {_better(str(error), parser, name)}") from None
+    except ValueError as error:  # a quote that is never closed
+        raise ipython.UsageError(f"{name}: {line.strip()!r}: {error}".lower()) from None
+
+
+def options_of(parser: Any) -> list[str]:
+    """Return the options of a magic, long forms first."""
+    names = [each for action in parser._actions for each in action.option_strings]  # noqa: SLF001
+    return sorted(names, key=lambda name: (not name.startswith("--"), name))
+
+
+def _better(told: str, parser: Any, name: str) -> str:
+    """Name the nearest option where one is unknown."""
+    _, found, words = told.partition("unrecognized arguments: ")
+    if not found:
+        return told
+    wrong = words.split()[0].partition("=")[0]
+    if not wrong.startswith("-"):
+        return f"{words!r} is one word too many; see {name}?"
+    near = difflib.get_close_matches(wrong, options_of(parser), n=1, cutoff=0.65)
+    hint = f"did you mean {near[0]}?" if near else f"see {name}?"
+    return f"no option is called {wrong}; {hint}"
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """
+    Show the reader's own slips and a provider's refusals as one line; bugs keep theirs.
+
+    An interrupt is one line, too, and still an error, so that "run all" stops here.
+    """
+    try:
+        yield
+    except LabError as error:
+        raise ipython.UsageError(" ".join(str(error).split())) from None
+    except KeyboardInterrupt:
+        raise ipython.UsageError("interrupted; nothing is left running") from None

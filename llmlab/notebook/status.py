@@ -1,0 +1,124 @@
+"""What `%lab` tells: how the lab stands now, or one thing in full."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from llmlab import default
+from llmlab.errors import UsageError
+from llmlab.notebook.completion import LAB_WORDS
+from llmlab.views import form
+from llmlab.views.listing import NONE, Listing, listing_of
+
+if TYPE_CHECKING:
+    from llmlab.lab import Lab
+
+
+def told(args: Any, names: Mapping[str, object]) -> Listing:
+    """
+    Return what was asked for, ready to be shown.
+
+    Raises:
+        UsageError: The word is none of `%lab`'s.
+    """
+    lab = default.lab()
+    if args.what == "count":
+        return _count(lab, args, names)
+    tellers: dict[str, Callable[[Lab], Listing]] = {
+        "status": _status,
+        "models": _models,
+        "spend": lambda each: listing_of(each.spend(), "Spent, in dollars"),
+        "runs": lambda each: listing_of(each.runs(), "Runs in the book"),
+        "health": lambda each: listing_of(each.health(), "Providers, asked just now for free"),
+        "config": _config,
+    }
+    if args.what not in tellers:
+        near = difflib.get_close_matches(args.what, LAB_WORDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LAB_WORDS)}"
+        raise UsageError(f"%lab: no word is {args.what!r}; {hint}")
+    if args.more:
+        raise UsageError(f"%lab {args.what}: {' '.join(args.more)!r} is one word too many")
+    return tellers[args.what](lab)
+
+
+def _status(lab: "Lab") -> Listing:
+    day = lab.book.account(f"day:{datetime.now(tz=UTC):%Y-%m-%d}")  # the book's days are UTC's
+    limit = lab.settings.budget.day
+    of = "" if limit is None else f" of {form.money(limit)} allowed"
+    keys = lab.models().set_index("model")["key"]
+    rows = [
+        (arm.label, arm.model.name, str(keys.get(arm.model.name, "unknown")))
+        for arm in lab.catalogue.arms(lab.settings.models)
+    ]
+    notes = [
+        f"mode {lab.settings.mode}, book {lab.book.path or 'in memory'}",
+        f"spent today: {form.money(float(day.spent), 3)}{of}",
+        *(_door(door) for door in lab.doors()),
+        f"runs in the book: {len(lab.runs())}",
+    ]
+    return Listing(
+        title=f"Line-up {lab.settings.models}",
+        heads=("name", "model", "key"),
+        rows=tuple(rows),
+        notes=tuple(notes),
+    )
+
+
+def _door(door: Any) -> str:
+    """Say in a line whether calls pass to a provider."""
+    limiter = door.limiter
+    parts = [f"{door.provider}: breaker {door.breaker}", f"{door.in_flight} under way"]
+    if limiter.waiting:
+        parts.append(f"{limiter.waiting} wait for the rate limit")
+    if limiter.paused_s:
+        parts.append(f"paused for {form.seconds(limiter.paused_s)} more")
+    parts.append(f"{limiter.requests_in_window} in the last minute")
+    return ", ".join(parts)
+
+
+def _models(lab: "Lab") -> Listing:
+    frame = lab.models()
+    shown = ["model", "aliases", "context", "input_usd_per_mtok", "output_usd_per_mtok", "cutoff"]
+    names = {"input_usd_per_mtok": "input_usd", "output_usd_per_mtok": "output_usd"}
+    return listing_of(
+        frame[[*shown, "key", "retires"]].rename(columns=names),
+        "Models",
+        notes=["input and output are dollars per million tokens; \u2013 is not known"],
+    )
+
+
+def _count(lab: "Lab", args: Any, names: Mapping[str, object]) -> Listing:
+    """Count words given on the line, or those of a variable."""
+    from llmlab.budget import count
+
+    if not args.more:
+        raise UsageError("%lab count: give the words, or the name of a variable that holds them")
+    held = names.get(args.more[0]) if len(args.more) == 1 else None
+    text = held if isinstance(held, str) else " ".join(args.more)
+    arms = lab.catalogue.arms(args.model or lab.settings.models)
+    rows = [(arm.label, str(count(text, arm.model))) for arm in arms]
+    return Listing(title="Tokens", heads=("model", "tokens"), rows=tuple(rows), right=_RIGHT)
+
+
+_RIGHT = frozenset({"tokens"})
+
+
+def _config(lab: "Lab") -> Listing:
+    """Every setting with its value and where it came from; secrets are no settings."""
+    rows = [
+        (name, _plain(getattr(lab.settings, name)), str(lab.sources.get(name, "default")))
+        for name in type(lab.settings).__dataclass_fields__
+    ]
+    return Listing(title="Settings", heads=("setting", "value", "from"), rows=tuple(rows))
+
+
+def _plain(value: object) -> str:
+    """Write a setting as a person would: limits by name, nothing as a dash."""
+    if is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, Mapping):
+        told = [f"{name} {inner}" for name, inner in value.items() if inner is not None]
+        return ", ".join(told) or NONE
+    return NONE if value is None else str(value)

@@ -1,0 +1,112 @@
+r"""Scores by name, as a cell says them: `label`, `number:5%`, `regex:^\d+$`, or a function."""
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from llmlab.errors import UsageError
+from llmlab.scores.documents import json
+from llmlab.scores.numeric import number, value_of
+from llmlab.scores.ranks import rank_ic
+from llmlab.scores.returns import direction, signed_return
+from llmlab.scores.scorer import Score, ScoreFunction, Scorer
+from llmlab.scores.stated import brier, log_loss
+from llmlab.scores.words import contains, exact, label, regex, similarity
+
+
+def score_of(score: str | Score | ScoreFunction) -> Score:
+    """
+    Return the score that a name, settings or a function mean.
+
+    Raises:
+        UsageError: No score has this name, or what follows its colon does not suit it.
+    """
+    if isinstance(score, Score):
+        return score
+    if callable(score):
+        return _of_function(score)
+    name, colon, given = str(score).partition(":")
+    if name not in SCORES:
+        near = difflib.get_close_matches(name, [*SCORES, "judge"], n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(SCORES)}, judge"
+        raise UsageError(f"no score is called {score!r}{hint}")
+    plain, with_words = SCORES[name]
+    if not colon:
+        return plain()
+    if with_words is None:
+        raise UsageError(f"score {name!r} takes nothing after its name; got {given!r}")
+    return with_words(given)
+
+
+def scorer_of(score: str | Score | ScoreFunction, targets: Sequence[object]) -> Scorer:
+    """
+    Make the scorer that *score* means, for inputs whose targets are *targets*.
+
+    Raises:
+        UsageError: No score has this name, or the targets do not suit it.
+    """
+    return score_of(score).make(targets)
+
+
+def _of_function(function: ScoreFunction) -> Score:
+    """Take a user's function; one whose first parameter is `answer` gets (answer, row)."""
+    name = getattr(function, "__name__", type(function).__name__)
+    whole = _first_parameter(function) == "answer"
+
+    def make(_: Sequence[object]) -> Scorer:
+        return Scorer(
+            name=name,
+            score=function,
+            of_answer=function if whole else None,
+            needs_target=False,
+        )
+
+    return Score(name=name, make=make, needs_target=False)
+
+
+def _first_parameter(function: ScoreFunction) -> str:
+    try:
+        return next(iter(inspect.signature(function).parameters), "")
+    except (TypeError, ValueError):  # a builtin without a signature takes (text, target)
+        return ""
+
+
+def _tolerance(given: str) -> Score:
+    """Read `0.5` as an absolute, `5%` as a relative tolerance."""
+    try:
+        return number(value_of(given), relative=given.strip().endswith("%"))
+    except ValueError:
+        raise UsageError(f"number:{given} needs a tolerance, such as 0.5 or 5%") from None
+
+
+def _field(given: str) -> Score:
+    return json(field=given)
+
+
+def _cost(given: str) -> Score:
+    try:
+        cost = value_of(given)
+    except ValueError:
+        cost = math.nan
+    if not cost >= 0.0:
+        raise UsageError(f"signed_return:{given} needs a cost, such as 0.0005 or 0.05%")
+    return signed_return(cost)
+
+
+SCORES: Final[dict[str, tuple[Callable[[], Score], Callable[[str], Score] | None]]] = {
+    "label": (label, None),
+    "exact": (exact, None),
+    "contains": (contains, contains),
+    "regex": (regex, regex),
+    "similarity": (similarity, None),
+    "json": (json, _field),
+    "number": (number, _tolerance),
+    "direction": (direction, None),
+    "signed_return": (signed_return, _cost),
+    "brier": (brier, None),
+    "log_loss": (log_loss, None),
+    "rank_ic": (rank_ic, None),
+}
+"""By name: the score as it is, and what makes it of the words after a colon."""

@@ -1,0 +1,91 @@
+"""Write `docs/columns.md` from the tables that declare the columns: python -m llmlab.stats.page."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from llmlab.frames import COLUMNS
+
+Meaning = Mapping[str, tuple[str, str]]
+
+ARM_COLUMNS: Final[Meaning] = {
+    "prompt": ("", "name of the prompt"),
+    "label": ("", "the model as it was called"),
+    "model": ("", "provider/model as asked"),
+    "provider": ("", "who was asked"),
+    "backend": ("", "who answered; several are joined by +"),
+    "inputs": ("", "inputs with a score"),
+    "calls": ("", "calls, failed ones included"),
+    "failures": ("", "calls that failed"),
+    "score": ("", "mean over inputs of the mean over repeats"),
+    "score_low": ("", "lower limit of its 95 % interval"),
+    "score_high": ("", "upper limit"),
+    "score_method": ("", "how the interval was made"),
+    "chance": ("", "score of the best constant answer"),
+    "p_chance": ("", "one-sided: how often an arm no better than chance scores as high"),
+    "p_chance_adjusted": ("", "Holm over arms"),
+    "cost_usd": ("USD", "total; NaN if any call's cost is unknown"),
+    "cost_per_1000_usd": ("USD", "for a thousand calls"),
+    "latency_p50_s": ("s", "time within which half of the successful calls were answered"),
+    "latency_p95_s": ("s", "time within which 95 % were"),
+    "ttft_p50_s": ("s", "median time to the first content, when streamed"),
+    "input_tokens": ("tokens", "total over successful calls; NaN if any did not say"),
+    "output_tokens": ("tokens", "the same of the answers, reasoning included"),
+    "tied": ("", "arms that share a letter are not told apart (adjusted); a holds the best"),
+}
+PAIR_COLUMNS: Final[Meaning] = {
+    "prompt_a": ("", "prompt of A"),
+    "label_a": ("", "model of A"),
+    "prompt_b": ("", "prompt of B"),
+    "label_b": ("", "model of B"),
+    "inputs": ("", "inputs scored in both arms"),
+    "mean_a": ("", "mean score of A on them"),
+    "mean_b": ("", "mean score of B on them"),
+    "difference": ("", "B minus A"),
+    "low": ("", "lower limit of its 95 % interval"),
+    "high": ("", "upper limit"),
+    "p": ("", "two-sided p-value of this pair alone"),
+    "p_adjusted": ("", "Holm over every pair of the run"),
+    "test": ("", "which test; `betting, any look` after a run that was watched"),
+    "discordant": ("", "inputs that only one arm got right; missing unless scores are 0 or 1"),
+    "sd": ("", "of the paired differences; sd / sqrt(inputs) is the standard error"),
+    "clusters": ("", "clusters behind them; missing without"),
+}
+
+
+def page() -> str:
+    """Return the page: every column of rows, summary and pairs."""
+    rows = ((each.name, each.dtype, each.unit, each.meaning) for each in COLUMNS)
+    return "\n".join(
+        [
+            "# Columns",
+            "",
+            "Made by `python -m llmlab.stats.page > docs/columns.md`; a test holds it to the code.",
+            "Missing is missing (NaN, `<NA>`, NaT), never 0. Dtypes survive Parquet, and CSV read",
+            "back with `llmlab.comparison.read_comparison`.",
+            "",
+            "## `run.rows`: one row a call",
+            "",
+            *_table(("column", "dtype", "unit", "meaning"), rows),
+            "",
+            "## `run.summary`: one row an arm, a prompt with a model",
+            "",
+            *_table(("column", "unit", "meaning"), ((k, *v) for k, v in ARM_COLUMNS.items())),
+            "",
+            "## `run.pairs`: one row for each two arms, on the inputs that both answered",
+            "",
+            *_table(("column", "unit", "meaning"), ((k, *v) for k, v in PAIR_COLUMNS.items())),
+            "",
+        ]
+    )
+
+
+def _table(heads: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> list[str]:
+    made = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+    for name, *cells in lines:
+        made.append(f"| `{name}` | {' | '.join(cells)} |")
+    return made
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,154 @@
+"""Read answers side by side and mark them; marks go to the book and into the statistics."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+from traitlets import Bool, Dict, Int, Unicode
+from traitlets import List as ListOf
+
+from llmlab import default
+from llmlab.comparison import Comparison
+from llmlab.errors import UsageError
+from llmlab.lab import Lab
+from llmlab.views import markup
+from llmlab.views.answers import Asked, Said, beside, score_of, words_html
+from llmlab.widgets.still import Still
+
+LABEL: Final = "human"
+"""Under which name marks are kept in the book."""
+
+_VALUES: Final = {"right": 1.0, "wrong": 0.0}
+_CSS: Final = """
+.ll-answers .ll-bar-row{display:flex;gap:14px;align-items:center;flex-wrap:wrap;margin:4px 0 8px}
+.ll-answers label{display:inline-flex;align-items:center;gap:3px;cursor:pointer}
+.ll-answers button{font:inherit;color:inherit;background:transparent;cursor:pointer;
+border:1px solid var(--ll-line);border-radius:3px;padding:0 7px}
+.ll-answers button:disabled{opacity:.45;cursor:default}
+.ll-answers table.ll td,.ll-answers table.ll tbody th{white-space:normal;vertical-align:top;
+min-width:9em;max-width:26em;border-bottom:1px solid var(--ll-line)}
+.ll-answers table.ll tbody th{font-weight:400;opacity:.75}
+.ll-answers td:focus{outline:2px solid var(--ll-mark);outline-offset:-2px}
+.ll-answers .ll-words{white-space:pre-wrap;overflow-wrap:anywhere}
+.ll-answers .ll-foot{display:flex;gap:5px;align-items:center;margin-top:3px;font-size:12px}
+.ll-answers .ll-foot span{opacity:.7;margin-right:auto}
+.ll-answers .ll-on{font-weight:700;color:#fff;border-color:transparent}
+.ll-answers .ll-right{background:#0072b2}
+.ll-answers .ll-wrong{background:#b34700}
+.ll-answers ins{text-decoration:none;border-bottom:2px solid var(--ll-mark)}
+.ll-answers del{opacity:.55}
+"""
+
+
+class Answers(Still, anywidget.AnyWidget):
+    """
+    One line an input, one column an arm; tick and cross mark an answer right or wrong.
+
+    Keys: arrows move, `r` right, `w` wrong, `u` unmarks. A mark is in the book at once;
+    `marked()` is the comparison scored by the marks.
+    """
+
+    _esm = Path(__file__).with_name("static") / "answers.js"
+    _style = Unicode(markup.CSS + _CSS).tag(sync=True)
+    heads = ListOf(Unicode(), help="the arms").tag(sync=True)
+    rows: ListOf[Any] = ListOf(help="the inputs of this page").tag(sync=True)
+    told = Unicode(help="which inputs of how many, and how many marks").tag(sync=True)
+    page = Int(0).tag(sync=True)
+    pages = Int(1).tag(sync=True)
+    only_disagreement = Bool(default_value=False).tag(sync=True)
+    diff = Bool(default_value=False).tag(sync=True)
+    marks = Dict(help="right or wrong, by the call's identity").tag(sync=True)
+
+    def __init__(self, run: Comparison, *, lab: Lab | None = None, per_page: int = 10) -> None:
+        self._run = run
+        self._lab = lab or default.lab()
+        self._per_page = per_page
+        heads, self._asked = beside(
+            run.rows, list(zip(run.summary["prompt"], run.summary["label"], strict=True))
+        )
+        kept = self._lab.book.labels(LABEL)
+        mine = {said.key for asked in self._asked for said in asked.said}
+        marks = {key: value for key, value in kept.items() if key in mine and value in _VALUES}
+        super().__init__(heads=heads, marks=marks)
+        self._draw()
+        self.observe(self._keep, "marks")
+        self.observe(lambda _: self._draw(), ["page", "diff", "marks"])
+        self.observe(lambda _: self._from_first(), "only_disagreement")
+
+    def mark(self, key: str, value: str) -> None:
+        """
+        Mark the answer to the call *key* (`request_hash` of a row) `right` or `wrong`.
+
+        Raises:
+            UsageError: The run has no such call, or the value is neither.
+        """
+        if value not in _VALUES:
+            raise UsageError(f"a mark is right or wrong, not {value!r}")
+        if not any(said.key == key for asked in self._asked for said in asked.said):
+            raise UsageError(f"this run has no call {key[:12]!r}: take request_hash of a row")
+        self.marks = {**self.marks, key: value}
+
+    def marked(self) -> Comparison:
+        """Return the same run scored by the marks: 1 right, 0 wrong, the rest unscored."""
+        rows = self._run.rows.copy()
+        scores = rows["request_hash"].map({key: _VALUES[each] for key, each in self.marks.items()})
+        rows["score"] = scores.astype("float64")
+        return Comparison(
+            f"{self._run.name} (marked)",
+            rows,
+            score_name="right, by hand",
+            notes=(f"scored by {len(self.marks)} marks made by hand",),
+        )
+
+    def still(self) -> str:
+        """Return this page of answers as a table."""
+        heads = [("input", ""), *((head, "") for head in self.heads)]
+        rows = [
+            [markup.cell(asked.name), *(markup.raw_cell(self._words(asked, each), "w")
+                                        for each in asked.said)]
+            for asked in self._shown()
+        ]  # fmt: skip
+        style = f"<style>{_CSS}</style>"
+        return style + markup.block(markup.table(heads, rows), markup.line(self.told, "ll-quiet"))
+
+    def __repr__(self) -> str:
+        return f"<Answers of {self._run.name}: {self.told}>"
+
+    def _from_first(self) -> None:
+        self.page = 0
+        self._draw()
+
+    def _listed(self) -> list[Asked]:
+        return [each for each in self._asked if each.disagree or not self.only_disagreement]
+
+    def _shown(self) -> list[Asked]:
+        first = self.page * self._per_page
+        return self._listed()[first : first + self._per_page]
+
+    def _draw(self) -> None:
+        listed = self._listed()
+        first = self.page * self._per_page
+        last = min(first + self._per_page, len(listed))
+        with self.hold_sync():
+            self.pages = max(1, -(-len(listed) // self._per_page))
+            here = f"inputs {first + 1} to {last} of {len(listed)}"
+            told = here if listed else "the arms agree about every input"
+            self.told = f"{told}, {len(self.marks)} marked"
+            self.rows = [
+                {"html": markup.line(asked.name, ""), "cells": [self._cell(asked, each)
+                                                               for each in asked.said]}
+                for asked in self._shown()
+            ]  # fmt: skip
+
+    def _cell(self, asked: Asked, said: Said) -> dict[str, Any]:
+        return {"key": said.key, "html": self._words(asked, said), "score": score_of(said)}
+
+    def _words(self, asked: Asked, said: Said) -> str:
+        return words_html(said, asked.said[0] if self.diff else None)
+
+    def _keep(self, change: Any) -> None:
+        """Write down what changed; a mark that was taken back is written as `none`."""
+        old, new = change["old"], change["new"]
+        for key in {*old, *new}:
+            if old.get(key) != new.get(key):
+                self._lab.book.mark(key, LABEL, new.get(key, "none"))

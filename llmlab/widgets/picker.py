@@ -1,0 +1,160 @@
+"""Choose models by what they cost, hold and need; the choice is a list of names."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+from traitlets import Dict, Unicode
+from traitlets import List as ListOf
+
+from llmlab import default
+from llmlab.errors import ConfigError
+from llmlab.lab import Lab
+from llmlab.views import form, markup
+from llmlab.views.listing import NONE
+from llmlab.widgets.still import Still
+
+_HEADS: Final = (
+    ("model", ""), ("provider", ""), ("window", "r"), ("$ in", "r"), ("$ out", "r"),
+    ("key", ""), ("health", ""), ("retires", ""),
+)  # fmt: skip
+_CSS: Final = """
+.ll-picker .ll-tall{max-height:22em;overflow-y:auto;margin:6px 0}
+.ll-picker input[type=search],.ll-picker select{font:inherit;color:inherit;padding:3px 6px;
+margin-right:8px;background:transparent;border:1px solid var(--ll-line);border-radius:3px}
+.ll-picker input[type=search]{width:20em}
+.ll-picker option{color:initial}
+.ll-picker tbody tr{cursor:pointer}
+.ll-picker table.ll thead th{position:sticky;top:0;z-index:1;
+background:var(--jp-layout-color0,var(--vscode-editor-background,Canvas))}
+"""
+
+
+class ModelPicker(Still, anywidget.AnyWidget):
+    """
+    A table of the catalogue to tick models in; `chosen` is the list of their names.
+
+    `chosen` goes wherever models are named: `lab.abtest(models=picker.chosen)`,
+    `%%abtest picker`, `TokenBudget(models=picker)`.
+
+    Args:
+        chosen: A line-up or names that are ticked at first; the lab's own line-up when None.
+    """
+
+    _esm = Path(__file__).with_name("static") / "picker.js"
+    _style = Unicode(markup.CSS + _CSS).tag(sync=True)
+    chosen = ListOf(Unicode(), help="names, in the order they were ticked").tag(sync=True)
+    heads: ListOf[Any] = ListOf().tag(sync=True)
+    models: ListOf[Any] = ListOf(help="rows of the table").tag(sync=True)
+    lineups = Dict(help="names of each line-up").tag(sync=True)
+
+    def __init__(
+        self, chosen: str | Sequence[str] | None = None, *, lab: Lab | None = None
+    ) -> None:
+        self._lab = lab or default.lab()
+        arms = self._lab.catalogue.arms(chosen or self._lab.settings.models)
+        super().__init__(
+            chosen=[arm.label for arm in arms],
+            heads=[list(head) for head in _HEADS],
+            models=self._rows({}),
+            lineups=self._lineups(),
+        )
+
+    def look(self) -> None:
+        """Ask the providers, for free, whether they are well; the health column then says so."""
+        found = self._lab.health().set_index("provider")["state"]
+        self.models = self._rows({str(name): str(state) for name, state in found.items()})
+
+    def save(self, name: str, path: str | Path | None = None) -> Path:
+        """
+        Keep the choice as the line-up *name* in a catalogue file of the user's own.
+
+        Args:
+            name: What the line-up is called from then on.
+            path: The file; the one that the setting `catalogue` names when None.
+
+        Raises:
+            ConfigError: There is no such setting and no path, or the file is not TOML.
+        """
+        target = path or self._lab.settings.catalogue
+        if target is None:
+            raise ConfigError(
+                'say where: save(name, "models.toml"), with catalogue = "models.toml" in '
+                "llmlab.toml, or set it first"
+            )
+        kept = _with_lineup(Path(target), name, list(self.chosen))
+        self.lineups = {**self.lineups, name: list(self.chosen)}
+        return kept
+
+    def still(self) -> str:
+        """Return the rows that are ticked."""
+        rows = [
+            [markup.cell(text, side) for text, side in each["cells"]]
+            for each in self.models
+            if each["name"] in self.chosen
+        ]
+        return markup.block(markup.table(list(_HEADS), rows))
+
+    def __repr__(self) -> str:
+        return f"<ModelPicker: {', '.join(self.chosen)}>"
+
+    def _lineups(self) -> dict[str, list[str]]:
+        catalogue = self._lab.catalogue
+        return {name: [arm.label for arm in catalogue.arms(name)] for name in catalogue.lineups}
+
+    def _rows(self, health: dict[str, str]) -> list[dict[str, Any]]:
+        """Return a row for each alias, then for each model that has none."""
+        by_model = {row["model"]: row for row in self._lab.models().to_dict("records")}
+        named = {label: arm.model.name for label, arm in self._lab.catalogue.aliases.items()}
+        rest = {name: name for name in by_model if name not in named.values()}
+        shown = {**named, **rest}
+        return [_row(label, by_model[name], health) for label, name in shown.items()
+                if name in by_model]  # fmt: skip
+
+
+def _row(label: str, model: dict[Any, Any], health: dict[str, str]) -> dict[str, Any]:
+    provider, _, name = str(model["model"]).partition("/")
+    cells = [
+        (label if label == model["model"] else f"{label} \u00b7 {name}", ""),
+        (provider, ""),
+        (_known(model["context"], form.count), "r"),
+        (_known(model["input_usd_per_mtok"], form.money), "r"),
+        (_known(model["output_usd_per_mtok"], form.money), "r"),
+        (str(model["key"]), ""),
+        (health.get(provider, NONE), ""),
+        (_known(model["retires"], str), ""),
+    ]
+    words = " ".join(text for text, _ in cells).lower()
+    return {"name": label, "cells": [list(cell) for cell in cells], "words": words}
+
+
+def _known(value: Any, say: Any) -> str:
+    import pandas as pd
+
+    return NONE if value is None or pd.isna(value) else str(say(value))
+
+
+def _with_lineup(path: Path, name: str, models: list[str]) -> Path:
+    """Write the line-up into the file's `[lineups]`, in place of one of that name."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    entry = f"{_quoted(name)} = [{', '.join(map(_quoted, models))}]"
+    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() != _quoted(name)]
+    at = next((at for at, line in enumerate(kept) if line.strip() == "[lineups]"), None)
+    if at is None:
+        kept += [*([""] if kept else []), "[lineups]"]
+        at = len(kept) - 1
+    kept.insert(at + 1, entry)
+    made = "\n".join(kept) + "\n"
+    try:
+        tomllib.loads(made)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML, so nothing was written: {error}") from error
+    path.write_text(made, encoding="utf-8")
+    return path
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

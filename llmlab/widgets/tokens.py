@@ -1,0 +1,131 @@
+"""How much of each model's window a prompt takes, live while template, inputs or models change."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ipywidgets import HTML, HBox, IntText, Textarea, VBox
+from traitlets import Int, Unicode
+from traitlets import List as ListOf
+
+from llmlab import default
+from llmlab.budget import Count, Fitted, Packer, fit, room
+from llmlab.catalogue import Model
+from llmlab.errors import LabError
+from llmlab.lab import Lab
+from llmlab.templates import Template, parse
+from llmlab.views.tokens import Filled, Part, filled_html
+from llmlab.widgets.still import Still
+
+
+class TokenBudget(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
+    """
+    Bars per block against the room of each model, and what would be left out.
+
+    Args:
+        template: Text with slots, or the name of a template in the prompts folder.
+        values: By slot: words, or blocks (DataFrames, `llmlab.budget` blocks).
+        models: A line-up, names, or a `ModelPicker`, which the bars then follow.
+        max_tokens: Kept free for the answer.
+    """
+
+    template = Unicode(help="the words, slots included")
+    models = ListOf(Unicode(), help="whose windows are shown")
+    max_tokens = Int(512, help="kept free for the answer")
+
+    def __init__(
+        self,
+        template: str,
+        values: Mapping[str, object] | None = None,
+        models: Any = None,
+        *,
+        max_tokens: int = 512,
+        lab: Lab | None = None,
+    ) -> None:
+        self._lab = lab or default.lab()
+        self._values = dict(values or {})
+        self._packer = Packer()
+        self._bars = HTML()
+        self._words = Textarea(description="template", rows=6, layout={"width": "calc(100% - 8px)"})
+        self._limit = IntText(description="answer", step=64, layout={"width": "180px"})
+        super().__init__([self._words, HBox([self._limit]), self._bars])
+        self.template = _text_of(template, self._lab)
+        self.max_tokens = max_tokens
+        self._words.value, self._limit.value = self.template, max_tokens
+        self._follow(models)
+        self._words.observe(lambda change: setattr(self, "template", change["new"]), "value")
+        self._limit.observe(lambda change: setattr(self, "max_tokens", change["new"]), "value")
+        self.observe(lambda _: self._draw(), ["template", "models", "max_tokens"])
+        self._draw()
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What fills the slots; set it to see the bars move."""
+        return self._values
+
+    @values.setter
+    def values(self, values: Mapping[str, object]) -> None:
+        self._values = dict(values)
+        self._draw()
+
+    @property
+    def filled(self) -> tuple[Filled, ...]:
+        """The figures behind the bars, one a model."""
+        try:
+            template = parse(self.template, name="template")
+            arms = self._lab.catalogue.arms(list(self.models)) if self.models else ()
+        except LabError as error:
+            return (Filled(model="", trouble=str(error)),)
+        return tuple(self._one(template, arm.label, arm.model) for arm in arms)
+
+    def still(self) -> str:
+        """Return the bars."""
+        return filled_html(self.filled)
+
+    def __repr__(self) -> str:
+        said = [
+            f"{each.model}: {each.trouble or f'{each.used:,} of {each.room:,} tokens'}"
+            for each in self.filled
+        ]
+        return "\n".join(said)
+
+    def _follow(self, models: Any) -> None:
+        if hasattr(models, "chosen"):
+            models.observe(lambda change: setattr(self, "models", change["new"]), "chosen")
+            self.models = list(models.chosen)
+            return
+        names: str | Sequence[str] = models or self._lab.settings.models
+        self.models = [arm.label for arm in self._lab.catalogue.arms(names)]
+
+    def _one(self, template: Template, label: str, model: Model) -> Filled:
+        try:
+            space = room(model, max_tokens=self.max_tokens)
+            fitted = fit(template, self._values, model, space, packer=self._packer)
+        except LabError as error:
+            return Filled(model=label, trouble=str(error))
+        return Filled(
+            model=label,
+            parts=_parts(fitted),
+            room=space.tokens,
+            window=space.window,
+            reserved=space.reserved,
+            exact=fitted.count.how == "exact",
+        )
+
+    def _draw(self) -> None:
+        self._bars.value = self.still()
+
+
+def _parts(fitted: Fitted) -> tuple[Part, ...]:
+    shares = fitted.packed.shares if fitted.packed else ()
+    blocks = [
+        Part(name=share.name, tokens=share.given, wanted=share.wanted, fate=share.fate)
+        for share in shares
+    ]
+    counted: Count = fitted.count
+    words = max(0, counted.tokens - sum(block.tokens for block in blocks))
+    return (Part(name="words", tokens=words, wanted=words), *blocks)
+
+
+def _text_of(template: str, lab: Lab) -> str:
+    """Take the name of a template in the prompts folder for its words."""
+    return lab.prompts[template].user if template in lab.prompts else template

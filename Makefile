@@ -21,7 +21,7 @@ lint: .venv/test
 
 unit: .venv/test
 	@$(BIN)/llmlab local install
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --ignore=tests/browser
 
 notebooks: .venv/test
 	@$(BIN)/llmlab local install

@@ -25,6 +25,8 @@ from llmlab.frames.lists import Lists
 from llmlab.records import Answer, Failure, Outcome, Prompt, Request, Row, Usage
 
 ROUNDS: Final = 3
+MODELS: Final = [f"model-{at}" for at in range(6)]
+"""Requests of an arm share its names; answers come with strings of their own."""
 
 
 def main() -> None:
@@ -42,6 +44,8 @@ def main() -> None:
 
 def _line(size: int) -> str:
     rows, beside = rows_of(size), beside_of(size)
+    # First of all, while there is no freed memory about that could be used again unseen.
+    peak = _peak(lambda: to_frame(rows, beside))
     ready = {column.name: column.take(Lists(rows, beside)) for column in COLUMNS}
     gc.collect()
     gc.disable()
@@ -50,7 +54,6 @@ def _line(size: int) -> str:
         ours.append(_timed(lambda: to_frame(rows, beside)))
         theirs.append(_timed(lambda: from_ready(ready)))
     gc.enable()
-    peak = _peak(lambda: to_frame(rows, beside))
     held = float(to_frame(rows, beside).memory_usage(deep=True).sum())
     one, other = median(ours), median(theirs)
     return (
@@ -88,7 +91,9 @@ def _row(at: int, prompt: Prompt) -> Row:
     )  # fmt: skip
     if at % 50 == 0:
         outcome = Failure(kind="Throttled", message="too many requests", attempts=4)
-    request = Request(provider="openai", model=model, label=model, prompt=prompt)
+    request = Request(
+        provider="openai", model=MODELS[at % 12 // 2], label=MODELS[at % 12 // 2], prompt=prompt
+    )
     return Row(
         run="run", request=request, request_hash=f"{at:064x}", input_id=str(at // 12),
         outcome=outcome, score=None if at % 50 == 0 else 1.0,

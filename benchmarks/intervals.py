@@ -346,7 +346,9 @@ def sequential_saving(rng: np.random.Generator, replications: int) -> Iterator[s
         sd = float(np.sqrt(share - difference**2))
         fixed = inputs_needed(sd, difference, 0.95, ALPHA) if difference else None
         usual = "none" if fixed is None else f"{fixed:,}"
-        gain = "none" if fixed is None else f"{1 - inputs.mean() / fixed:.0%}"
+        # A fixed test that is longer than the plan is no measure for a run that ends with it.
+        fits = fixed is not None and fixed <= HORIZON
+        gain = f"{1 - inputs.mean() / (fixed or 1):.0%}" if fits else "plan too short"
         yield (
             f"| {share:.0%} | {difference:.2f} | {found:.1%} | {inputs.mean():,.0f} | "
             f"{1 - inputs.mean() / HORIZON:.0%} | {np.median(inputs):,.0f} | {usual} | "

@@ -1,23 +1,40 @@
 """The one default lab, which the magics and `llmlab.ask(...)` use; the only global state."""
 
+import os
 import threading
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from llmlab.lab import Lab
+if TYPE_CHECKING:
+    from llmlab.lab import Lab
 
 _lock: Final = threading.Lock()
-_labs: Final[list[Lab]] = []
+_labs: "Final[list[Lab]]" = []
 
 
-def lab() -> Lab:
+def lab() -> "Lab":
     """Return the default lab, made when first asked for."""
+    from llmlab.lab import Lab
+
     with _lock:
         if not _labs:
             _labs.append(Lab())
         return _labs[0]
 
 
-def use(new: Lab | None) -> None:
+def greeting() -> str:
+    """Say what the default lab would say of itself, without making it: that is for first use."""
+    from llmlab.catalogue import Catalogue
+    from llmlab.runs.greeting import greeting as said
+    from llmlab.settings import Sourced, project_of
+
+    if _labs:
+        return _labs[0].greeting()
+    settings = Sourced.read(folder=project_of(Path.cwd()), env=os.environ).settings
+    return said(Catalogue.load(settings.catalogue), settings, os.environ)
+
+
+def use(new: "Lab | None") -> None:
     """Make *new* the default lab and close the one before; None forgets it."""
     with _lock:
         before = _labs.copy()

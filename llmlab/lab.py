@@ -14,8 +14,9 @@ from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import configuration
-from llmlab.runs.experiment import AnyScore, Experiment, experiment_of
+from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.greeting import greeting
+from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.question import answer_of
@@ -23,7 +24,7 @@ from llmlab.runs.reading import read
 from llmlab.runs.run import always
 from llmlab.runs.served import merged
 from llmlab.runs.tape import Tape
-from llmlab.settings import Mode, Sourced
+from llmlab.settings import Mode, Sourced, project_of
 from llmlab.templates import Library
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ class Lab:
             name=name,
             stop_when_clear=stop_when_clear,
             aa=aa,
+            filled=self._parts.counting.filled,
         )
         from llmlab.views.live import watch_of
 
@@ -433,11 +435,3 @@ class Lab:
 
     async def __aexit__(self, *exc: object) -> None:
         await asyncio.to_thread(self.close)
-
-
-def project_of(folder: Path) -> Path:
-    """Return the nearest folder upwards that is a project; *folder* itself when none is."""
-    for each in (folder, *folder.parents):
-        if any((each / name).exists() for name in ("llmlab.toml", "pyproject.toml", ".git")):
-            return each
-    return folder

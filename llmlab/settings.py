@@ -215,3 +215,11 @@ def _path(kind: type, value: object) -> object:
     if kind is Path:
         return Path(str(value)).expanduser()
     raise NotImplementedError(f"no conversion to {kind}")
+
+
+def project_of(folder: Path) -> Path:
+    """Return the nearest folder upwards that is a project; *folder* itself when none is."""
+    for each in (folder, *folder.parents):
+        if any((each / name).exists() for name in ("llmlab.toml", "pyproject.toml", ".git")):
+            return each
+    return folder

@@ -229,6 +229,16 @@ def test_a_run_that_was_watched_is_tested_so() -> None:
     assert watched.pairs["difference"][0] == pytest.approx(plain.pairs["difference"][0])
 
 
+def test_an_input_that_was_cut_short_is_no_look() -> None:
+    """A run that stopped leaves calls of its last inputs unsent: those inputs do not count."""
+    frame = _frame({A: _binary(0.8), B: _binary(0.6), C: _binary(0.5)})
+    cut = frame[~((frame["prompt"] == "q") & (frame["block"] >= 150))]
+
+    run = Comparison("r", cut, bound=1.0)
+
+    assert run.pairs["inputs"].tolist() == [150] * 3
+
+
 def test_a_watched_run_takes_clusters_as_its_looks() -> None:
     """Ten days of twenty inputs are ten looks."""
     days = [f"{at // 20}" for at in range(200)]

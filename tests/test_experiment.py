@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -167,6 +168,7 @@ async def test_an_aa_run_asks_again(scripted: Simulator) -> None:
         run = await _run(lab, aa=True)
 
     assert len(scripted.log) == len(run.rows) == 160
+    assert run.rows["request_hash"].is_unique
     assert set(run.rows["prompt"]) == {"A", "A again", "B", "B again"}
     assert run.noise["same"].eq(1.0).all()
     assert run.verdict == (
@@ -197,6 +199,21 @@ async def test_a_judge_is_paid_from_the_same_purse(scripted: Simulator) -> None:
     note = next(note for note in run.notes if note.startswith("Judged by claude"))
     assert "40 comparisons, 0 flipped" in note
     assert again.summary["score"].tolist() == run.summary["score"].tolist()
+
+
+async def test_a_judged_run_replays_from_its_tape(scripted: Simulator, tmp_path: Path) -> None:
+    """The judge's calls are on the tape: the same scores come back, and nothing is sent."""
+    async with lab_for(scripted) as lab:
+        run = await _run(lab, score="judge:claude")
+        await asyncio.to_thread(lab.save_tape, tmp_path / "tape.jsonl")
+    sent = len(scripted.log)
+    async with lab_for(scripted, mode="replay", tape=tmp_path / "tape.jsonl") as lab:
+        again = await _run(lab, score="judge:claude")
+
+    assert len(scripted.log) == sent
+    kept = ["prompt", "label", "input_id", "text", "said", "score"]
+    pd.testing.assert_frame_equal(again.rows[kept], run.rows[kept])
+    assert [n for n in again.notes if "Judged" in n] == [n for n in run.notes if "Judged" in n]
 
 
 async def test_a_judge_is_held_against_people(scripted: Simulator) -> None:

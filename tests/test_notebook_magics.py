@@ -16,7 +16,8 @@ person = {"type": "object", "properties": {"name": {"type": "string"}},
           "required": ["name"], "additionalProperties": False}
 headlines = pd.DataFrame({
     "headline": ["profit rises", "profit falls", "profit doubles", "profit halves"],
-    "label": ["positive", "negative"] * 2, "day": [1, 1, 2, 2]})
+    "label": ["positive", "negative"] * 2, "day": [1, 1, 2, 2],
+    "date": pd.to_datetime(["2020-01-01", "2021-01-01", "2026-01-01", "2026-02-01"])})
 def short(text, target):
     return float(len(text) < 1000)
 """
@@ -105,6 +106,12 @@ ABTEST_OPTIONS = {
     "--max-tokens": ("--on headlines --max-tokens 99", "len(it)", "8"),
     "--temperature": ("--on headlines --temperature 0.3", "len(it)", "8"),
     "--stream": ("--on headlines --stream", "it.rows.ttft_s.notna().all()", "True"),
+    "--as-of": ("--on headlines --as-of date", "len(it.by_cutoff) > 0", "True"),
+    "--stop-when-clear": (
+        "--on headlines --score label --target label --stop-when-clear", "len(it) <= 8", "True"
+    ),
+    "--aa": ("--on headlines --score label --target label --aa", "len(it.noise)", "2"),
+    "--batch": ("--on headlines --batch", "len(it)", "8"),
     "--name": ("--on headlines --name mine", "it.name", "'mine'"),
     "--out": ("--on headlines --out it", "type(it).__name__", "'Comparison'"),
 }  # fmt: skip

@@ -1,6 +1,8 @@
 """Lists of Python values to the arrays that pandas keeps, by dtype, None being missing."""
 
+import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +40,11 @@ def _category(values: list[Any]) -> Any:
 
 
 def _floats(values: list[Any]) -> Any:
+    first = next((each for each in values if each is not None), None)
+    if isinstance(first, Decimal):
+        # numpy takes Decimals one by one through Python; float() over them is the shorter way.
+        known = (math.nan if each is None else float(each) for each in values)
+        return np.fromiter(known, dtype=np.float64, count=len(values))
     return np.array(values, dtype=np.float64)
 
 

@@ -33,9 +33,7 @@ class Column:
 
 def _model(lists: Lists) -> list[Any]:
     providers, models = lists.take("request", "provider"), lists.take("request", "model")
-    pairs = list(zip(providers, models, strict=True))
-    names = {pair: "/".join(pair) for pair in set(pairs)}
-    return list(map(names.__getitem__, pairs))
+    return [f"{who}/{what}" for who, what in zip(providers, models, strict=True)]
 
 
 def _status(lists: Lists) -> list[Any]:
@@ -66,15 +64,16 @@ def _error(lists: Lists) -> list[Any]:
 def _cost_is(lists: Lists) -> list[Any]:
     """How a cost is to be taken: exact, estimated, simulated or unpriced."""
     costs, backends = lists.take("outcome", "cost"), lists.take("outcome", "backend")
-    unpriced = [cost is None for cost in costs]
-    kinds = list(zip(unpriced, backends, lists.take("usage", "estimated"), strict=True))
-    words = {kind: _cost_word(*kind) for kind in set(kinds)}
-    return list(map(words.__getitem__, kinds))
+    estimated = lists.take("usage", "estimated")
+    if not any(estimated) and "stand-in" not in backends:
+        return ["unpriced" if cost is None else "exact" for cost in costs]
+    return [
+        "unpriced" if cost is None else _cost_word(backend, estimated=bool(guess))
+        for cost, backend, guess in zip(costs, backends, estimated, strict=True)
+    ]
 
 
-def _cost_word(unpriced: bool, backend: str, estimated: bool | None) -> str:  # noqa: FBT001 - a key
-    if unpriced:
-        return "unpriced"
+def _cost_word(backend: str, *, estimated: bool) -> str:
     if backend == "stand-in":
         return "simulated"
     return "estimated" if estimated else "exact"

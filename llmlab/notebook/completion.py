@@ -6,7 +6,6 @@ from typing import Any, Final
 from llmlab import default
 from llmlab.notebook.parsing import options_of
 
-SCORES: Final = ("label", "exact", "number", "direction")
 LAB_WORDS: Final = ("models", "spend", "runs", "health", "count", "config")
 
 
@@ -25,7 +24,7 @@ def _after(before: str, words: list[str], shell: Any) -> list[str] | None:
     names: Mapping[str, object] = shell.user_ns
     known: dict[str, Callable[[], list[str]]] = {
         "--on": lambda: _of_kind(names, "DataFrame"),
-        "--score": lambda: [*SCORES, *_functions(names)],
+        "--score": lambda: [*_scores(), *_functions(names)],
         "--target": lambda: _columns(words, names),
         "--cluster": lambda: _columns(words, names),
         "--as-of": lambda: _columns(words, names),
@@ -55,6 +54,12 @@ def _options(magic: str, shell: Any) -> list[str]:
 
 def _prompts() -> list[str]:
     return list(default.lab().prompts.names())
+
+
+def _scores() -> list[str]:
+    from llmlab.scores import SCORES
+
+    return list(SCORES)
 
 
 def _runs() -> list[str]:

@@ -4,14 +4,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core import error as ipython
 
-from llmlab.comparison import Comparison
 from llmlab.errors import UsageError
 from llmlab.notebook.cells import lookup, prompts_of, values_for
 from llmlab.records import Schema
+
+if TYPE_CHECKING:
+    from llmlab.comparison import Comparison
 
 
 def design_of(
@@ -79,7 +81,7 @@ def schema_of(name: str | None, names: Mapping[str, object]) -> Schema | None:
     return Schema(name=re.sub(r"[^A-Za-z0-9_-]", "_", path.stem), document=document)
 
 
-def stopped_short(comparison: Comparison) -> None:
+def stopped_short(comparison: "Comparison") -> None:
     """
     Say that an interrupted run is not whole; the result is bound and shown already.
 

@@ -23,7 +23,7 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
         shell.set_hook("complete_command", complete, str_key=name)
     trouble = nest() if magics.nest_asyncio else ""
     with one_line():
-        print(default.lab().greeting())
+        print(default.greeting())
     for line in filter(None, (clash, trouble)):
         print(line)
 

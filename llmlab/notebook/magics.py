@@ -24,7 +24,6 @@ from llmlab.notebook.completion import LAB_WORDS
 from llmlab.notebook.design import design_of, schema_of, stopped_short
 from llmlab.notebook.parsing import arguments, one_line
 from llmlab.notebook.said import Said
-from llmlab.notebook.status import told
 from llmlab.templates import parse
 
 
@@ -166,6 +165,8 @@ class LLMLab(Magics):
             %lab config
         """
         with one_line():
+            from llmlab.notebook.status import told
+
             args = arguments(self.lab, line)
             display(told(args, self._shell.user_ns))
 

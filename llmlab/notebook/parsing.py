@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from IPython.core import error as ipython
-from IPython.utils._process_common import arg_split
+from IPython.utils.process import arg_split  # type: ignore[attr-defined]  # public, not re-exported
 
 from llmlab.errors import LabError
 

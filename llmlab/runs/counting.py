@@ -1,18 +1,20 @@
 """Tokens before sending: one set of counters for a lab, which learns from what providers report."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Book
-from llmlab.catalogue import Model
-from llmlab.records import Answer, Request
+from llmlab.catalogue import Arm, Model
+from llmlab.records import Answer, Parameters, Prompt, Request
+from llmlab.runs.plan import filled_alike, merged
 from llmlab.runs.run import Planned
 from llmlab.settings import Settings
+from llmlab.templates import Template
 
 if TYPE_CHECKING:
-    from llmlab.budget import Count, Counters
+    from llmlab.budget import Count, Counters, Packer, Room
 
 _KEY: Final = "counters"
 _NAME: Final = "learned"
@@ -38,9 +40,50 @@ class Counting:
         stored = self._book().labels(_NAME).get(_KEY)
         return Counters(learned=Learned.from_json(stored.encode()) if stored else None)
 
+    @cached_property
+    def packer(self) -> "Packer":
+        """The packer, with what it has formatted already."""
+        from llmlab.budget import Packer
+
+        return Packer(self.counters)
+
     def count(self, text: str, model: Model) -> "Count":
         """Return how many tokens *text* has for *model*, how that is known, and its band."""
         return self.counters.count(text, model)
+
+    def filled(
+        self,
+        template: Template,
+        values: Mapping[str, object],
+        arms: Sequence[Arm],
+        base: Parameters,
+    ) -> Sequence[Prompt]:
+        """
+        Fill *template*; context blocks are packed for each arm's own window and tokenizer.
+
+        Raises:
+            BudgetError: A block that must be whole does not fit; says how many tokens are missing.
+        """
+        from llmlab.budget.fit import blocks_of
+
+        if not blocks_of(template, values):
+            return filled_alike(template, values, arms, base)
+        return [self._packed(template, values, arm, base) for arm in arms]
+
+    def _packed(
+        self, template: Template, values: Mapping[str, object], arm: Arm, base: Parameters
+    ) -> Prompt:
+        from llmlab.budget import fit
+
+        asked = merged(arm, base)
+        space = self._room(asked.max_tokens, arm.model)
+        return fit(template, values, arm.model, space, packer=self.packer).prompt
+
+    def _room(self, max_tokens: int, model: Model) -> "Room":
+        from llmlab.budget import Tiers, room
+
+        tiers = Tiers(local=self._settings.tier_local, api=self._settings.tier_api)
+        return room(model, max_tokens=max_tokens, tiers=tiers)
 
     def check(self, request: Request, model: Model) -> None:
         """
@@ -49,10 +92,9 @@ class Counting:
         Raises:
             BudgetError: Prompt and output limit pass the model's window or the tier's budget.
         """
-        from llmlab.budget import Tiers, check, room
+        from llmlab.budget import check
 
-        tiers = Tiers(local=self._settings.tier_local, api=self._settings.tier_api)
-        space = room(model, max_tokens=request.parameters.max_tokens, tiers=tiers)
+        space = self._room(request.parameters.max_tokens, model)
         # Bytes bound tokens: most prompts are so short that nothing needs to be counted.
         words = f"{request.prompt.system or ''}{request.prompt.user}"
         if len(words.encode()) > space.tokens:

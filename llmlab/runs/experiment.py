@@ -1,27 +1,31 @@
 """What a user asked to compare, checked in full before anything is sent."""
 
-import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Arm, Catalogue
 from llmlab.errors import TemplateError, UsageError
 from llmlab.records import Parameters
 from llmlab.runs.early import bound_of
-from llmlab.runs.guards import dates_of, guard_notes, look_ahead_notes
-from llmlab.runs.plan import Cell, Input, grid
-from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of
-from llmlab.scores.scorer import missing
+from llmlab.runs.guards import guard_notes, look_ahead_notes
+from llmlab.runs.inputs import (
+    AnyScore,
+    clusters_of,
+    dates_by_input,
+    inputs_of,
+    scorer_or_judge,
+    target_of,
+    units_by_input,
+)
+from llmlab.runs.plan import Cell, Filler, Input, grid
+from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-AnyScore: TypeAlias = str | Score | Judge | ScoreFunction
-"""A name, settings, a judge, or a function of (text, target) or (answer, row)."""
 
 AGAIN: Final = " again"
 """What an A/A test puts after the name of a prompt that is asked a second time."""
@@ -94,6 +98,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     name: str | None = None,
     stop_when_clear: bool = False,
     aa: bool = False,
+    filled: Filler | None = None,
 ) -> Experiment:
     """
     Check the whole design; the first fault is one line with its fix.
@@ -106,11 +111,11 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     arms = catalogue.arms(models)
     if aa:
         templates = (*templates, *(replace(t, name=t.name + AGAIN) for t in templates))
-    target = _target_of(on, score, target)
-    inputs = _inputs_of(on, target, values or {})
-    scorer, judge = _scored_by(score, inputs, sequential=stop_when_clear)
-    clusters = _clusters(on, cluster, inputs)
-    dates = None if on is None or as_of is None else _dates(on, as_of, inputs)
+    target = target_of(on, score, target)
+    inputs = inputs_of(on, target, values or {})
+    scorer, judge = scorer_or_judge(score, inputs, sequential=stop_when_clear)
+    clusters = clusters_of(on, cluster, inputs)
+    dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
     cells = grid(
         templates,
         arms,
@@ -120,7 +125,8 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         stream=stream,
         seed=seed,
         first_repeat={t.name: repeats for t in templates[len(templates) // 2 :]} if aa else None,
-        whole=_whole(inputs, clusters) if stop_when_clear else None,
+        whole=units_by_input(inputs, clusters) if stop_when_clear else None,
+        filled=filled,
     )
     if stop_when_clear and len(templates) * len(arms) < _RIVALS:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
@@ -159,117 +165,6 @@ def templates_of(
     if not made:
         raise TemplateError("no prompt was given: write one after a line `--- name`")
     return tuple(made)
-
-
-def _target_of(on: "pd.DataFrame | None", score: AnyScore | None, target: str | None) -> str | None:
-    """Return the column of targets: the one named, else one called as the score, or `target`."""
-    if on is None:
-        if score is not None and not isinstance(score, Judge) and target is None:
-            raise UsageError("a score needs inputs with a target: give a frame with on=")
-        return None
-    if not len(on):
-        raise UsageError("the frame of inputs is empty: there is nothing to ask about")
-    if target is None and isinstance(score, str) and score in on.columns:
-        return score
-    if target is None and score is not None:
-        return _default_target(on, score)
-    if target is not None:
-        _require(on, target, "the target")
-    return target
-
-
-def _default_target(on: "pd.DataFrame", score: AnyScore) -> str | None:
-    """Take a column called `target`; a score may do without one."""
-    if "target" in on.columns:
-        return "target"
-    if _is_judge(score) or not score_of(score).needs_target:  # type: ignore[arg-type]  # no judge
-        return None
-    named = score if isinstance(score, str) else getattr(score, "name", "score")
-    raise UsageError(
-        f"score {named!r} needs a target: name its column with target= (--target); "
-        f"the frame has {', '.join(map(str, on.columns))}"
-    )
-
-
-def _is_judge(score: AnyScore) -> bool:
-    if isinstance(score, str):
-        return score.partition(":")[0] == "judge"
-    return isinstance(score, Judge)
-
-
-def _scored_by(
-    score: AnyScore | None, inputs: Sequence[Input], *, sequential: bool
-) -> tuple[Scorer | None, Judge | None]:
-    """Make the scorer, or the judge, and refuse what cannot be looked at as it goes."""
-    if score is None:
-        if sequential:
-            raise UsageError("stop_when_clear needs a score: what should be clear is its mean")
-        return None, None
-    if isinstance(score, Judge) or _is_judge(score):
-        if sequential:
-            raise UsageError("stop_when_clear cannot wait for a judge: use a score of the answer")
-        if isinstance(score, Judge):
-            return None, score
-        return None, Judge(model=str(score).partition(":")[2] or None)
-    scorer = score_of(score).make([each.target for each in inputs])
-    if sequential:
-        bound_of(scorer)
-    return scorer, None
-
-
-def _whole(inputs: Sequence[Input], clusters: Mapping[str, object] | None) -> Mapping[str, object]:
-    return {each.id: each.id for each in inputs} if clusters is None else clusters
-
-
-def _dates(on: "pd.DataFrame", as_of: str, inputs: Sequence[Input]) -> Mapping[str, float]:
-    _require(on, as_of, "as_of")
-    return dates_of(on, as_of, inputs)
-
-
-def _inputs_of(
-    on: "pd.DataFrame | None", target: str | None, values: Mapping[str, object]
-) -> tuple[Input, ...]:
-    return (Input(id="0", values=values),) if on is None else _inputs(on, target, values)
-
-
-def _inputs(
-    on: "pd.DataFrame", target: str | None, values: Mapping[str, object]
-) -> tuple[Input, ...]:
-    ids = [str(each) for each in on.index]
-    if len(set(ids)) < len(ids):
-        raise UsageError("the frame's index has duplicates, and the index names the inputs: "
-                         "use frame.reset_index(drop=True)")  # fmt: skip
-    records: list[dict[str, Any]] = [
-        {str(key): value for key, value in record.items()} for record in on.to_dict("records")
-    ]
-    return tuple(
-        Input(id=each, values={**values, **record}, target=_target(record, target))
-        for each, record in zip(ids, records, strict=True)
-    )
-
-
-def _target(record: Mapping[str, Any], name: str | None) -> object:
-    """Return the target, None where the frame has a gap."""
-    value = record.get(name) if name else None
-    return None if missing(value) else value
-
-
-def _clusters(
-    on: "pd.DataFrame | None", cluster: str | None, inputs: Sequence[Input]
-) -> Mapping[str, object] | None:
-    if on is None or cluster is None:
-        return None
-    _require(on, cluster, "the cluster")
-    return dict(zip((each.id for each in inputs), on[cluster], strict=True))
-
-
-def _require(on: "pd.DataFrame", column: str, role: str) -> None:
-    if column in on.columns:
-        return
-    names = [str(each) for each in on.columns]
-    near = difflib.get_close_matches(column, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"
-    raise UsageError(f"no column is called {column!r} ({role}){hint}")
 
 
 def _name(templates: Sequence[Template], cells: Sequence[Cell]) -> str:

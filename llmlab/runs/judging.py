@@ -6,14 +6,16 @@ name, and what was judged once is not asked again.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Parameters, Plan, Row
 from llmlab.runs.experiment import Experiment
-from llmlab.runs.identity import recall
+from llmlab.runs.identity import content_of, recall
 from llmlab.runs.plan import Cell, Input, request_for
+from llmlab.runs.replay import QUESTIONS, as_asked, question_id
 from llmlab.runs.run import Planned, Runner, Tally
 from llmlab.scores.judge import (
     Choice,
@@ -31,6 +33,7 @@ from llmlab.scores.judge import (
 )
 
 if TYPE_CHECKING:
+    from llmlab.book import Book
     from llmlab.catalogue import Arm
     from llmlab.runs.caller import Caller
     from llmlab.runs.conduct import Watch
@@ -59,11 +62,13 @@ def judge_rows(
     arm = parts.catalogue.arms(judge.model or parts.settings.models)[0]
     listed = matches(rows, experiment.names, judge.against)
     cells = _cells(experiment, judge, arm, rows, listed)
-    caller = parts.caller(budget)
-    answers, paid = _ask(parts, experiment, caller, cells, watch)
+    if parts.settings.mode == "replay":
+        answers, paid = _replayed(parts, cells)
+    else:
+        answers, paid = _ask(parts, experiment, parts.caller(budget), cells, watch)
     result = judged(_settled(rows, listed, answers))
     notes = _notes(judge, arm, result, paid)
-    marks = _marks(caller, judge, rows)
+    marks = _marks(parts.book, judge, rows)
     return (
         [_scored(row, at, result) for at, row in enumerate(rows)],
         [result.said.get(at) for at in range(len(rows))],
@@ -131,14 +136,40 @@ def _ask(
         at_once=parts.settings.max_in_flight,
     )
     work = runner.rows(plan, known, tally=tally, landed=landed)
-    parts.engine.run(work, tick=lambda: watch.moved(tally.progress(None)))
+    # An interrupt keeps the answers and what was judged so far; the rest has no verdict.
+    with suppress(KeyboardInterrupt):
+        parts.engine.run(work, tick=lambda: watch.moved(tally.progress(None)))
     watch.ended(tally.progress(None))
     said = {
         row.request_hash: choice_of(row.outcome.text)
         for row in landed
         if isinstance(row.outcome, Answer)
     }
+    for row in landed:
+        parts.keeper.question(_question(row), by=endpoint.identity)
     return [said.get(each.key) for each in prepared], landed
+
+
+def _question(row: Row) -> Row:
+    """Keep a judge's call as a single question is kept: a tape then has it, failed ones too."""
+    return replace(row, run=QUESTIONS, input_id=question_id(content_of(row.request)))
+
+
+def _replayed(parts: "Parts", cells: Sequence[Cell]) -> tuple[list[Choice | None], list[Row]]:
+    """Take from the tape what was chosen for each cell; `ReplayMiss` when it has not the call."""
+    rows = []
+    for cell in cells:
+        request = as_asked(cell.request, cell.arm.model, drop=parts.settings.drop_parameters)
+        name = question_id(content_of(request))
+        line = parts.tape.find(request, run=QUESTIONS, input_id=name)
+        rows.append(
+            Row(run=QUESTIONS, request=request, request_hash=line.key, input_id=name,
+                outcome=line.outcome)
+        )  # fmt: skip
+    said = [
+        choice_of(row.outcome.text) if isinstance(row.outcome, Answer) else None for row in rows
+    ]
+    return said, list({row.request_hash: row for row in rows}.values())
 
 
 def _settled(
@@ -199,9 +230,9 @@ def _notes(judge: Judge, arm: "Arm", result: Judged, answers: Sequence[Row]) -> 
     return tuple(notes)
 
 
-def _marks(caller: "Caller", judge: Judge, rows: Sequence[Row]) -> dict[int, float]:
+def _marks(book: "Book", judge: Judge, rows: Sequence[Row]) -> dict[int, float]:
     """Return people's marks by the place of the answer; the book has them by its key."""
-    labels = caller.book.labels(judge.labels)
+    labels = book.labels(judge.labels)
     return {
         at: mark_of(labels[row.request_hash])
         for at, row in enumerate(rows)

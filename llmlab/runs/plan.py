@@ -1,9 +1,9 @@
 """The grid of an experiment: prompts × models × inputs × repeats, in an order that is fair."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from llmlab.catalogue import Arm, Model, default_api, for_arm
 from llmlab.errors import BadParameter, UsageError
@@ -30,6 +30,12 @@ class Cell:
     input: Input
 
 
+Filler: TypeAlias = Callable[
+    [Template, Mapping[str, object], Sequence[Arm], Parameters], Sequence[Prompt]
+]
+"""Fills a template for each arm: one prompt an arm, which differ where context is packed."""
+
+
 def grid(  # noqa: PLR0913 - the axes and how they are crossed
     templates: Sequence[Template],
     arms: Sequence[Arm],
@@ -41,6 +47,7 @@ def grid(  # noqa: PLR0913 - the axes and how they are crossed
     seed: int = 0,
     first_repeat: Mapping[str, int] | None = None,
     whole: Mapping[str, object] | None = None,
+    filled: Filler | None = None,
 ) -> tuple[Cell, ...]:
     """
     Cross the axes, in blocks: every arm meets an input within the same minutes.
@@ -60,6 +67,7 @@ def grid(  # noqa: PLR0913 - the axes and how they are crossed
             the same words again under other numbers).
         whole: By input id, what must be finished before the next is begun: the input itself or
             its cluster, all repeats together, as looking after each asks for.
+        filled: Who fills the templates; every arm alike when None.
     """
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, not {repeats}")
@@ -68,7 +76,14 @@ def grid(  # noqa: PLR0913 - the axes and how they are crossed
     cells: list[Cell] = []
     for repeat, each in _order(inputs, repeats, draw, whole):
         block = _block(
-            templates, arms, each, base, repeat=repeat, stream=stream, first=first_repeat or {}
+            templates,
+            arms,
+            each,
+            base,
+            repeat=repeat,
+            stream=stream,
+            first=first_repeat or {},
+            filled=filled or filled_alike,
         )
         cells.extend(draw.sample(block, len(block)))
     return tuple(cells)
@@ -102,8 +117,8 @@ def _block(
     repeat: int,
     stream: bool,
     first: Mapping[str, int],
+    filled: Filler,
 ) -> list[Cell]:
-    prompts = [template.fill(each.values) for template in templates]
     return [
         Cell(
             request=request_for(
@@ -112,9 +127,16 @@ def _block(
             arm=arm,
             input=each,
         )
-        for prompt in prompts
-        for arm in arms
+        for template in templates
+        for arm, prompt in zip(arms, filled(template, each.values, arms, base), strict=True)
     ]
+
+
+def filled_alike(
+    template: Template, values: Mapping[str, object], arms: Sequence[Arm], _base: Parameters
+) -> Sequence[Prompt]:
+    """Fill *template* once: without context blocks every arm reads the same words."""
+    return [template.fill(values)] * len(arms)
 
 
 def request_for(
@@ -137,7 +159,7 @@ def request_for(
         model=arm.model.id,
         label=arm.label,
         prompt=prompt,
-        parameters=_merged(arm, base),
+        parameters=merged(arm, base),
         api=api or default_api(arm.model, base),
         stream=stream,
         repeat=repeat,
@@ -150,11 +172,12 @@ REASONING_ROOM: Final = 4096
 _NAMES: Final = frozenset(each.name for each in fields(Parameters))
 
 
-def _merged(arm: Arm, base: Parameters) -> Parameters:
-    merged = for_arm(arm, base)
-    if not reasons(merged, arm.model):
-        return merged
-    return replace(merged, max_tokens=merged.max_tokens + REASONING_ROOM)
+def merged(arm: Arm, base: Parameters) -> Parameters:
+    """Return the parameters *arm* is asked with: its own, the caller's on top, room to reason."""
+    asked = for_arm(arm, base)
+    if not reasons(asked, arm.model):
+        return asked
+    return replace(asked, max_tokens=asked.max_tokens + REASONING_ROOM)
 
 
 def reasons(parameters: Parameters, model: Model) -> bool:

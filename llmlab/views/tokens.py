@@ -66,7 +66,7 @@ def _row(each: Filled, colours: dict[str, str]) -> list[str]:
     if each.trouble:
         blank = [markup.cell("")] * 5
         return [markup.cell(each.model), *blank, markup.cell(each.trouble, "w")]
-    about = "" if each.exact else "\u2248 "
+    about = "" if each.exact else "\u2264 "
     return [
         markup.cell(each.model),
         markup.raw_cell(_bar(each, colours)),

@@ -8,7 +8,7 @@ from traitlets import Int, Unicode
 from traitlets import List as ListOf
 
 from llmlab import default
-from llmlab.budget import Count, Fitted, Packer, fit, room
+from llmlab.budget import Fitted, Packer, fit, room
 from llmlab.catalogue import Model
 from llmlab.errors import LabError
 from llmlab.lab import Lab
@@ -104,26 +104,26 @@ class TokenBudget(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untype
             return Filled(model=label, trouble=str(error))
         return Filled(
             model=label,
-            parts=_parts(fitted),
+            parts=self._parts(template, model, fitted),
             room=space.tokens,
             window=space.window,
             reserved=space.reserved,
             exact=fitted.count.how == "exact",
         )
 
+    def _parts(self, template: Template, model: Model, fitted: Fitted) -> tuple[Part, ...]:
+        """Return the words, then the blocks; where counts are estimates, at their upper bounds."""
+        shares = fitted.packed.shares if fitted.packed else ()
+        bare = template.fill({**self._values, **dict.fromkeys((s.name for s in shares), "")})
+        words = self._packer.counters.prompt(bare, model).high
+        blocks = [
+            Part(name=share.name, tokens=share.given, wanted=share.wanted, fate=share.fate)
+            for share in shares
+        ]
+        return (Part(name="words", tokens=words, wanted=words), *blocks)
+
     def _draw(self) -> None:
         self._bars.value = self.still()
-
-
-def _parts(fitted: Fitted) -> tuple[Part, ...]:
-    shares = fitted.packed.shares if fitted.packed else ()
-    blocks = [
-        Part(name=share.name, tokens=share.given, wanted=share.wanted, fate=share.fate)
-        for share in shares
-    ]
-    counted: Count = fitted.count
-    words = max(0, counted.tokens - sum(block.tokens for block in blocks))
-    return (Part(name="words", tokens=words, wanted=words), *blocks)
 
 
 def _text_of(template: str, lab: Lab) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from llmlab.local import model_path
 from tests.kernel import environment
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,6 +62,8 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     env = environment(folder, {"JUPYTERLAB_SETTINGS_DIR": str(settings)})
+    if os.environ.get("PICTURES"):  # for the README: the words of the embedded model, not a rule's
+        env["LLMLAB_LOCAL_MODEL"] = str(model_path().parent)
     log = (folder / "jupyter.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", *_options(port, folder)],

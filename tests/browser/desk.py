@@ -23,8 +23,10 @@ def notebook(lab: Lab, name: str, cells: list[str]) -> str:
 def open_notebook(page: Page, lab: Lab, path: str) -> None:
     """Open one notebook in a clean workspace and wait for its kernel."""
     kernel = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
-    # Started here, or the page may ask which kernel to take.
+    # Started here, since the page may ask which kernel to take; it still does now and then.
     page.request.post(f"{lab.address}/api/sessions", data=kernel)
+    asked = page.get_by_role("button", name="Select Kernel")
+    page.add_locator_handler(asked, lambda button: button.click())
     page.goto(f"{lab.address}/lab/workspaces/test/tree/{path}?reset")
     page.locator(".jp-Notebook").wait_for(timeout=LOADED)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=LOADED)

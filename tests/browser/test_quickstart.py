@@ -12,8 +12,8 @@ def test_the_quickstart_runs_by_clicking(page: Page, jupyter: Lab, theme: str) -
 
     run_all(page)
     tables = page.locator(".jp-OutputArea-output .ll-title", has_text="plain-")
-    expect(tables.first).to_be_visible(timeout=120_000)
-    idle(page)
+    expect(tables.first).to_be_visible(timeout=300_000)
+    idle(page, 300_000)
 
     expect(page.locator(".jp-RenderedText[data-mime-type*='stderr']")).to_have_count(0)
     page.set_viewport_size({"width": 1280, "height": 2000})

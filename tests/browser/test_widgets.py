@@ -29,7 +29,9 @@ def test_a_background_run_is_paused_and_stopped_by_its_buttons(
     page: Page, jupyter: Lab, theme: str
 ) -> None:
     """Pause holds the run, Resume lets it go on, Stop ends it; the table takes the bars' place."""
-    open_notebook(page, jupyter, notebook(jupyter, "stop.ipynb", [SET_UP, SLOW, BACKGROUND]))
+    open_notebook(
+        page, jupyter, notebook(jupyter, f"stop-{theme}.ipynb", [SET_UP, SLOW, BACKGROUND])
+    )
     run_all(page)
     shown = output(page, 2)
     expect(shown.get_by_text(re.compile("[1-9] of 32 calls"))).to_be_visible()
@@ -61,7 +63,9 @@ display(budget)"""
 
 def test_the_budget_follows_the_picker(page: Page, jupyter: Lab, theme: str) -> None:
     """Ticking a model adds its bar, typing in the template moves them, by keyboard too."""
-    open_notebook(page, jupyter, notebook(jupyter, "budget.ipynb", ["%load_ext llmlab", BUDGET]))
+    open_notebook(
+        page, jupyter, notebook(jupyter, f"budget-{theme}.ipynb", ["%load_ext llmlab", BUDGET])
+    )
     page.set_viewport_size({"width": 1280, "height": 1500})
     run_all(page)
     shown = output(page, 1)
@@ -100,7 +104,7 @@ answers"""
 def test_answers_are_marked_by_click_and_key(page: Page, jupyter: Lab, theme: str) -> None:
     """Marks reach the book and the statistics; filter, diff and pages work."""
     cells = [SET_UP, ANSWERS, SHOW, "print(sorted(answers.marked().rows.score.dropna()))"]
-    open_notebook(page, jupyter, notebook(jupyter, "answers.ipynb", cells))
+    open_notebook(page, jupyter, notebook(jupyter, f"answers-{theme}.ipynb", cells))
     page.set_viewport_size({"width": 1280, "height": 1500})
     run_all(page)
     shown = output(page, 2)
@@ -137,7 +141,7 @@ def test_the_spend_board_reads_the_book_again(page: Page, jupyter: Lab, theme: s
     quick = SLOW.replace("delay:0.4", "delay:0").replace(
         'mode="live"', 'mode="live", budget={"day": 0.005}'
     )
-    open_notebook(page, jupyter, notebook(jupyter, "spend.ipynb", [SET_UP, quick, SPEND]))
+    open_notebook(page, jupyter, notebook(jupyter, f"spend-{theme}.ipynb", [SET_UP, quick, SPEND]))
     run_all(page)
     shown = output(page, 2)
     expect(shown.get_by_text(re.compile(r"today of \$0\.005"))).to_be_visible()

@@ -1,0 +1,143 @@
+"""
+A frame of inputs, read: ids, slots, targets, clusters, dates, and the score that suits them.
+
+In: a DataFrame and the names of its columns. Out: `Input`s and what is known of each; the first
+thing that does not fit is one line with its fix.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from llmlab.errors import UsageError
+from llmlab.runs.early import bound_of
+from llmlab.runs.guards import dates_of
+from llmlab.runs.plan import Input
+from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of
+from llmlab.scores.scorer import missing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AnyScore: TypeAlias = str | Score | Judge | ScoreFunction
+"""A name, settings, a judge, or a function of (text, target) or (answer, row)."""
+
+
+def target_of(on: "pd.DataFrame | None", score: AnyScore | None, target: str | None) -> str | None:
+    """Return the column of targets: the one named, else one called as the score, or `target`."""
+    if on is None:
+        if score is not None and not _is_judge(score) and score_of(score).needs_target:  # type: ignore[arg-type]  # no judge
+            raise UsageError("a score needs inputs with a target: give a frame with on=")
+        return None
+    if not len(on):
+        raise UsageError("the frame of inputs is empty: there is nothing to ask about")
+    if target is None and isinstance(score, str) and score in on.columns:
+        return score
+    if target is None and score is not None:
+        return _default_target(on, score)
+    if target is not None:
+        _require(on, target, "the target")
+    return target
+
+
+def _default_target(on: "pd.DataFrame", score: AnyScore) -> str | None:
+    """Take a column called `target`; a score may do without one."""
+    if "target" in on.columns:
+        return "target"
+    if _is_judge(score) or not score_of(score).needs_target:  # type: ignore[arg-type]  # no judge
+        return None
+    named = score if isinstance(score, str) else getattr(score, "name", "score")
+    raise UsageError(
+        f"score {named!r} needs a target: name its column with target= (--target); "
+        f"the frame has {', '.join(map(str, on.columns))}"
+    )
+
+
+def _is_judge(score: AnyScore) -> bool:
+    if isinstance(score, str):
+        return score.partition(":")[0] == "judge"
+    return isinstance(score, Judge)
+
+
+def scorer_or_judge(
+    score: AnyScore | None, inputs: Sequence[Input], *, sequential: bool
+) -> tuple[Scorer | None, Judge | None]:
+    """Make the scorer, or the judge, and refuse what cannot be looked at as it goes."""
+    if score is None:
+        if sequential:
+            raise UsageError("stop_when_clear needs a score: what should be clear is its mean")
+        return None, None
+    if isinstance(score, Judge) or _is_judge(score):
+        if sequential:
+            raise UsageError("stop_when_clear cannot wait for a judge: use a score of the answer")
+        if isinstance(score, Judge):
+            return None, score
+        return None, Judge(model=str(score).partition(":")[2] or None)
+    scorer = score_of(score).make([each.target for each in inputs])
+    if sequential:
+        bound_of(scorer)
+    return scorer, None
+
+
+def units_by_input(
+    inputs: Sequence[Input], clusters: Mapping[str, object] | None
+) -> Mapping[str, object]:
+    """Return what is looked at in one go: the input itself, or its cluster."""
+    return {each.id: each.id for each in inputs} if clusters is None else clusters
+
+
+def dates_by_input(on: "pd.DataFrame", as_of: str, inputs: Sequence[Input]) -> Mapping[str, float]:
+    """Return the date of each input, Unix seconds; UsageError when the column has none."""
+    _require(on, as_of, "as_of")
+    return dates_of(on, as_of, inputs)
+
+
+def inputs_of(
+    on: "pd.DataFrame | None", target: str | None, values: Mapping[str, object]
+) -> tuple[Input, ...]:
+    """Return one input a row of the frame; without a frame one input of *values* alone."""
+    return (Input(id="0", values=values),) if on is None else _inputs(on, target, values)
+
+
+def _inputs(
+    on: "pd.DataFrame", target: str | None, values: Mapping[str, object]
+) -> tuple[Input, ...]:
+    ids = [str(each) for each in on.index]
+    if len(set(ids)) < len(ids):
+        raise UsageError("the frame's index has duplicates, and the index names the inputs: "
+                         "use frame.reset_index(drop=True)")  # fmt: skip
+    records: list[dict[str, Any]] = [
+        {str(key): value for key, value in record.items()} for record in on.to_dict("records")
+    ]
+    return tuple(
+        Input(id=each, values={**values, **record}, target=_target(record, target))
+        for each, record in zip(ids, records, strict=True)
+    )
+
+
+def _target(record: Mapping[str, Any], name: str | None) -> object:
+    """Return the target, None where the frame has a gap."""
+    value = record.get(name) if name else None
+    return None if missing(value) else value
+
+
+def clusters_of(
+    on: "pd.DataFrame | None", cluster: str | None, inputs: Sequence[Input]
+) -> Mapping[str, object] | None:
+    """Return the cluster of each input; UsageError when an input has none."""
+    if on is None or cluster is None:
+        return None
+    _require(on, cluster, "the cluster")
+    lost = on.index[on[cluster].isna()]
+    if len(lost):
+        raise UsageError(f"input {lost[0]!r} has no {cluster} to cluster by ({len(lost)} in all)")
+    return dict(zip((each.id for each in inputs), on[cluster], strict=True))
+
+
+def _require(on: "pd.DataFrame", column: str, role: str) -> None:
+    if column in on.columns:
+        return
+    names = [str(each) for each in on.columns]
+    near = difflib.get_close_matches(column, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"
+    raise UsageError(f"no column is called {column!r} ({role}){hint}")

@@ -48,9 +48,10 @@ install: .venv/demo  ## make the environment only
 	@$(BIN)/python -m pip install -q -c constraints.txt --group dev 2>.venv/pip.log || { cat .venv/pip.log; exit 2; }
 	@touch $@
 
-bench: .venv/test  ## measure: pricing and statistics, as ratios side by side
-	$(BIN)/python benchmarks/pricing.py
-	$(BIN)/python benchmarks/intervals.py
+bench: .venv/test  ## measure: pricing, a call, frames, as ratios side by side
+	$(BIN)/python -m benchmarks.pricing
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.frames
 
 clean:  ## remove the environment and everything that was made
 	rm -rf .venv out .llmlab

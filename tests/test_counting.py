@@ -72,7 +72,7 @@ async def test_context_is_packed_for_each_model(simulator: Simulator, tmp_path: 
 
     assert (run.rows["status"] == "ok").all()
     assert len(words["ollama"]) < len(words["anthropic"])
-    assert all(said.rstrip().endswith("159.99") for said in words.values())
+    assert all("159.99" in said[-40:] for said in words.values())
     assert run.rows.set_index("provider")["input_tokens"]["ollama"] <= 8192
 
 

@@ -1,7 +1,8 @@
 """
 Make the README's pictures out of the browser suite's screenshots.
 
-    PICTURES=1 .venv/bin/pytest tests/browser/test_quickstart.py && .venv/bin/python docs/pictures/make.py
+    PICTURES=1 .venv/bin/pytest tests/browser
+    .venv/bin/python docs/pictures/make.py
 
 A picture is cut to what it shows and painted with 128 colours, which keeps it below 150 kB.
 """  # noqa: INP001 - a script beside its pictures

@@ -19,7 +19,7 @@ color:var(--ll-ink);font:13px/1.45 var(--jp-ui-font-family,system-ui,-apple-syst
 .llmlab .ll-scroll{overflow-x:auto}
 .llmlab table.ll{border-collapse:collapse;border:0;margin:4px 0 6px;
 font-variant-numeric:tabular-nums;color:inherit;font-size:13px;background:none}
-.llmlab table.ll th,.llmlab table.ll td{padding:3px 9px;border:0;text-align:left;
+.llmlab table.ll th,.llmlab table.ll td{padding:3px 7px;border:0;text-align:left;
 white-space:nowrap;background:none;vertical-align:middle;color:inherit}
 .llmlab table.ll thead th{font-weight:600;font-size:12px;vertical-align:bottom;
 border-top:1.5px solid currentColor;border-bottom:1px solid var(--ll-line)}

@@ -51,7 +51,7 @@ def report(shown: Shown, path: Path) -> Path:
 
 def report_html(shown: Shown) -> str:
     """Return the page: notices, verdict, tables, pictures for either screen, how to read it."""
-    parts = [summary_html(shown), *(_figure(shown, name) for name in _TITLES), _pairs(shown)]
+    parts = [summary_html(shown), *(_figure(shown, name) for name in _drawn(shown)), _pairs(shown)]
     parts += [_section("How to read this", _list(_reading(shown)))]
     if shown.basis:
         parts.append(_section("Prices", f"<p>{escape(shown.basis)}</p>"))
@@ -76,7 +76,15 @@ _TITLES = {
     "forest": "Scores",
     "differences": "Paired differences",
     "latency": "Latency",
+    "calibration": "Calibration",
 }
+_PROBABILITIES = ("brier", "log_loss")
+
+
+def _drawn(shown: Shown) -> list[str]:
+    """Return the plots that the run has something for: calibration only of probabilities."""
+    stated = shown.score_name in _PROBABILITIES
+    return [name for name in _TITLES if stated or name != "calibration"]
 
 
 def _figure(shown: Shown, name: str) -> str:

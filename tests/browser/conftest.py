@@ -43,11 +43,12 @@ class Lab:
 
     def theme(self, name: str) -> None:
         """Choose the theme for pages that are opened from now on."""
-        self._set("themes", {"theme": THEMES[name]})
-        self._set("notification", {"fetchNews": "false", "checkForUpdates": False})
+        self._set("apputils-extension", "themes", {"theme": THEMES[name]})
+        self._set("apputils-extension", "notification", {"fetchNews": "false"})
+        self._set("notebook-extension", "tracker", {"autoStartDefaultKernel": True})
 
-    def _set(self, plugin: str, values: dict[str, object]) -> None:
-        folder = self.settings / "@jupyterlab" / "apputils-extension"
+    def _set(self, extension: str, plugin: str, values: dict[str, object]) -> None:
+        folder = self.settings / "@jupyterlab" / extension
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{plugin}.jupyterlab-settings").write_text(json.dumps(values))
 

@@ -1,10 +1,13 @@
 """What a person does in JupyterLab, by mouse and keyboard."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import nbformat
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as NothingCame
 
 from tests.browser.conftest import PICTURES, Lab
 
@@ -34,9 +37,15 @@ def open_notebook(page: Page, lab: Lab, path: str) -> None:
 
 
 def run_all(page: Page) -> None:
-    """Click Run, then Run All Cells."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    """Click Run, then Run All Cells; again where the page was not ready and nothing began."""
+    begun = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]")).first
+    for _ in range(3):
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        with suppress(NothingCame):
+            begun.wait_for(timeout=8_000)
+            return
+    raise AssertionError("no cell began to run")
 
 
 def idle(page: Page, timeout: float = 120_000) -> None:

@@ -103,7 +103,9 @@ answers"""
 
 def test_answers_are_marked_by_click_and_key(page: Page, jupyter: Lab, theme: str) -> None:
     """Marks reach the book and the statistics; filter, diff and pages work."""
-    cells = [SET_UP, ANSWERS, SHOW, "print(sorted(answers.marked().rows.score.dropna()))"]
+    # Words of its own for each theme: marks stay in the book, which both share.
+    own = ANSWERS.replace("sentiment", f"sentiment in a {theme} room")
+    cells = [SET_UP, own, SHOW, "print(sorted(answers.marked().rows.score.dropna()))"]
     open_notebook(page, jupyter, notebook(jupyter, f"answers-{theme}.ipynb", cells))
     page.set_viewport_size({"width": 1280, "height": 1500})
     run_all(page)

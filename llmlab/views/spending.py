@@ -72,7 +72,7 @@ def _head(today: float, limit: float | None) -> str:
     said = f"{form.money(today, 3)} today"
     if limit is None:
         return f"{said}; no limit is set for a day"
-    return f"{said} of {form.money(limit)}, {form.money(max(0.0, limit - today), 3)} left"
+    return f"{said} of {form.money(limit, 3)}, {form.money(max(0.0, limit - today), 3)} left"
 
 
 def _scale(limit: float | None, full: float) -> str:

@@ -1,1 +1,1 @@
-"""What llmlab costs and how well its intervals hold, measured; run as `python -m benchmarks.NAME`."""
+"""What llmlab costs and how well its intervals hold; run as `python -m benchmarks.NAME`."""

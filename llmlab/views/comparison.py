@@ -1,7 +1,6 @@
 """What a view is given, and the same as typed records with every gap said as None."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -122,22 +121,6 @@ def mark_notes(shown: Shown) -> list[str]:
     return [f"{mark}: {words}" for mark, words in _MARKS.items() if mark in marks]
 
 
-def cleaned(shown: Shown, clean: Callable[[str], str]) -> Shown:
-    """Return the same with `clean` (a redaction, say) put on every text that can be shown."""
-    return replace(
-        shown,
-        name=clean(shown.name),
-        title=clean(shown.title),
-        verdict=clean(shown.verdict),
-        basis=clean(shown.basis),
-        score_name=clean(shown.score_name),
-        notes=tuple(clean(note) for note in shown.notes),
-        rows=_clean_frame(shown.rows, clean),
-        summary=_clean_frame(shown.summary, clean),
-        pairs=_clean_frame(shown.pairs, clean),
-    )
-
-
 _MARKS = {
     "stand-in": "answered by llmlab's simulator, not by the model; score, cost and latency "
     "are simulated and say nothing about it.",
@@ -172,19 +155,3 @@ def _missing(value: Any) -> bool:
     import pandas as pd
 
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
-
-
-def _clean_frame(frame: "pd.DataFrame", clean: Callable[[str], str]) -> "pd.DataFrame":
-    def cell(value: object) -> object:
-        return clean(value) if isinstance(value, str) else value
-
-    texts = frame.select_dtypes(include=["object", "string", "category"]).columns
-    made = frame.copy()
-    for name in texts:
-        made[name] = frame[name].map(cell).astype(_dtype_of(frame[name]))
-    return made
-
-
-def _dtype_of(column: "pd.Series[Any]") -> Any:
-    """Return the kind of column; of categories only the kind, since cleaning renames them."""
-    return "category" if column.dtype.name == "category" else column.dtype

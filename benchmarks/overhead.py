@@ -26,11 +26,11 @@ from typing import Any
 import msgspec
 
 from llmlab.book import Book, Limits
+from llmlab.calls.caller import Caller
 from llmlab.catalogue import Catalogue
 from llmlab.ops import Secret
 from llmlab.pricing import Prices
 from llmlab.records import Parameters, Prompt, Request
-from llmlab.runs.caller import Caller
 from llmlab.runs.plan import Cell, Input
 from llmlab.runs.run import Planned, Runner, Tally
 from llmlab.wire import Endpoint, Gates, Session

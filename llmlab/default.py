@@ -24,8 +24,8 @@ def lab() -> "Lab":
 
 def greeting() -> str:
     """Say what the default lab would say of itself, without making it: that is for first use."""
+    from llmlab.backends.greeting import greeting as said
     from llmlab.catalogue import Catalogue
-    from llmlab.runs.greeting import greeting as said
     from llmlab.settings import Sourced, project_of
 
     if _labs:

@@ -9,20 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from llmlab.backends.greeting import greeting
+from llmlab.backends.served import merged
 from llmlab.comparison import Comparison
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import configuration
 from llmlab.runs.experiment import Experiment, experiment_of
-from llmlab.runs.greeting import greeting
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.question import answer_of
 from llmlab.runs.reading import read
 from llmlab.runs.run import always
-from llmlab.runs.served import merged
 from llmlab.runs.tape import Tape
 from llmlab.settings import Mode, Sourced, project_of
 from llmlab.templates import Library
@@ -263,7 +263,7 @@ class Lab:
         """
         import pandas as pd
 
-        from llmlab.runs.inventory import inventory
+        from llmlab.backends.inventory import inventory
 
         rows = inventory(self.catalogue, self._parts.prices, self._env)
         if live:

@@ -16,11 +16,11 @@ from typing import Final, Self
 from unittest.mock import patch
 
 from llmlab.book import Account, Book, Limits
+from llmlab.calls.caller import Caller, Prepared
 from llmlab.catalogue import Catalogue
 from llmlab.ops import Secret
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Outcome, Parameters, Prompt, Request
-from llmlab.runs.caller import Caller, Prepared
 from llmlab.wire import Endpoint, Gates, Session
 
 MODEL: Final = "gpt-6-luna"

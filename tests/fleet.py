@@ -136,8 +136,8 @@ def _abtest(lab: Any, options: argparse.Namespace) -> dict[str, object]:
 
 
 def _note_what_is_handed_on(folder: Path) -> None:
+    from llmlab.calls.caller import Caller, Prepared
     from llmlab.records import Answer
-    from llmlab.runs.caller import Caller, Prepared
 
     handed = os.open(folder / "handed.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     outcome_of = Caller.outcome

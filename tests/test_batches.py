@@ -13,10 +13,10 @@ import pytest
 
 from llmlab import Lab
 from llmlab.book import Book
+from llmlab.calls.batch_book import remembered
 from llmlab.errors import CallError, Refused, Throttled, Unavailable, UsageError
 from llmlab.providers.batch import BatchState, Item, way_of
 from llmlab.records import Api, HttpReply
-from llmlab.runs.batch_book import remembered
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 
 KEYS = {

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
+from llmlab.backends.health import Health
+from llmlab.backends.served import merged, retirements
 from llmlab.catalogue import Catalogue
 from llmlab.errors import UsageError
 from llmlab.providers.listing import Listed
-from llmlab.runs.health import Health
-from llmlab.runs.served import merged, retirements
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 from tests.conftest import Clock
 

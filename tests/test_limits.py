@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.calls.prepared import Prepared, most_input
+from llmlab.calls.purse import may_fit_later
 from llmlab.catalogue import Catalogue
 from llmlab.errors import LimitError
 from llmlab.ops import Secret
 from llmlab.records import Parameters, Prompt, Request, Schema, Search
-from llmlab.runs.prepared import Prepared, most_input
-from llmlab.runs.purse import may_fit_later
 from llmlab.wire import Endpoint, Session
 from tests.chaos import FakeTime, caller_on
 from tests.spending import spent

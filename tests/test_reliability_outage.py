@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from llmlab.book import Book
+from llmlab.calls.caller import Caller
 from llmlab.errors import Unavailable
 from llmlab.records import Answer, Failure, Outcome, Piece
-from llmlab.runs.caller import Caller
 from llmlab.wire import Session
 from tests.chaos import FAULTS, NOW, FakeTime, Server, caller_on, prepared_by
 

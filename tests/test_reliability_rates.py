@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from llmlab.book import Book, Limits
+from llmlab.calls.caller import Caller
 from llmlab.catalogue import Catalogue
 from llmlab.ops import Secret
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Failure, Outcome, Parameters, Prompt, Request
-from llmlab.runs.caller import Caller
 from llmlab.settings import RateLimit
 from llmlab.sim import Faults, RuleAuthor, Simulator
 from llmlab.sim.limits import Limit

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab import Lab
+from llmlab.calls.identity import content_of
 from llmlab.cli import main
 from llmlab.errors import ConfigError, ReplayMiss, UsageError
 from llmlab.records import Answer, Failure, Parameters, Prompt, Request, Row, Schema, Usage
 from llmlab.runs import tape_file
-from llmlab.runs.identity import content_of
 from llmlab.runs.tape import Line, Tape, Use, line_of
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 

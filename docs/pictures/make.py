@@ -4,7 +4,7 @@ Make the README's pictures out of the browser suite's screenshots.
     PICTURES=1 .venv/bin/pytest tests/browser
     .venv/bin/python docs/pictures/make.py
 
-A picture is cut to what it shows and painted with 128 colours, which keeps it below 150 kB.
+A picture is cut to what it shows and painted with 256 colours, rare ones kept: below 150 kB.
 """  # noqa: INP001 - a script beside its pictures
 
 import sys
@@ -41,7 +41,9 @@ def main() -> int:
         if not source.is_file():
             continue
         picture = trimmed(Image.open(source).convert("RGB"))
-        picture.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
+        picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            target, optimize=True
+        )
         size = target.stat().st_size
         sys.stdout.write(f"{target.name}: {picture.width} x {picture.height}, {size:,} bytes\n")
         code = max(code, int(size > MOST_BYTES))

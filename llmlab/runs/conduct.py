@@ -6,20 +6,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from llmlab.backends.health import require_pulled
+from llmlab.backends.served import retirements
+from llmlab.calls.batch_book import BATCHES, refuse_waiting
+from llmlab.calls.batches import Batches, can_batch
+from llmlab.calls.caller import Caller
+from llmlab.calls.identity import recall
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Outcome, Plan, Progress, Row
-from llmlab.runs.batch_book import BATCHES, refuse_waiting
-from llmlab.runs.batches import Batches, can_batch
-from llmlab.runs.caller import Caller
 from llmlab.runs.early import Early
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.forecast import forecast
-from llmlab.runs.health import require_pulled
-from llmlab.runs.identity import recall
 from llmlab.runs.parts import STAND_IN_PERMITS, Parts
 from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
 from llmlab.runs.run import Planned, Runner, Tally, always
-from llmlab.runs.served import retirements
 
 
 class Watch(Protocol):

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llmlab.calls.identity import content_of, recall
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Parameters, Plan, Row
 from llmlab.runs.experiment import Experiment
-from llmlab.runs.identity import content_of, recall
 from llmlab.runs.plan import Cell, Input, request_for
 from llmlab.runs.replay import QUESTIONS, as_asked, question_id
 from llmlab.runs.run import Planned, Runner, Tally
@@ -34,8 +34,8 @@ from llmlab.scores.judge import (
 
 if TYPE_CHECKING:
     from llmlab.book import Book
+    from llmlab.calls.caller import Caller
     from llmlab.catalogue import Arm
-    from llmlab.runs.caller import Caller
     from llmlab.runs.conduct import Watch
     from llmlab.runs.parts import Parts
 

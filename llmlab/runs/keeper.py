@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmlab.book import Book
+from llmlab.calls.identity import content_of
 from llmlab.records import Row
 from llmlab.runs import saved, tape_file
 from llmlab.runs.experiment import Experiment
-from llmlab.runs.identity import content_of
 from llmlab.runs.kept import Taken
 from llmlab.runs.tape import Line, Tape
 

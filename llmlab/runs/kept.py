@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.book import RunItem
+from llmlab.calls.identity import recall
 from llmlab.errors import BookError
 from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Request, Row
-from llmlab.runs.identity import recall
 from llmlab.runs.tape import Line, line_of
 
 

@@ -6,16 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from llmlab.backends.backends import Backends
+from llmlab.backends.health import Health, Pulled
 from llmlab.book import Book, Limits
+from llmlab.calls.batches import POLL_S
+from llmlab.calls.caller import Caller, Prepared
 from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError
 from llmlab.runs import tape_file
-from llmlab.runs.backends import Backends
-from llmlab.runs.batches import POLL_S
-from llmlab.runs.caller import Caller, Prepared
 from llmlab.runs.configuration import book_path
 from llmlab.runs.counting import Counting
-from llmlab.runs.health import Health, Pulled
 from llmlab.runs.keeper import Keeper
 from llmlab.runs.plan import reasons
 from llmlab.runs.tape import Tape

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+from llmlab.backends.health import require_pulled
+from llmlab.calls.caller import OnPiece
 from llmlab.errors import ERRORS_BY_KIND, CallError
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
-from llmlab.runs.caller import OnPiece
-from llmlab.runs.health import require_pulled
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of, request_for
 from llmlab.runs.replay import replayed_answer

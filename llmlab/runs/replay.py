@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from llmlab.calls.identity import content_of
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.errors import ReplayMiss
 from llmlab.records import Answer, Plan, Progress, Request, Row
 from llmlab.runs.experiment import Experiment
-from llmlab.runs.identity import content_of
 from llmlab.runs.tape import Tape
 
 QUESTIONS = "ask"

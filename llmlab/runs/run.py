@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from llmlab.calls.caller import Caller, Prepared
 from llmlab.errors import LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
-from llmlab.runs.caller import Caller, Prepared
 from llmlab.runs.early import Early
 from llmlab.runs.plan import Cell
 

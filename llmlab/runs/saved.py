@@ -17,10 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.book import Book, RunItem, RunRecord
+from llmlab.calls.identity import content_of
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Failure, Request, Row
 from llmlab.runs.experiment import Experiment
-from llmlab.runs.identity import content_of
 from llmlab.runs.kept import Taken, label_of, meta_of, taken_of
 from llmlab.runs.replay import QUESTIONS, question_id
 from llmlab.runs.tape import Line

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from llmlab.calls.identity import content_of
 from llmlab.errors import ReplayMiss, UsageError
 from llmlab.records import Answer, Failure, Outcome, Request, Row
-from llmlab.runs.identity import content_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -16,7 +16,7 @@ def test_the_quickstart_runs_by_clicking(page: Page, jupyter: Lab, theme: str) -
     idle(page, 300_000)
 
     expect(page.locator(".jp-RenderedText[data-mime-type*='stderr']")).to_have_count(0)
-    page.set_viewport_size({"width": 1280, "height": 2000})
+    page.set_viewport_size({"width": 1480, "height": 2000})
     cells = page.locator(".jp-CodeCell:has(.jp-OutputArea-output .ll-title)")
     for at in range(cells.count()):
         cells.nth(at).scroll_into_view_if_needed()

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Settled
+from llmlab.calls.identity import pack
+from llmlab.calls.prepared import FREE, Prepared
 from llmlab.errors import CallError
 from llmlab.records import Answer, Usage
-from llmlab.runs.identity import pack
-from llmlab.runs.prepared import FREE, Prepared
 
 if TYPE_CHECKING:
     from llmlab.pricing import Prices

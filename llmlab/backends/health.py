@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from llmlab.backends.backends import Backends
+from llmlab.backends.served import tagged
 from llmlab.catalogue import Model
 from llmlab.errors import CallError, TimedOut, UsageError
 from llmlab.providers.adapter import Adapter
@@ -19,8 +21,6 @@ from llmlab.providers.listing import Listed, health_call, models_call, read_heal
 from llmlab.providers.ollama_models import read_tags, tags_call
 from llmlab.providers.registry import adapter_of
 from llmlab.records import HttpCall
-from llmlab.runs.backends import Backends
-from llmlab.runs.served import tagged
 from llmlab.wire import Endpoint, Session
 from llmlab.wire.session import Exchange
 

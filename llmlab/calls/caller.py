@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from llmlab.book import Book, Limits
+from llmlab.calls.identity import key_of, recall
+from llmlab.calls.prepared import OnPiece, Prepared, window_tokens, worst_of
+from llmlab.calls.purse import Purse
+from llmlab.calls.trial import Trial
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
 from llmlab.records import Answer, Outcome, Request
-from llmlab.runs.identity import key_of, recall
-from llmlab.runs.prepared import OnPiece, Prepared, window_tokens, worst_of
-from llmlab.runs.purse import Purse
-from llmlab.runs.trial import Trial
 from llmlab.wire import Endpoint, Gates, Session
 
 if TYPE_CHECKING:

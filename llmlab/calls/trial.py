@@ -6,19 +6,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Attempt, Settled
+from llmlab.calls.patience import next_wait, until_probe
+from llmlab.calls.prepared import FREE, OnPiece, Prepared
+from llmlab.calls.purse import Short, may_fit_later
+from llmlab.calls.sending import Sending
+from llmlab.calls.settling import Timing, is_free, loss, lost, valued, won
 from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, TimedOut
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer, Failure, Outcome, Usage
-from llmlab.runs.patience import next_wait, until_probe
-from llmlab.runs.prepared import FREE, OnPiece, Prepared
-from llmlab.runs.purse import Short, may_fit_later
-from llmlab.runs.sending import Sending
-from llmlab.runs.settling import Timing, is_free, loss, lost, valued, won
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
 
 if TYPE_CHECKING:
-    from llmlab.runs.caller import Caller
+    from llmlab.calls.caller import Caller
 
 _SAVING_AGAIN: Final = (0.1, 0.5, 2.0)
 """Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""

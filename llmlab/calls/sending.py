@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from llmlab.calls.prepared import OnPiece, Prepared
 from llmlab.errors import CallError
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer
-from llmlab.runs.prepared import OnPiece, Prepared
 from llmlab.wire import Flow, Gate
 from llmlab.wire.limiter import Start
 
 if TYPE_CHECKING:
-    from llmlab.runs.caller import Caller
+    from llmlab.calls.caller import Caller
 
 Timed: TypeAlias = tuple[Answer, float, float, float | None]
 """An answer with its latency, and the seconds to its first byte and first piece of text."""

@@ -15,13 +15,13 @@ from dataclasses import replace
 from typing import Final
 
 from llmlab.book import Attempt
+from llmlab.calls.batch_book import Batch, remember, remembered
+from llmlab.calls.caller import Caller
+from llmlab.calls.prepared import Prepared
+from llmlab.calls.settling import Timing, lost, valued, won
 from llmlab.errors import CallError, LimitError, Refused, Unavailable
 from llmlab.providers.batch import BatchState, BatchWay, Item, Result, way_of
 from llmlab.records import Answer, Api, Failure, HttpCall, HttpReply, Outcome
-from llmlab.runs.batch_book import Batch, remember, remembered
-from llmlab.runs.caller import Caller
-from llmlab.runs.prepared import Prepared
-from llmlab.runs.settling import Timing, lost, valued, won
 
 POLL_S: Final = 30.0
 """Seconds between two looks at a batch, which takes minutes to hours."""

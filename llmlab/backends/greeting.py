@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from llmlab.backends.backends import state_of
 from llmlab.catalogue import Catalogue
-from llmlab.runs.backends import state_of
 from llmlab.settings import Settings
 
 

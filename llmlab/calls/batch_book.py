@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from llmlab.book import Book, RunItem, RunRecord
+from llmlab.calls.prepared import Prepared
 from llmlab.errors import UsageError
 from llmlab.records import Api
-from llmlab.runs.prepared import Prepared
 
 BATCHES: Final = "batches"
 """The run in which batches are remembered; no experiment may have this name."""

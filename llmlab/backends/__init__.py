@@ -1,0 +1,1 @@
+"""In: a provider. Out: who answers for it: its server, the simulator, or the embedded model."""

@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help demo test lint unit notebooks install bench clean
+.PHONY: help demo test lint unit notebooks test-browser install bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,6 +28,11 @@ notebooks: .venv/test
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/pytest -q --nbmake --nbmake-timeout=600 -p no:asyncio notebooks
 
+test-browser: .venv/test  ## click through a real JupyterLab; screenshots in out/browser
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } >/dev/null
+	@$(BIN)/llmlab local install
+	$(BIN)/pytest -q tests/browser
+
 install: .venv/demo  ## make the environment only
 
 .venv/python:
@@ -51,6 +56,7 @@ install: .venv/demo  ## make the environment only
 bench: .venv/test  ## measure: pricing, a call, frames, as ratios side by side
 	$(BIN)/python -m benchmarks.pricing
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.frames
 
 clean:  ## remove the environment and everything that was made

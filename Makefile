@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help demo test lint unit notebooks test-browser install bench clean
+.PHONY: help demo test lint unit notebooks test-browser docs install bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,6 +32,9 @@ test-browser: .venv/test  ## click through a real JupyterLab; screenshots in out
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } >/dev/null
 	@$(BIN)/llmlab local install
 	$(BIN)/pytest -q tests/browser
+
+docs: .venv/test  ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 install: .venv/demo  ## make the environment only
 

@@ -26,7 +26,7 @@ unit: .venv/test
 notebooks: .venv/test
 	@$(BIN)/llmlab local install
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
-	$(BIN)/pytest -q --nbmake --nbmake-timeout=600 -p no:asyncio notebooks
+	$(BIN)/pytest -q --nbmake --nbmake-timeout=600 notebooks
 
 test-browser: .venv/test  ## click through a real JupyterLab; screenshots in out/browser
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } >/dev/null

@@ -251,7 +251,7 @@ async def test_bad_input_is_one_line_before_anything_is_sent(
 
 def test_a_malformed_key_is_named_when_the_lab_is_made() -> None:
     """The variable and the shape of a key, never the key itself. # R-22."""
-    with pytest.raises(BadKey, match="OPENAI_API_KEY is not a OpenAI key") as caught:
+    with pytest.raises(BadKey, match="OPENAI_API_KEY does not look like a key of OpenAI") as caught:
         Lab(book=":memory:", env={"OPENAI_API_KEY": "planted"}, config="/")
 
     assert "planted" not in str(caught.value)

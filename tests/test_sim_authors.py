@@ -215,6 +215,16 @@ async def embedded(llama: Llama) -> AsyncIterator[EmbeddedAuthor]:
     await runner.cleanup()
 
 
+async def test_room_to_reason_is_not_used_for_the_answer(
+    embedded: EmbeddedAuthor, llama: Llama
+) -> None:
+    """A limit with room to reason leaves the model, which does not reason, the rest."""
+    await embedded.write(replace(ASKED, thinking=True, max_tokens=4096 + 16))
+    await embedded.write(replace(ASKED, thinking=True, max_tokens=300))
+
+    assert [body["max_tokens"] for body in llama.bodies] == [16, 300]
+
+
 async def test_a_choice_of_labels_is_held_to_them(embedded: EmbeddedAuthor, llama: Llama) -> None:
     """A prompt that asks for one of several words gets a grammar of them; others get none."""
     await embedded.write(replace(ASKED, user="Label it positive, negative or neutral: up 5%"))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 AT_ONCE = 2
-LONGEST = 512
+ROOM = 4096
+"""Tokens for reasoning that is not done: `REASONING_ROOM` of `llmlab.runs.plan`."""
 WARMEST = 0.9
 _SEEDS = 2**31
 _CHOOSE = re.compile(
@@ -37,8 +38,9 @@ class EmbeddedAuthor:
     Writes with an OpenAI-compatible llama.cpp server.
 
     A question that asks for thinking gets an answer without reasoning text or reasoning
-    tokens: the model does not reason, and none is made up. Its limit has room for reasoning
-    that is not done, so its answer ends at `LONGEST` tokens.
+    tokens: the model does not reason, and none is made up. What its limit leaves above
+    `ROOM` is the answer's, for llmlab gives that much room to reason; a smaller limit is the
+    answer's whole.
 
     Prompt tokens that llama.cpp found in its own cache are not reported as cached: the
     provider that is played would not have had them, and would not have made them cheaper.
@@ -109,7 +111,7 @@ def _body(asked: Asked) -> dict[str, Any]:
     turns = [("system", asked.system), ("user", asked.user)]
     body: dict[str, Any] = {
         "messages": [{"role": role, "content": text} for role, text in turns if text],
-        "max_tokens": min(asked.max_tokens, LONGEST) if asked.thinking else asked.max_tokens,
+        "max_tokens": _answer_limit(asked),
         "temperature": arm_temperature(asked),
         "seed": arm_seed(asked),
         "cache_prompt": True,
@@ -122,6 +124,11 @@ def _body(asked: Asked) -> dict[str, Any]:
     elif labels := _choice(f"{asked.system}\n{asked.user}"):
         body["grammar"] = _grammar_of(labels)
     return body
+
+
+def _answer_limit(asked: Asked) -> int:
+    spare = asked.max_tokens - ROOM
+    return spare if asked.thinking and spare > 0 else asked.max_tokens
 
 
 def _choice(prompt: str) -> list[str]:

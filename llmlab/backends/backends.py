@@ -184,7 +184,9 @@ class Backends:
             # Another server has its own idea of keys; only the provider's own are checked.
             standard = self._own_address(provider) is None
             if standard and provider.key_shape and not re.fullmatch(provider.key_shape, text):
-                raise BadKey(f"{variable} does not look like a key of {provider.title}: {provider.key_hint}")
+                raise BadKey(
+                    f"{variable} does not look like a key of {provider.title}: {provider.key_hint}"
+                )
             return Secret(text)
         return None
 

@@ -16,6 +16,7 @@ from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import configuration
+from llmlab.runs.counting import asked_count
 from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from llmlab.budget import Count
     from llmlab.catalogue import Catalogue
     from llmlab.runs.handle import Handle
+    from llmlab.templates.history import History
     from llmlab.wire.gate import GateState
 
 
@@ -92,7 +94,7 @@ class Lab:
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
         self.settings, self.sources = read.settings, read.sources
         self._entries = read.entries()
-        self.prompts = Library(self.project / self.settings.prompts)
+        self.prompts = Library(self.project / self.settings.prompts, mode=self.settings.templates)
         self._parts = Parts(self.settings, self._env, self.project)
 
     # ---- one question -------------------------------------------------------------------
@@ -271,16 +273,34 @@ class Lab:
             rows = merged(rows, self._parts.engine.run(work))
         return pd.DataFrame(rows)
 
-    def count(self, text: str, model: str | None = None) -> "Count":
+    def count(self, text: str, model: str | None = None, *, ask: bool = False) -> "Count":
         """
         Count the tokens of *text*: how many, how that is known ("exact" or "estimate"), the band.
 
         Args:
             text: The words.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
+            ask: Whether to ask the provider's own counter, which is free and has the text go
+                there; its message frame is in the count.
+
+        Raises:
+            UsageError: *ask*, and the provider has no counter or no key.
+            CallError: *ask*, and the provider did not answer.
         """
         arm = self.catalogue.arms(model or self.settings.models)[0]
+        if ask:
+            return self._parts.engine.run(asked_count(self._parts, text, arm))
         return self._parts.counting.count(text, arm.model)
+
+    def history(self, name: str) -> "History":
+        """
+        Return the versions of a prompt that were ever sent, oldest first, with their diffs.
+
+        `print(lab.history("terse").diff())` shows what changed between the last two.
+        """
+        from llmlab.templates.history import History
+
+        return History(name=name, versions=self.book.templates(name))
 
     def health(self, provider: str | None = None) -> "pd.DataFrame":
         """

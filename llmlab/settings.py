@@ -70,6 +70,8 @@ class Settings:
     catalogue: Path | None = None
     prices: dict[str, dict[str, float]] = field(default_factory=dict)
     prompts: Path = Path("prompts")
+    templates: Literal["development", "production"] = "development"
+    """Whether a template with faults is refused (production) or used with a warning."""
     local_model: Path | None = None
     """Folder of the embedded model; None is the user's cache folder."""
 

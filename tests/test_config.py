@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from llmlab import Lab
 from llmlab.cli import main
-from llmlab.errors import ConfigError
+from llmlab.errors import ConfigError, TemplateError
 from llmlab.settings import Settings, Sourced
 from tests.conftest import ROOT
 
@@ -94,3 +95,15 @@ def test_every_setting_is_in_the_docs() -> None:
     documented = {line.split("`")[1].partition(".")[0] for line in rows}
 
     assert documented == set(Settings.__dataclass_fields__)
+
+
+def test_production_refuses_a_template_with_faults(tmp_path: Path) -> None:
+    """Development warns of a faulty template; production lists its faults, refuses. # R-51."""
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "odd.md").write_text("---\nname: odd\ntier: 9\n---\nSay {{ x }}.\n")
+    (tmp_path / "llmlab.toml").write_text('templates = "production"\n')
+
+    with Lab(book=":memory:", env={}, config=tmp_path) as lab, pytest.raises(TemplateError) as said:
+        lab.abtest(["odd"], "gpt", values={"x": 1}, quiet=True)
+
+    assert "tier" in str(said.value)

@@ -1,5 +1,6 @@
 """What is too long is refused before it is sent, and counts learn from what providers report."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from llmlab import Lab
 from llmlab.budget import MarketSnapshot, Portfolio
-from llmlab.errors import BudgetError
+from llmlab.errors import BudgetError, UsageError
 from llmlab.sim import RuleAuthor, Simulator, environment
 
 KEYS = {"ANTHROPIC_API_KEY": "sk-test", "OPENAI_API_KEY": "sk-test"}
@@ -92,3 +93,50 @@ async def test_a_block_that_must_be_whole_and_does_not_fit_is_an_error(
             )
 
     assert not [each for each in simulator.log if each.user]
+
+
+async def test_the_provider_counts_when_asked(simulator: Simulator, tmp_path: Path) -> None:
+    """`ask=True` is the provider's own free count; a stand-in is not taken for it. # R-41."""
+    async with _lab(simulator, tmp_path / "lab.db") as lab:
+        told = await asyncio.to_thread(lab.count, "Hello there, how are you?", "claude", ask=True)
+        with pytest.raises(UsageError, match="grok is played by a stand-in"):
+            await asyncio.to_thread(lab.count, "Hello", "grok", ask=True)
+
+    assert (told.how, told.by) == ("exact", "anthropic's own counter")
+    assert told.tokens == 11
+
+
+async def test_ollama_gets_its_window_from_the_budget(simulator: Simulator, tmp_path: Path) -> None:
+    """Left alone, Ollama's window depends on the graphics card, and a long prompt is cut."""
+    async with _lab(simulator, tmp_path / "lab.db") as lab:
+        answer = await lab.ask_async("Hello.", "qwen")
+
+    assert answer.sent["options"] == {"num_predict": 512, "num_ctx": 8192}
+
+
+async def test_a_gateway_of_the_users_own_catalogue_answers(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """One row of data: found, asked at its own address with its own key, named in the rows."""
+    base = simulator.base_url("openai")
+    (tmp_path / "mine.toml").write_text(
+        f'[providers.harbour]\ntitle = "Harbour"\nspeaks = "openai"\n'
+        f'keys = ["HARBOUR_API_KEY"]\nbase_url = "{base}"\n'
+    )
+    env = {"HARBOUR_API_KEY": "hb-test"}
+    async with Lab(book=":memory:", env=env, config="/", catalogue=tmp_path / "mine.toml") as lab:
+        answer = await lab.ask_async("Hello.", "harbour/gpt-6-luna")
+
+    assert (answer.provider, answer.backend, answer.cost) == ("harbour", "live", None)
+
+
+async def test_the_versions_of_a_prompt_are_kept(simulator: Simulator, tmp_path: Path) -> None:
+    """What was ever sent can be read and compared years later. # R-50."""
+    async with _lab(simulator, tmp_path / "lab.db") as lab:
+        for words in ("Say one word.", "Say two words."):
+            await lab.abtest_async({"terse": words}, "claude", quiet=True)
+        history = await asyncio.to_thread(lab.history, "terse")
+
+    assert len(history.versions) == 2
+    assert "-Say one word." in history.diff()
+    assert "+Say two words." in history.diff()

@@ -282,6 +282,22 @@ async def test_no_key_reaches_rows_book_or_errors(headlines: pd.DataFrame, tmp_p
         assert file.is_dir() or b"planted" not in file.read_bytes()
 
 
+async def test_no_key_reaches_a_tape_or_an_export(
+    simulator: Simulator, headlines: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Whatever a run is kept in, a planted key is in no byte of it. # R-60."""
+    async with lab_for(simulator) as lab:
+        run = await lab.abtest_async(PROMPTS, "six", on=headlines, quiet=True, max_tokens=20)
+        await asyncio.to_thread(lab.save_tape, tmp_path / "run.tape")
+    for suffix in ("csv", "parquet", "xlsx", "json", "md", "html"):
+        await asyncio.to_thread(run.export, tmp_path / f"run.{suffix}")
+    await asyncio.to_thread(run.report, tmp_path / "report.html")
+    kept = [path.read_bytes() for path in await asyncio.to_thread(lambda: [*tmp_path.iterdir()])]
+
+    assert len(kept) == 8
+    assert not any(b"planted" in each for each in kept)
+
+
 async def _refused(lab: Lab, prompt: str) -> str:
     """Return all that can be seen of the error, or nothing when it was answered."""
     try:

@@ -22,7 +22,7 @@ from llmlab.calls.trial import Trial
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
-from llmlab.records import Answer, Outcome, Request
+from llmlab.records import Answer, Outcome, Parameters, Request
 from llmlab.wire import Endpoint, Gates, Session
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Caller:
     attempts: int = 4
     drop: bool = False
     unpriced: bool = False
+    window: int = 8_192
+    """Tokens of context that a model on this machine is given (tier 1)."""
     clock: Callable[[], float] = time.perf_counter
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
@@ -57,9 +59,10 @@ class Caller:
             BadParameter: The model refuses a parameter and dropping it was not allowed.
         """
         checked = check(request.parameters, model, request.api, drop=self.drop)
-        if checked.parameters is not request.parameters:
-            request = replace(request, parameters=checked.parameters)
-        adapter = adapter_of(request.provider, request.api)
+        parameters = self._windowed(checked.parameters, model)
+        if parameters is not request.parameters:
+            request = replace(request, parameters=parameters)
+        adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
         call = adapter.write(request, model, endpoint.base_url)
         # The same words are the same question, whether the answer comes in pieces or whole.
         same = call
@@ -78,6 +81,16 @@ class Caller:
             dropped=checked.dropped,
             tokens=window_tokens(request, call),
         )
+
+    def _windowed(self, parameters: Parameters, model: Model) -> Parameters:
+        """
+        Set Ollama's window from the budget: left alone, it is a matter of the graphics card.
+
+        One size for all calls, for a call with another would load the model anew.
+        """
+        if model.provider != "ollama" or parameters.context is not None:
+            return parameters
+        return replace(parameters, context=min(self.window, model.context or self.window))
 
     def known(self, prepared: Prepared) -> Answer | None:
         """Return the answer that the book has, marked as such."""

@@ -39,12 +39,14 @@ def content_of(request: Request) -> str:
     Name a question by what is asked of which model, whoever answers: 64 hex digits of SHA-256.
 
     A tape is searched by it, on a machine that does not know who answered. The provider's
-    words stay out as well, so that a tape outlives a change of how llmlab writes them.
+    words stay out as well, so that a tape outlives a change of how llmlab writes them, and
+    so does the window that a server was given: it is not part of what is asked.
     """
     given = {
         item.name: value
         for item in fields(request.parameters)
-        if (value := getattr(request.parameters, item.name)) not in (None, ())
+        if item.name != "context"
+        and (value := getattr(request.parameters, item.name)) not in (None, ())
     }
     asked = {
         "model": request.name,

@@ -116,6 +116,7 @@ class Parts:
             attempts=self.settings.attempts,
             drop=self.settings.drop_parameters,
             unpriced=self.settings.unpriced,
+            window=self.settings.tier_local,
         )
 
     def deadline(self, prepared: Prepared) -> float:

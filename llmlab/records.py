@@ -34,6 +34,11 @@ class Prompt:
     system: str | None = None
     version: str = ""
 
+    @property
+    def words(self) -> str:
+        """All that the model will read, system prompt first: what counts and bounds go by."""
+        return f"{self.system or ''}{self.user}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:

@@ -117,7 +117,7 @@ def loss(
     words that were asked and those that came. The book counts the worst price all the same.
     """
     request = prepared.request
-    asked = f"{request.prompt.system or ''}{request.prompt.user}"
+    asked = request.prompt.words
     known = replace(
         usage,
         input=usage.input if usage.input is not None else _estimate(asked),

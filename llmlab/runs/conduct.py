@@ -201,12 +201,13 @@ def _at_once(parts: Parts, plan: Sequence[Planned]) -> int:
 
 
 async def _prepared(parts: Parts, experiment: Experiment, caller: Caller) -> list[Planned]:
-    plan = []
+    plan, endpoints = [], {}
     for arm in experiment.arms:
-        endpoint = await parts.backends.endpoint(arm.model.provider)
-        await require_pulled(parts.pulled, arm.model, endpoint)
+        provider = arm.model.provider
+        endpoints[provider] = await parts.backends.endpoint(provider)
+        await require_pulled(parts.pulled, arm.model, endpoints[provider])
     for cell in experiment.cells:
-        endpoint = await parts.backends.endpoint(cell.request.provider)
+        endpoint = endpoints[cell.request.provider]
         prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
         parts.counting.check(prepared.request, cell.arm.model)
         plan.append(Planned(cell=cell, prepared=prepared))

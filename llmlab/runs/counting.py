@@ -99,7 +99,7 @@ class Counting:
 
         space = self._room(request.parameters.max_tokens, model)
         # Bytes bound tokens: most prompts are so short that nothing needs to be counted.
-        words = f"{request.prompt.system or ''}{request.prompt.user}"
+        words = request.prompt.words
         if len(words.encode()) > space.tokens:
             check(request.prompt, model, space, self.counters)
 

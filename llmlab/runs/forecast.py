@@ -75,7 +75,7 @@ def _expected(each: Planned, prices: "Prices", at: float) -> float | None:
     if prepared.endpoint.backend != "live":
         return 0.0
     request = prepared.request
-    words = len(f"{request.prompt.system or ''}{request.prompt.user}".encode())
+    words = len(request.prompt.words.encode())
     output = min(request.parameters.max_tokens, USUAL_OUTPUT)
     dollars = prices.worst(
         request.provider, request.model, words // BYTES_PER_TOKEN + 1, output, at

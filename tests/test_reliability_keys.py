@@ -141,14 +141,13 @@ for number in range(40):
 """
 
 _BREAKS = """
-import llmlab.wire.session as session
 import aiohttp
-def broken(self, *args, **kwargs):
-    headers = kwargs.get("headers")
+def broken(self, request, *args):
+    headers = request.headers
     return 1 / 0
-real, aiohttp.ClientSession.request = aiohttp.ClientSession.request, broken
+real, aiohttp.TCPConnector.connect = aiohttp.TCPConnector.connect, broken
 try:
     lab.ask("Hello", "claude")
 finally:
-    aiohttp.ClientSession.request = real
+    aiohttp.TCPConnector.connect = real
 """

@@ -31,6 +31,7 @@ class errors_of:  # noqa: N801 - a context manager, read as a word: `with errors
 def _meaning(error: BaseException, provider: str) -> CallError | None:
     """Return the first meaning that fits; None leaves a bug to be seen as one."""
     import aiohttp
+    from aiohttp.http_exceptions import HttpProcessingError
 
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return _not_connected(error, provider)
@@ -41,7 +42,7 @@ def _meaning(error: BaseException, provider: str) -> CallError | None:
         return TimedOut(f"{provider}: no data in time: {told}", provider=provider)
     if isinstance(error, aiohttp.InvalidURL):
         return Unavailable(f"{provider}: no address: {told}", provider=provider, retryable=False)
-    if isinstance(error, aiohttp.ClientError | OSError):
+    if isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError):
         return Unavailable(f"{provider}: {told}", provider=provider, maybe_charged=True)
     return None
 

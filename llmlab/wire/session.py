@@ -4,16 +4,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from llmlab.records import HttpCall, HttpReply
+from llmlab.wire.direct import Direct, DirectReply
 from llmlab.wire.endpoint import Endpoint
 from llmlab.wire.meaning import errors_of
 
 if TYPE_CHECKING:
     import aiohttp
 
+Reply: TypeAlias = "aiohttp.ClientResponse | DirectReply"
+
 _JSON: Final = {"content-type": "application/json"}
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class Flow:
     headers: Mapping[str, str]
     """The reply's; `get` takes lower-case names."""
     ttfb: float
-    response: "aiohttp.ClientResponse"
+    response: Reply
     provider: str
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -70,6 +74,7 @@ class Session:
         self._connect = connect_timeout
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self._direct: Direct | None = None
 
     async def send(self, call: HttpCall, endpoint: Endpoint) -> Exchange:
         """
@@ -108,8 +113,13 @@ class Session:
             # Gives the connection back when the body was read, closes it when it was not.
             response.release()
 
-    async def _request(self, call: HttpCall, endpoint: Endpoint) -> "aiohttp.ClientResponse":
+    async def _request(self, call: HttpCall, endpoint: Endpoint) -> Reply:
         session = self._session or self._make()
+        if self._direct is not None and call.method == "POST":
+            reply = await self._direct.post(call, endpoint)
+            if reply.status not in _REDIRECTS:
+                return reply
+            reply.close()
         headers = {**_JSON, **call.headers, **endpoint.headers[call.auth]}
         return await session.request(call.method, call.url, data=call.body or None, headers=headers)
 
@@ -125,7 +135,7 @@ class Session:
 
     async def close(self) -> None:
         """Close every connection; the next call opens new ones."""
-        session, self._session = self._session, None
+        session, self._session, self._direct = self._session, None, None
         if session is not None:
             await session.close()
 
@@ -139,4 +149,5 @@ class Session:
             headers={"user-agent": "llmlab", "accept-encoding": "gzip, deflate"},
             trust_env=self._proxies,
         )
+        self._direct = None if self._proxies else Direct(self._session)
         return self._session

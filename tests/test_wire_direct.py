@@ -1,0 +1,199 @@
+"""What is sent past aiohttp's `ClientSession` behaves on the wire as if it had gone through it."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from llmlab.errors import CallError, ConfigError, CutOff, Unavailable
+from llmlab.ops import Secret
+from llmlab.records import HttpCall
+from llmlab.wire import Endpoint, Session
+
+BODY = b'{"said":"hello"}'
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n" + BODY
+
+
+class Scripted:
+    """A server that answers the requests to it with scripted bytes, one after the other."""
+
+    def __init__(self, *replies: bytes) -> None:
+        self.replies = list(replies)
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.port = 0
+        self.hang_up = False
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer until the client goes, or hang up after one reply."""
+        self.connections += 1
+        try:
+            while self.replies:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
+                self.requests.append(head + await reader.readexactly(length))
+                writer.write(self.replies.pop(0))
+                await writer.drain()
+                if self.hang_up:
+                    break
+            else:
+                await reader.read()
+        except asyncio.IncompleteReadError:
+            pass  # the client has gone: that is what some tests are about
+        finally:
+            writer.close()
+
+    def endpoint(self, key: str = "sk-x") -> Endpoint:
+        """Return where it is."""
+        return Endpoint(provider="openai", base_url=self.url, key=Secret(key))
+
+    @property
+    def url(self) -> str:
+        """Return its address."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def call(self, path: str = "/chat") -> HttpCall:
+        """Return a request for it."""
+        return HttpCall(url=self.url + path, body=b'{"ask":1}')
+
+
+@asynccontextmanager
+async def serving(*replies: bytes) -> AsyncIterator[tuple[Scripted, Session]]:
+    """Serve *replies* and hand out a session to ask for them."""
+    scripted, session = Scripted(*replies), Session()
+    server = await asyncio.start_server(scripted.talk, "127.0.0.1", 0)
+    scripted.port = server.sockets[0].getsockname()[1]
+    try:
+        yield scripted, session
+    finally:
+        await session.close()
+        server.close()
+
+
+async def test_a_request_has_its_words_its_key_and_its_length() -> None:
+    """What arrives is one whole HTTP/1.1 request, the key in its header."""
+    async with serving(OK) as (server, session):
+        exchange = await session.send(server.call("/chat?a=%20b"), server.endpoint())
+
+    assert exchange.reply.status == 200
+    assert exchange.reply.body == BODY
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert first == "POST /v1/chat?a=%20b HTTP/1.1"
+    assert f"host: 127.0.0.1:{server.port}" in lines
+    assert "authorization: Bearer sk-x" in lines
+    assert "content-length: 9" in lines
+    assert body == b'{"ask":1}'
+
+
+async def test_one_connection_serves_one_call_after_the_other() -> None:
+    """A warm session opens no new connection."""
+    async with serving(OK, OK, OK) as (server, session):
+        for _ in range(3):
+            await session.send(server.call(), server.endpoint())
+
+        assert session.connections == 1
+    assert server.connections == 1
+
+
+async def test_each_key_goes_to_its_own_requests() -> None:
+    """Two endpoints at one address do not share a head."""
+    async with serving(OK, OK) as (server, session):
+        await session.send(server.call(), server.endpoint("sk-one"))
+        await session.send(server.call(), server.endpoint("sk-two"))
+
+    assert [b"sk-one" in each for each in server.requests] == [True, False]
+    assert [b"sk-two" in each for each in server.requests] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("reply", "body"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, BODY),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + OK, BODY),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n",
+         b"abcdef"),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%b"
+         % (len(gzip.compress(BODY, mtime=0)), gzip.compress(BODY, mtime=0)), BODY),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+    ],
+    ids=["continue", "hints", "chunks", "gzip", "empty"],
+)  # fmt: skip
+async def test_every_way_to_frame_a_reply_is_read(reply: bytes, body: bytes) -> None:
+    """Interim replies are passed over; chunks and gzip are undone."""
+    async with serving(reply) as (server, session):
+        exchange = await session.send(server.call(), server.endpoint())
+
+    assert exchange.reply.body == body
+
+
+async def test_a_redirect_is_followed() -> None:
+    """The rare redirect is left to aiohttp, which knows the rules."""
+    async with serving() as (server, session):
+        moved = f"HTTP/1.1 307 Moved\r\nlocation: {server.url}/there\r\ncontent-length: 0\r\n\r\n"
+        server.replies += [moved.encode(), moved.encode(), OK]
+        exchange = await session.send(server.call(), server.endpoint())
+
+    assert exchange.reply.body == BODY
+    assert server.requests[-1].startswith(b"POST /v1/there ")
+
+
+async def _with(reply: bytes) -> tuple[CallError, int]:
+    """Send to a server that says *reply* and hangs up; return the error and what stays open."""
+    async with serving(reply) as (server, session):
+        server.hang_up = True
+        with pytest.raises(CallError) as caught:
+            await session.send(server.call(), server.endpoint())
+        return caught.value, session.connections
+
+
+async def test_a_reply_that_breaks_off_is_an_error_that_may_have_cost() -> None:
+    """Nothing, garbage and half a body each become a `CallError`, and nothing stays open."""
+    nothing, open_after_nothing = await _with(b"")
+    garbage, open_after_garbage = await _with(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+    half, open_after_half = await _with(OK[:-5])
+
+    assert isinstance(nothing, Unavailable)
+    assert nothing.maybe_charged
+    assert isinstance(garbage, Unavailable)
+    assert isinstance(half, CutOff)
+    assert open_after_nothing == open_after_garbage == open_after_half == 0
+
+
+async def test_a_cancelled_call_closes_its_connection() -> None:
+    """A late reply to a cancelled call is never read as the answer to the next one."""
+    async with serving(b"") as (server, session):
+        task = asyncio.create_task(session.send(server.call(), server.endpoint()))
+        await _until(lambda: len(server.requests) == 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert session.connections == 0
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not done():  # noqa: ASYNC110 - the server has no event to wait for
+            await asyncio.sleep(0)
+
+
+async def test_a_line_break_in_a_header_is_refused_before_anything_is_sent() -> None:
+    """A key that would smuggle a header is never written."""
+    async with serving(OK) as (server, session):
+        with pytest.raises(ConfigError, match="line break"):
+            await session.send(server.call(), server.endpoint("sk-x\r\nhost: evil"))
+
+    assert not server.requests
+
+
+async def test_heads_do_not_pile_up() -> None:
+    """A lab that makes up new addresses forever keeps a bounded number of them."""
+    async with serving(*[OK] * 600) as (server, session):
+        for number in range(600):
+            await session.send(server.call(f"/{number}"), server.endpoint())
+        direct = session._direct
+
+    assert direct is not None
+    assert len(direct._heads) <= 256

@@ -3,14 +3,18 @@ What travels through llmlab, in the order it travels.
 
     Prompt → Request → HttpCall → HttpReply → Answer | Failure → Row
 
-Every record is frozen: a stage makes the next record, it never edits the last one.
-Nothing here imports anything but the standard library.
+Every record is frozen: a stage makes the next record, it never edits the last one. What is made
+anew for each call is a `msgspec.Struct`, five times cheaper to make than a dataclass and as
+readable; copy it with `msgspec.structs.replace`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
 
 Api: TypeAlias = Literal["chat", "responses", "messages", "generate"]
 """Which of a provider's wire formats; `chat` is chat completions (Ollama: /api/chat)."""
@@ -25,8 +29,7 @@ Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh",
 Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(Struct, frozen=True, kw_only=True):
     """A template with its slots filled: the words a model will read."""
 
     name: str
@@ -77,15 +80,14 @@ class Parameters:
     """Tokens of context to allocate (Ollama's `num_ctx`); no other provider takes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One question for one model."""
 
     provider: str
     model: str
     """The provider's own id, such as `gpt-6-luna`."""
     prompt: Prompt
-    parameters: Parameters = field(default_factory=Parameters)
+    parameters: Parameters = msgspec.field(default_factory=Parameters)
     api: Api = "chat"
     stream: bool = False
     label: str = ""
@@ -98,19 +100,19 @@ class Request:
         return f"{self.provider}/{self.model}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCall:
+class HttpCall(Struct, frozen=True, kw_only=True):
     """What is put on the wire, less the key: `auth` says how the wire attaches that."""
 
     url: str
     body: bytes = b""
     method: Literal["GET", "POST"] = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     auth: Auth = "bearer"
+    sent: Mapping[str, object] = msgspec.field(default_factory=dict)
+    """The parameters in it, by the provider's names: the body less the words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpReply:
+class HttpReply(Struct, frozen=True, kw_only=True):
     """What came off the wire; header names are in lower case."""
 
     status: int
@@ -118,8 +120,7 @@ class HttpReply:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """
     Tokens as the provider counted them, normalised.
 
@@ -151,8 +152,7 @@ class Source:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What a model said, what it used, and what is known about how it came."""
 
     text: str
@@ -187,13 +187,12 @@ class Answer:
     fingerprint: str | None = None
     from_book: bool = False
     sources: tuple[Source, ...] = ()
-    sent: Mapping[str, object] = field(default_factory=dict)
+    sent: Mapping[str, object] = msgspec.field(default_factory=dict)
     """The parameters really sent, by the provider's names."""
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """Why a model said nothing; `partial` is what came before it stopped."""
 
     kind: str
@@ -213,8 +212,7 @@ class Failure:
 Outcome: TypeAlias = Answer | Failure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """A piece of a stream: text, or reasoning that precedes it; the last carries the answer."""
 
     text: str = ""
@@ -222,8 +220,7 @@ class Piece:
     answer: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One request with all that became of it: one line of the DataFrame."""
 
     run: str
@@ -254,6 +251,8 @@ class Plan:
     limit_usd: float | None = None
     seconds: float | None = None
     """Estimated time; None when nothing is known about how fast the models answer."""
+    seconds_by: str = ""
+    """By what the time is estimated, or why it is not known."""
     detectable: float | None = None
     """Smallest paired difference of scores that a test of this size finds with 80 % power."""
     live: tuple[str, ...] = ()
@@ -262,6 +261,8 @@ class Plan:
     """Labels played by the simulator, since there is no key or server."""
     author: str = ""
     """Who writes the stand-ins' words."""
+    notes: tuple[str, ...] = ()
+    """What must be known before anything is sent: models that retire, what look-ahead may spoil."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

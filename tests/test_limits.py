@@ -1,10 +1,10 @@
 """Spending limits hold across kernels, and are used to the end. # R-43."""
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from llmlab.book import Attempt, Book, Limits, Settled
 from llmlab.calls.prepared import Prepared, most_input

@@ -1,12 +1,12 @@
 """From what a model says to a number, without surprises."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from scipy import stats
 
 from llmlab.errors import UsageError

@@ -1,10 +1,10 @@
 """Tapes: exact, clean, sorted text; and a replay that sends nothing and says what it misses."""
 
 import asyncio
+import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmlab import Lab
 from llmlab.calls.identity import content_of
@@ -77,7 +78,7 @@ def line(text: str = "Yes.", *, user: str = "Well?", by: str = "openai", **chang
     request = asked(user)
     row = Row(run="r", request=request, request_hash=f"{by} {user}", input_id="a",
               outcome=answer(text))  # fmt: skip
-    return replace(line_of(row, content=content_of(request), by=by), **changes)
+    return dataclasses.replace(line_of(row, content=content_of(request), by=by), **changes)
 
 
 def asked(user: str = "Well?", **changes: Any) -> Request:
@@ -380,7 +381,7 @@ def test_equal_outcomes_are_one_line_with_all_their_uses() -> None:
     use = Use(run="r", prompt="p", label="gpt", input="b")
     twin = line(uses=(use,))
 
-    tape = Tape([line(), twin, line("No.", uses=(replace(use, input="c"),))])
+    tape = Tape([line(), twin, line("No.", uses=(dataclasses.replace(use, input="c"),))])
 
     assert len(tape) == 2
     assert [len(each.uses) for each in tape.lines] in ([1, 2], [2, 1])

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from llmlab.book import Attempt
 from llmlab.calls.batch_book import Batch, remember, remembered
 from llmlab.calls.caller import Caller
@@ -212,7 +214,7 @@ class Batches:
             raise Unavailable("the batch has no result for this request", provider=provider)
         if isinstance(result, CallError):
             raise result
-        answer = prepared.adapter.read(result, prepared.request, prepared.model)
+        answer = prepared.adapter.read(result, prepared.request)
         answer = valued(answer, prepared, self._caller.prices, at, _NO_TIMES)
         model = answer.model or prepared.request.model
         prices = self._caller.prices
@@ -221,7 +223,7 @@ class Batches:
         )
         if cost is None:
             return answer
-        return replace(answer, cost=cost.usd, price_basis=cost.basis)
+        return structs.replace(answer, cost=cost.usd, price_basis=cost.basis)
 
     async def _send(self, call: HttpCall, one: Prepared) -> HttpReply:
         exchange = await self._caller.session.send(call, one.endpoint)
@@ -252,7 +254,7 @@ def _way(provider: str, api: Api) -> tuple[BatchWay, str]:
 
 def _like(call: HttpCall, one: Prepared) -> HttpCall:
     """Send the headers that a single request would have, such as the version of the API."""
-    return replace(call, headers={**one.call.headers, **call.headers})
+    return structs.replace(call, headers={**one.call.headers, **call.headers})
 
 
 def _failure(error: CallError | LimitError, prepared: Prepared, at: float) -> Failure:

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from llmlab.book import Book, Limits
 from llmlab.calls.identity import key_of, recall
 from llmlab.calls.prepared import OnPiece, Prepared, window_tokens, worst_of
@@ -61,13 +63,13 @@ class Caller:
         checked = check(request.parameters, model, request.api, drop=self.drop)
         parameters = self._windowed(checked.parameters, model)
         if parameters is not request.parameters:
-            request = replace(request, parameters=parameters)
+            request = structs.replace(request, parameters=parameters)
         adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
         call = adapter.write(request, model, endpoint.base_url)
         # The same words are the same question, whether the answer comes in pieces or whole.
         same = call
         if request.stream:
-            same = adapter.write(replace(request, stream=False), model, endpoint.base_url)
+            same = adapter.write(structs.replace(request, stream=False), model, endpoint.base_url)
         path = same.url.removeprefix(endpoint.base_url)
         counted = self.limits.any
         return Prepared(

@@ -1,9 +1,10 @@
 """Identity is content: who answers, the exact words and parameters, the number of the repeat."""
 
 import hashlib
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import msgspec
+from msgspec.structs import replace
 
 from llmlab.records import Answer, HttpCall, Request
 from llmlab.wire import Endpoint

@@ -45,7 +45,7 @@ class Sending:
         prepared, caller = self._prepared, self._caller
         exchange = await caller.session.send(prepared.call, prepared.endpoint)
         self._gate.heard(start, exchange.reply.headers, caller.now())
-        answer = prepared.adapter.read(exchange.reply, prepared.request, prepared.model)
+        answer = prepared.adapter.read(exchange.reply, prepared.request)
         return answer, exchange.latency, exchange.ttfb, None
 
     async def _stream(self, start: Start) -> Timed:
@@ -55,9 +55,9 @@ class Sending:
             self._gate.heard(start, flow.headers, self._caller.now())
             if flow.status != _OK or _is_json(flow):
                 reply = await flow.whole()
-                answer = prepared.adapter.read(reply, prepared.request, prepared.model)
+                answer = prepared.adapter.read(reply, prepared.request)
                 return answer, clock() - began, flow.ttfb, None
-            decoder = prepared.adapter.stream(prepared.request, prepared.model, flow.headers)
+            decoder = prepared.adapter.stream(prepared.request, flow.headers)
             self.decoder = decoder
             first = await self._drain(decoder, flow, began)
         return decoder.close(), clock() - began, flow.ttfb, first

@@ -1,8 +1,10 @@
 """What an attempt came to: the answer with its price, the failure with its loss."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from llmlab.book import Settled
 from llmlab.calls.identity import pack
@@ -54,6 +56,7 @@ def valued(
         queued=timing.queued,
         attempts=timing.attempts,
         started_at=at,
+        sent=prepared.call.sent,
         warnings=answer.warnings + dropped,
     )
 

@@ -1,11 +1,12 @@
 """Rows turned into lists, record by record, so that a column is one pass in C over one of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from functools import cached_property
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, Final
+
+from msgspec.structs import fields
 
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Row, Usage

@@ -1,7 +1,7 @@
 """What every provider adapter is, and the few steps all of them share."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter, CallError
@@ -9,7 +9,6 @@ from llmlab.providers.home import Home
 from llmlab.records import Answer, Api, HttpCall, HttpReply, Piece, Request, Usage
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
-_WORDS: Final = frozenset({"model", "messages", "prompt", "system", "input", "instructions"})
 
 
 class Decoder(Protocol):
@@ -66,27 +65,13 @@ class Adapter(Protocol):
         """Put *request* into the provider's words, for the server at *base_url*."""
         ...
 
-    def read(self, reply: HttpReply, request: Request, model: Model | None = None) -> Answer:
-        """Return the answer, or raise the `CallError` the reply means."""
+    def read(self, reply: HttpReply, request: Request) -> Answer:
+        """Return what the reply says, or raise the `CallError` it means."""
         ...
 
-    def stream(
-        self,
-        request: Request,
-        model: Model | None = None,
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> Decoder:
+    def stream(self, request: Request, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Return a decoder for the reply's body; *headers* are the reply's, for its id."""
         ...
-
-    def sent(self, request: Request, model: Model | None = None) -> Mapping[str, object]:
-        """Return the parameters as they go on the wire: the body less the words."""
-        ...
-
-
-def words_apart(body: Mapping[str, Any]) -> dict[str, object]:
-    """Return *body* less the model and the words: the parameters really sent."""
-    return {name: value for name, value in body.items() if name not in _WORDS}
 
 
 def unlisted(request: Request) -> Model:

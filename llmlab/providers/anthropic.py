@@ -9,7 +9,7 @@ import msgspec
 
 from llmlab.catalogue.models import Model, Rules
 from llmlab.errors import BadParameter
-from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse, unlisted, words_apart
+from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.anthropic_read import FINISHES, MessagesReading
 from llmlab.providers.anthropic_wire import Message
 from llmlab.providers.decoding import decode
@@ -56,37 +56,26 @@ class Anthropic(AtHome):
         home = replace(self.home, headers={"anthropic-version": self.version})
         return home.call(base_url, "/v1/messages", self._body(request, model))
 
-    def read(self, reply: HttpReply, request: Request, model: Model | None = None) -> Answer:
+    def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the text blocks; raise the `CallError` the reply means."""
         message = decode(reply, Message, self.provider)
         if message.error is not None:
             raise failure_in({"error": message.error}, self.provider, headers=reply.headers)
-        reading = self._reading(request, model)
+        reading = self._reading(request)
         reading.hear(message)
         return reading.answer(request_id_of(reply.headers))
 
-    def stream(
-        self,
-        request: Request,
-        model: Model | None = None,
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> Decoder:
+    def stream(self, request: Request, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Return a decoder of message events up to `message_stop`."""
-        reading = self._reading(request, model)
+        reading = self._reading(request)
         return Stream(provider=self.provider, reading=reading, events=Sse(), headers=headers)
 
-    def sent(self, request: Request, model: Model | None = None) -> Mapping[str, object]:
-        """Return the parameters as they go on the wire: the body less the words."""
-        return words_apart(self._body(request, model or unlisted(request)))
-
-    def _reading(self, request: Request, model: Model | None) -> MessagesReading:
-        to_answer = partial(self._answer, request, model)
+    def _reading(self, request: Request) -> MessagesReading:
+        to_answer = partial(self._answer, request)
         return MessagesReading(provider=self.provider, to_answer=to_answer)
 
-    def _answer(
-        self, request: Request, model: Model | None, heard: Heard, request_id: str | None
-    ) -> Answer:
-        return heard.answer(request, FINISHES, self.sent(request, model), request_id)
+    def _answer(self, request: Request, heard: Heard, request_id: str | None) -> Answer:
+        return heard.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
         refuse(request, ("seed",), "Anthropic has no seed")

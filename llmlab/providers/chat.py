@@ -9,7 +9,7 @@ import msgspec
 
 from llmlab.catalogue.models import Model
 from llmlab.errors import Unavailable
-from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse, unlisted, words_apart
+from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.chat_read import ChatReading, heard_of
 from llmlab.providers.chat_wire import Completion
 from llmlab.providers.decoding import decode
@@ -52,35 +52,24 @@ class Chat(AtHome):
         """Put *request* into chat completions; raise `BadParameter` for what it cannot say."""
         return self.home.call(base_url, self.path, self._body(request, model))
 
-    def read(self, reply: HttpReply, request: Request, model: Model | None = None) -> Answer:
+    def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the first choice; raise the `CallError` the reply means."""
         completion = decode(reply, Completion, self.provider)
         if completion.error is not None:
             raise failure_in(completion.error, self.provider, headers=reply.headers)
         heard = heard_of(completion, self.provider, reasoning_apart=self.reasoning_apart)
-        return self._answer(request, model, heard, request_id_of(reply.headers))
+        return self._answer(request, heard, request_id_of(reply.headers))
 
-    def stream(
-        self,
-        request: Request,
-        model: Model | None = None,
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> Decoder:
+    def stream(self, request: Request, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Return a decoder of `chat.completion.chunk` events."""
         reading = ChatReading(
             provider=self.provider,
             reasoning_apart=self.reasoning_apart,
-            to_answer=partial(self._answer, request, model),
+            to_answer=partial(self._answer, request),
         )
         return Stream(provider=self.provider, reading=reading, events=Sse(), headers=headers)
 
-    def sent(self, request: Request, model: Model | None = None) -> Mapping[str, object]:
-        """Return the parameters as they go on the wire: the body less the words."""
-        return words_apart(self._body(request, model or unlisted(request)))
-
-    def _answer(
-        self, request: Request, model: Model | None, heard: Heard, request_id: str | None
-    ) -> Answer:
+    def _answer(self, request: Request, heard: Heard, request_id: str | None) -> Answer:
         if heard.stop == _GAVE_UP:
             raise Unavailable(
                 f"{self.provider}: the server ran out of resources and stopped ({_GAVE_UP})",
@@ -89,7 +78,7 @@ class Chat(AtHome):
                 request_id=request_id or heard.id,
                 partial=heard.text,
             )
-        return heard.answer(request, FINISHES, self.sent(request, model), request_id)
+        return heard.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
         refuse(request, ("search",), "search is a tool of api='responses' or 'messages'")

@@ -57,13 +57,14 @@ class Heard:
 
     def warn(self, *texts: str) -> None:
         """Note what is odd, once."""
-        self.warnings.extend(text for text in texts if text not in self.warnings)
+        for text in texts:
+            if text not in self.warnings:
+                self.warnings.append(text)
 
     def answer(
         self,
         request: Request,
         finishes: Mapping[str, Finish],
-        sent: Mapping[str, object],
         request_id: str | None = None,
     ) -> Answer:
         """Return the answer; *finishes* translates the provider's word for the end."""
@@ -84,7 +85,6 @@ class Heard:
             request_id=request_id or self.id,
             fingerprint=self.fingerprint,
             sources=tuple(self.sources),
-            sent=sent,
             warnings=tuple(self.warnings),
         )
 

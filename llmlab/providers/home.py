@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
 from llmlab.records import Auth, HttpCall
+
+_ENCODER: Final = msgspec.json.Encoder()
+_WORDS: Final = frozenset({"model", "messages", "prompt", "system", "input", "instructions"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +26,17 @@ class Home:
     count: str = ""
     """Path of the free token counter; empty where there is none."""
 
-    def call(self, base_url: str, path: str, body: object = None) -> HttpCall:
+    def call(self, base_url: str, path: str, body: Mapping[str, object] | None = None) -> HttpCall:
         """Return the call of *path*: a POST of *body* as JSON, or a GET without one."""
+        url = self.base_of(base_url).rstrip("/") + path
+        if body is None:
+            return HttpCall(url=url, method="GET", headers=self.headers, auth=self.auth)
         return HttpCall(
-            url=self.base_of(base_url).rstrip("/") + path,
-            body=b"" if body is None else msgspec.json.encode(body),
-            method="GET" if body is None else "POST",
+            url=url,
+            body=_ENCODER.encode(body),
             headers=self.headers,
             auth=self.auth,
+            sent={name: value for name, value in body.items() if name not in _WORDS},
         )
 
 

@@ -1,10 +1,11 @@
 """The free endpoints: is the provider well, what does it serve, how long is a prompt."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter, Unreadable

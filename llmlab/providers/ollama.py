@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.catalogue.models import Model
-from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse, words_apart
+from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
 from llmlab.providers.heard import Heard
@@ -46,25 +46,16 @@ class Ollama(AtHome):
         path = "/api/generate" if self.api == "generate" else "/api/chat"
         return self.home.call(base_url, path, self._body(request))
 
-    def read(self, reply: HttpReply, request: Request, model: Model | None = None) -> Answer:  # noqa: ARG002
+    def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the answer; raise the `CallError` the reply means."""
         reading = self._reading(request)
         reading.hear(decode(reply, Line, self.provider))
         return reading.answer(request_id_of(reply.headers))
 
-    def stream(
-        self,
-        request: Request,
-        model: Model | None = None,  # noqa: ARG002
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> Decoder:
+    def stream(self, request: Request, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Return a decoder of lines up to the one with `done: true`."""
         reading = self._reading(request)
         return Stream(provider=self.provider, reading=reading, events=Ndjson(), headers=headers)
-
-    def sent(self, request: Request, model: Model | None = None) -> Mapping[str, object]:  # noqa: ARG002
-        """Return the parameters as they go on the wire: the body less the words."""
-        return words_apart(self._body(request))
 
     def _reading(self, request: Request) -> OllamaReading:
         return OllamaReading(provider=self.provider, to_answer=partial(self._answer, request))
@@ -73,7 +64,7 @@ class Ollama(AtHome):
         window, used = request.parameters.context, heard.usage.input
         if window is not None and used is not None and used >= window * _NEAR:
             heard.warn(f"the prompt fills the context of {window} tokens: it may have been cut")
-        return heard.answer(request, FINISHES, self.sent(request), request_id)
+        return heard.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request) -> dict[str, Any]:
         refuse(request, ("search",), "Ollama's API has no search tool")

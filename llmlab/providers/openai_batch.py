@@ -5,10 +5,11 @@ Source: the vendor's SDK (`resources/files.py`, `resources/batches.py`, `types/b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from llmlab.errors import CallError, Unavailable
 from llmlab.ops import redact
@@ -46,7 +47,7 @@ class OpenAIBatch:
         )
         body, kind = _form({"purpose": b"batch"}, "file", "llmlab.jsonl", lines)
         call = self.home.call(base, "/files")
-        return replace(
+        return structs.replace(
             call, method="POST", body=body, headers={**call.headers, "content-type": kind}
         )
 

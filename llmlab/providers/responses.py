@@ -9,7 +9,7 @@ import msgspec
 
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter
-from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse, unlisted, words_apart
+from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
 from llmlab.providers.heard import Heard
@@ -39,34 +39,23 @@ class Responses(AtHome):
         """Put *request* into Responses; raise `BadParameter` for what it cannot say."""
         return self.home.call(base_url, "/responses", self._body(request, model))
 
-    def read(self, reply: HttpReply, request: Request, model: Model | None = None) -> Answer:
+    def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the output's texts; raise the `CallError` the reply means."""
-        reading = self._reading(request, model)
+        reading = self._reading(request)
         reading.hear(decode(reply, Response, self.provider))
         return reading.answer(request_id_of(reply.headers))
 
-    def stream(
-        self,
-        request: Request,
-        model: Model | None = None,
-        headers: Mapping[str, str] = NO_HEADERS,
-    ) -> Decoder:
+    def stream(self, request: Request, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
         """Return a decoder of `response.*` events up to a terminal one."""
-        reading = self._reading(request, model)
+        reading = self._reading(request)
         return Stream(provider=self.provider, reading=reading, events=Sse(), headers=headers)
 
-    def sent(self, request: Request, model: Model | None = None) -> Mapping[str, object]:
-        """Return the parameters as they go on the wire: the body less the words."""
-        return words_apart(self._body(request, model or unlisted(request)))
-
-    def _reading(self, request: Request, model: Model | None) -> ResponsesReading:
-        to_answer = partial(self._answer, request, model)
+    def _reading(self, request: Request) -> ResponsesReading:
+        to_answer = partial(self._answer, request)
         return ResponsesReading(provider=self.provider, to_answer=to_answer)
 
-    def _answer(
-        self, request: Request, model: Model | None, heard: Heard, request_id: str | None
-    ) -> Answer:
-        return heard.answer(request, FINISHES, self.sent(request, model), request_id)
+    def _answer(self, request: Request, heard: Heard, request_id: str | None) -> Answer:
+        return heard.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
         refuse(request, ("seed", "stop"), "Responses has none; use api='chat'")

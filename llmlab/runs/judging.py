@@ -7,8 +7,9 @@ name, and what was judged once is not asked again.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from llmlab.calls.identity import content_of, recall
 from llmlab.errors import UsageError

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from llmlab.book import RunItem
 from llmlab.calls.identity import recall
@@ -67,7 +68,7 @@ def meta_of(taken: Taken, stored: Mapping[str, bytes]) -> bytes:
     kept = replace(_kept(row, taken.content, taken.by), beside=dict(taken.beside))
     if isinstance(row.outcome, Answer):
         there = stored.get(row.request_hash)
-        if there is None or recall(there) != replace(row.outcome, from_book=True):
+        if there is None or recall(there) != structs.replace(row.outcome, from_book=True):
             kept = replace(kept, answer=row.outcome)
     return _ENCODER.encode(kept)
 
@@ -108,7 +109,7 @@ def _outcome(kept: _Kept, key: str, stored: Mapping[str, bytes]) -> Outcome:
         if key not in stored:
             raise BookError(f"the answer {key[:12]} of a run is not in the book any more")
         answer = recall(stored[key])
-    return replace(answer, from_book=kept.from_book)
+    return structs.replace(answer, from_book=kept.from_book)
 
 
 def label_of(item: RunItem) -> str:

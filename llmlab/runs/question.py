@@ -1,7 +1,8 @@
 """One question to one model."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece

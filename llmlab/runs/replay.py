@@ -1,7 +1,8 @@
 """Replay: the rows of an experiment from a tape; nothing is started, nothing is sent."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from llmlab.calls.identity import content_of
 from llmlab.catalogue import Model
@@ -82,6 +83,7 @@ def plan_of(experiment: Experiment, rows: Sequence[Row]) -> Plan:
         live=_labels(rows, stand_in=False),
         stand_ins=_labels(rows, stand_in=True),
         author="the tape",
+        notes=experiment.notes,
     )
 
 

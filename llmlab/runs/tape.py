@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from llmlab.calls.identity import content_of
 from llmlab.errors import ReplayMiss, UsageError
 from llmlab.records import Answer, Failure, Outcome, Request, Row
@@ -56,7 +58,7 @@ class Line:
 def line_of(row: Row, *, content: str, by: str) -> Line:
     """Make the line of a row; what the book answered is written as the provider said it."""
     request, outcome = row.request, row.outcome
-    answer = replace(outcome, from_book=False) if isinstance(outcome, Answer) else None
+    answer = structs.replace(outcome, from_book=False) if isinstance(outcome, Answer) else None
     use = Use(run=row.run, prompt=request.prompt.name, label=request.label, input=row.input_id)
     return Line(
         content=content,

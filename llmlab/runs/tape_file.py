@@ -8,11 +8,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import NODEFAULT
+from msgspec.structs import fields
 
 from llmlab.errors import UsageError
 from llmlab.ops import redact
@@ -157,9 +159,9 @@ def _encoded(line: Line) -> str:
 def _short(plain: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     """Leave out what says nothing: a field at its default."""
     usual = {
-        item.name: item.default if item.default is not MISSING else {}
+        item.name: item.default if item.default is not NODEFAULT else {}
         for item in fields(kind)
-        if item.default is not MISSING or item.default_factory is not MISSING
+        if not item.required
     }
     return {
         name: value

@@ -5,7 +5,8 @@ What travels through llmlab, in the order it travels.
 
 Every record is frozen: a stage makes the next record, it never edits the last one. What is made
 anew for each call is a `msgspec.Struct`, five times cheaper to make than a dataclass and as
-readable; copy it with `msgspec.structs.replace`.
+readable; copy it with `msgspec.structs.replace`. The garbage collector need not look at it
+(`gc=False`): a frozen record holds only what was there before it, so it is never part of a cycle.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh",
 Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error"]
 
 
-class Prompt(Struct, frozen=True, kw_only=True):
+class Prompt(Struct, frozen=True, kw_only=True, gc=False):
     """A template with its slots filled: the words a model will read."""
 
     name: str
@@ -80,7 +81,7 @@ class Parameters:
     """Tokens of context to allocate (Ollama's `num_ctx`); no other provider takes it."""
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, kw_only=True, gc=False):
     """One question for one model."""
 
     provider: str
@@ -100,7 +101,7 @@ class Request(Struct, frozen=True, kw_only=True):
         return f"{self.provider}/{self.model}"
 
 
-class HttpCall(Struct, frozen=True, kw_only=True):
+class HttpCall(Struct, frozen=True, kw_only=True, gc=False):
     """What is put on the wire, less the key: `auth` says how the wire attaches that."""
 
     url: str
@@ -112,7 +113,7 @@ class HttpCall(Struct, frozen=True, kw_only=True):
     """The parameters in it, by the provider's names: the body less the words."""
 
 
-class HttpReply(Struct, frozen=True, kw_only=True):
+class HttpReply(Struct, frozen=True, kw_only=True, gc=False):
     """What came off the wire; header names are in lower case."""
 
     status: int
@@ -120,7 +121,7 @@ class HttpReply(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Usage(Struct, frozen=True, kw_only=True):
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """
     Tokens as the provider counted them, normalised.
 
@@ -152,7 +153,7 @@ class Source:
     title: str = ""
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Answer(Struct, frozen=True, kw_only=True, gc=False):
     """What a model said, what it used, and what is known about how it came."""
 
     text: str
@@ -192,7 +193,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
     """Why a model said nothing; `partial` is what came before it stopped."""
 
     kind: str
@@ -212,7 +213,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 Outcome: TypeAlias = Answer | Failure
 
 
-class Piece(Struct, frozen=True, kw_only=True):
+class Piece(Struct, frozen=True, kw_only=True, gc=False):
     """A piece of a stream: text, or reasoning that precedes it; the last carries the answer."""
 
     text: str = ""
@@ -220,7 +221,7 @@ class Piece(Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, kw_only=True, gc=False):
     """One request with all that became of it: one line of the DataFrame."""
 
     run: str

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from llmlab.book.money import to_pico
 
 Status: TypeAlias = Literal["ok", "error"]
@@ -47,8 +49,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One try to send one request: what is known before it is sent."""
 
     key: str
@@ -67,8 +68,7 @@ class Attempt:
     prompt_version: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """What became of an attempt: known before anyone is told."""
 
     status: Status

@@ -1,9 +1,10 @@
 """A request that is ready to be sent, and how dear it can become."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from msgspec import Struct
 
 from llmlab.catalogue import Model
 from llmlab.providers.adapter import Adapter
@@ -27,8 +28,7 @@ _BYTES_PER_TOKEN: Final = 3
 """Of a request body, for the rate limit; the reply's usage corrects it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True, gc=False):
     """A request that is ready to be sent: checked, written, named and valued."""
 
     request: Request

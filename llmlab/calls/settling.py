@@ -1,9 +1,9 @@
 """What an attempt came to: the answer with its price, the failure with its loss."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from llmlab.book import Settled
@@ -21,8 +21,7 @@ _GATEWAY_GAVE_UP: Final = frozenset({504, 524})
 """A gateway lost patience while the model was at work: nobody knows what was charged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(Struct, frozen=True, kw_only=True):
     """How long an answer took, in seconds, and how many attempts; see `Answer`."""
 
     latency: float | None

@@ -2,10 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llmlab.errors import ConfigError, Unavailable, Unreadable
 from llmlab.pricing import corrections, edition
@@ -25,8 +27,7 @@ _HOUR = 3600.0
 _STALE_DAYS = 183.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(Struct, frozen=True, kw_only=True):
     """Dollars, and where the price comes from."""
 
     usd: Decimal

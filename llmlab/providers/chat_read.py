@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from llmlab.errors import Unreadable
 from llmlab.providers import chat_wire as wire
-from llmlab.providers.decoding import decode_line, lenient
+from llmlab.providers.decoding import decode_line, is_nothing, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.heard import Heard, dollars, odd_usage
 from llmlab.providers.sse import Event
@@ -58,7 +58,7 @@ class ChatReading:
         if chunk.error is not None:
             raise failure_in(chunk.error, self.provider)
         _head(self.heard, chunk)
-        if chunk.usage is not None:
+        if not is_nothing(chunk.usage):
             # Some servers repeat a growing usage in every chunk: the last one holds.
             _count(self.heard, chunk.usage, reasoning_apart=self.reasoning_apart)
         first = next((each for each in chunk.choices or () if each.index == 0), None)
@@ -88,7 +88,8 @@ def _hear(heard: Heard, message: wire.Message) -> Piece | None:
 
 def _count(heard: Heard, found: object, *, reasoning_apart: bool) -> None:
     said, odd = lenient(found, wire.Usage)
-    heard.warnings = [text for text in heard.warnings if "usage" not in text]
+    if heard.warnings:
+        heard.warnings = [text for text in heard.warnings if "usage" not in text]
     heard.warn(*odd)
     if said is None:
         return

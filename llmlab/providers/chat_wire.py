@@ -1,8 +1,10 @@
 """The part of chat completions that llmlab relies on; msgspec ignores the rest."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+NOTHING: Final = msgspec.Raw()
 
 
 class Page(msgspec.Struct):
@@ -50,7 +52,8 @@ class Completion(msgspec.Struct):
     """A whole reply."""
 
     choices: list[Choice] = msgspec.field(default_factory=list)
-    usage: Any = None
+    usage: msgspec.Raw = NOTHING
+    """Left as it is: a count that cannot be read must not cost the words."""
     model: str | None = None
     id: str | None = None
     system_fingerprint: str | None = None
@@ -62,7 +65,8 @@ class Chunk(msgspec.Struct):
     """One event of a stream."""
 
     choices: list[Delta] | None = None
-    usage: Any = None
+    usage: msgspec.Raw = NOTHING
+    """Left as it is: a count that cannot be read must not cost the words."""
     model: str | None = None
     id: str | None = None
     system_fingerprint: str | None = None

@@ -1,5 +1,6 @@
 """Bytes from outside as typed records, or the error that says why not."""
 
+from functools import cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -16,6 +17,11 @@ _BROKEN: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """All that decoding bytes from outside can raise: bad JSON, bad UTF-8, a nest too deep."""
 
 
+@cache
+def _decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(shape)
+
+
 def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
     """Return the body as *shape*; raise what the status or the body means."""
     if reply.status not in _OK:
@@ -23,7 +29,7 @@ def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
     try:
         # DeepSeek sends empty lines before the JSON while it waits; others a byte order mark.
         body = reply.body.strip().removeprefix(b"\xef\xbb\xbf")
-        return msgspec.json.decode(body, type=shape)
+        return _decoder(shape).decode(body)
     except _BROKEN as error:
         raise unreadable(
             error, provider, status=reply.status, request_id=request_id_of(reply.headers)
@@ -33,7 +39,7 @@ def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
 def decode_line(data: bytes, shape: type[T], provider: str) -> T:
     """Return one JSON document of a stream as *shape*, or raise `Unreadable`."""
     try:
-        return msgspec.json.decode(data, type=shape)
+        return _decoder(shape).decode(data)
     except _BROKEN as error:
         raise unreadable(error, provider) from None
 
@@ -48,12 +54,19 @@ def convert(value: object, shape: type[T], provider: str) -> T:
 
 def lenient(value: object, shape: type[T]) -> tuple[T | None, tuple[str, ...]]:
     """Return *value* as *shape*; None with a warning where it is not: words outlive a bad count."""
-    if value is None:
+    if value is None or (isinstance(value, msgspec.Raw) and is_nothing(value)):
         return None, ()
     try:
+        if isinstance(value, msgspec.Raw):
+            return _decoder(shape).decode(value), ()
         return msgspec.convert(value, type=shape), ()
     except _BROKEN as error:
         return None, (f"unreadable {shape.__name__.strip('_').lower()}: {_short(error)}",)
+
+
+def is_nothing(value: msgspec.Raw) -> bool:
+    """Say whether a field that was left undecoded is absent or null."""
+    return bytes(value) in (b"", b"null")
 
 
 def unreadable(

@@ -1,9 +1,11 @@
 """What was heard from a model, whole or streamed, and how it becomes an `Answer`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
+
+import msgspec
+from msgspec import Struct
 
 from llmlab.providers.structured import parsed_of
 from llmlab.records import Answer, Finish, Piece, Request, Source, Usage
@@ -12,23 +14,25 @@ _TICKS: Final = Decimal(10) ** 10
 """xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Heard:
+_NO_USAGE: Final = Usage()
+
+
+class Heard(Struct, kw_only=True):
     """All a reply says, in whichever order it says it."""
 
-    texts: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
+    texts: list[str] = msgspec.field(default_factory=list)
+    thoughts: list[str] = msgspec.field(default_factory=list)
+    refusals: list[str] = msgspec.field(default_factory=list)
     model: str = ""
     id: str | None = None
     fingerprint: str | None = None
     stop: str | None = None
     """The provider's own word for why it stopped."""
     tools: bool = False
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = _NO_USAGE
     billed: Decimal | None = None
-    sources: list[Source] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    sources: list[Source] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     @property
     def text(self) -> str:

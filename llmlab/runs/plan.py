@@ -2,8 +2,11 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
 
 from llmlab.catalogue import Arm, Model, default_api, for_arm
 from llmlab.errors import BadParameter, UsageError
@@ -12,17 +15,15 @@ from llmlab.runs.wishes import schema_of, search_of
 from llmlab.templates import Template
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(Struct, frozen=True, kw_only=True, gc=False):
     """One line of the frame that the prompts are tried on."""
 
     id: str
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = msgspec.field(default_factory=dict)
     target: object = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Struct, frozen=True, kw_only=True, gc=False):
     """One call of the grid: what is asked of whom, about which input."""
 
     request: Request

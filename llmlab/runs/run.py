@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import Struct
+
 from llmlab.calls.caller import Caller, Prepared
 from llmlab.errors import LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
@@ -14,8 +16,7 @@ from llmlab.runs.early import Early
 from llmlab.runs.plan import Cell
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True, gc=False):
     """A cell of the grid, ready to be sent."""
 
     cell: Cell

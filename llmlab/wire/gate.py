@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,8 +65,7 @@ class Gate:
         self._permits = permits
         self._in_flight = 0
 
-    @asynccontextmanager
-    async def passed(self, tokens: float = 0.0) -> AsyncIterator[Start]:
+    def passed(self, tokens: float = 0.0) -> "Passage":
         """
         Hold a permit of this provider and one of the total while the body runs.
 
@@ -75,21 +73,37 @@ class Gate:
         the rate limit comes before the permits of the total: a provider that is slow by its
         own limit does not keep the others from sending.
         """
+        return Passage(self, tokens)
+
+    async def enter(self, tokens: float) -> Start:
+        """Wait until a call may be sent, without a task switch where it may now; then `leave`."""
         self.breaker.peek()
-        async with self._own:
+        await self._own.acquire()
+        try:
             start = await self.limiter.enter(tokens)
-            async with self._total:
-                try:
-                    # Asked again: it may have opened while this call stood in line.
-                    self.breaker.check()
-                except BreakerOpen:
-                    self.limiter.give_back(start)
-                    raise
-                self._in_flight += 1
-                try:
-                    yield start
-                finally:
-                    self._in_flight -= 1
+            try:
+                await self._total.acquire()
+            except BaseException:
+                self.limiter.give_back(start)
+                raise
+        except BaseException:
+            self._own.release()
+            raise
+        self._in_flight += 1
+        try:
+            # Asked again: it may have opened while this call stood in line.
+            self.breaker.check()
+        except BreakerOpen:
+            self.limiter.give_back(start)
+            self.leave()
+            raise
+        return start
+
+    def leave(self) -> None:
+        """Give both permits back."""
+        self._in_flight -= 1
+        self._total.release()
+        self._own.release()
 
     def heard(self, start: Start, headers: Mapping[str, str], now: float) -> None:
         """
@@ -154,6 +168,22 @@ class Gate:
             limiter=self.limiter.stats,
             retries_left=self.retries.left,
         )
+
+
+class Passage:
+    """One call's way through a gate, for `async with`; leaner than a generator, made per call."""
+
+    __slots__ = ("_gate", "_tokens")
+
+    def __init__(self, gate: Gate, tokens: float) -> None:
+        self._gate = gate
+        self._tokens = tokens
+
+    async def __aenter__(self) -> Start:
+        return await self._gate.enter(self._tokens)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gate.leave()
 
 
 class Gates:

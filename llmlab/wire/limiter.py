@@ -244,7 +244,9 @@ class Limiter:
         self._forget(now)
         if now < self._closed_until:
             return self._closed_until - now
-        told = max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
+        told = 0.0
+        if now < self._requests_told.until or now < self._tokens_told.until:
+            told = max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
         if not self._starts:
             return told
         if len(self._starts) + 1 > self._rpm or self._tokens + tokens > self._tpm:

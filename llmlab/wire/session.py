@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from msgspec import Struct
+
 from llmlab.records import HttpCall, HttpReply
 from llmlab.wire.direct import Direct, DirectReply
 from llmlab.wire.endpoint import Endpoint
@@ -20,8 +22,7 @@ _JSON: Final = {"content-type": "application/json"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(Struct, frozen=True, kw_only=True):
     """A whole reply and how long it took, in seconds from sending."""
 
     reply: HttpReply

@@ -236,7 +236,7 @@ def _sim(arguments: argparse.Namespace) -> int:
         asyncio.run(serve(arguments.port, arguments.fault, report=say))
         return 0
     model = LocalServer.start(model_path(_settings().local_model))
-    author = EmbeddedAuthor(model.address, model.key)
+    author = EmbeddedAuthor(model.addresses, model.key)
     try:
         asyncio.run(serve(arguments.port, arguments.fault, author, report=say))
     finally:

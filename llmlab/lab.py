@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import os
-import queue
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
 from llmlab.comparison import Comparison
+from llmlab.comparison.marks import mark, marked, marks_of
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.conduct import Landed, Watch, conduct
@@ -27,6 +27,7 @@ from llmlab.runs.run import always
 from llmlab.runs.tape import Tape
 from llmlab.settings import Mode, Sourced, project_of
 from llmlab.templates import Library
+from llmlab.wire import Channel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from llmlab.budget import Count
     from llmlab.catalogue import Catalogue
     from llmlab.runs.handle import Handle
-    from llmlab.templates.history import History
+    from llmlab.templates.history import History, Version
     from llmlab.wire.gate import GateState
 
 
@@ -94,7 +95,11 @@ class Lab:
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
         self.settings, self.sources = read.settings, read.sources
         self._entries = read.entries()
-        self.prompts = Library(self.project / self.settings.prompts, mode=self.settings.templates)
+        self.prompts = Library(
+            self.project / self.settings.prompts,
+            mode=self.settings.templates,
+            sent=self._sent,
+        )
         self._parts = Parts(self.settings, self._env, self.project)
 
     # ---- one question -------------------------------------------------------------------
@@ -139,12 +144,12 @@ class Lab:
         Raises:
             CallError: The call failed; `partial` has the text that came.
         """
-        pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        pieces: Channel[Piece] = Channel()
         work = answer_of(self._parts, prompt, model, on_piece=pieces.put, **options)
         future: concurrent.futures.Future[Answer] = self._parts.engine.submit(work)
-        future.add_done_callback(lambda _: pieces.put(None))
+        future.add_done_callback(lambda _: pieces.end())
         try:
-            while (piece := await asyncio.to_thread(pieces.get)) is not None:
+            async for piece in pieces:
                 yield piece
             whole: Answer = await asyncio.wrap_future(future)
             yield Piece(answer=whole)
@@ -296,11 +301,12 @@ class Lab:
         """
         Return the versions of a prompt that were ever sent, oldest first, with their diffs.
 
-        `print(lab.history("terse").diff())` shows what changed between the last two.
+        `print(lab.history("terse").diff())` shows what changed between the last two;
+        `lab.prompts["terse"].history()` is the same.
         """
         from llmlab.templates.history import History
 
-        return History(name=name, versions=self.book.templates(name))
+        return History(name=name, versions=self._sent(name))
 
     def health(self, provider: str | None = None) -> "pd.DataFrame":
         """
@@ -360,6 +366,25 @@ class Lab:
         then, now = (self.run(each) if isinstance(each, str) else each for each in (old, new))
         return compare_runs(then, now, **options)
 
+    def mark(
+        self, row: "str | Mapping[Any, Any] | pd.Series[Any]", *, right: bool | None = True
+    ) -> None:
+        """
+        Mark an answer right or wrong, as in the widget `Answers`; None takes the mark back.
+
+        Args:
+            row: A row of a run, such as `run.rows.iloc[0]`, or its `request_hash`.
+            right: What a person says of it.
+
+        Raises:
+            UsageError: It is no row of a run, or the book has no answer of it.
+        """
+        mark(self.book, row, right=right)
+
+    def marked(self, run: Comparison) -> Comparison:
+        """Return *run* scored by the marks of the book: 1 right, 0 wrong, the rest unscored."""
+        return marked(run, marks_of(self.book, run))
+
     def save_tape(self, path: str | Path, run: str | None = None) -> Path:
         """
         Write what was answered to a text file without keys, which `mode="replay"` plays.
@@ -395,6 +420,15 @@ class Lab:
         """The models, aliases and line-ups."""
         return self._parts.catalogue
 
+    def lineup(self, name: str, models: Sequence[str]) -> None:
+        """
+        Let *name* stand for *models* in this lab from now on; `ModelPicker.save` keeps it, too.
+
+        Raises:
+            ConfigError: An alias has this name, or a model is unknown or named twice.
+        """
+        self._parts.catalogue = self.catalogue.with_lineup(name, models)
+
     @property
     def book(self) -> "Book":
         """The record of every call."""
@@ -418,6 +452,10 @@ class Lab:
     def close(self) -> None:
         """Stop the engine, the simulator and the embedded model, and close the book."""
         self._parts.close()
+
+    def _sent(self, prompt: str) -> "Sequence[Version]":
+        # Not the book's own method: the book is opened when it is first asked, not with the lab.
+        return self.book.templates(prompt)
 
     def _read(
         self, experiment: Experiment, landed: Landed, watch: Watch, budget: float | None

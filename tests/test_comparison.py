@@ -283,3 +283,14 @@ def test_repricing_leaves_scores_and_keeps_the_run(run: Comparison) -> None:
     assert again.summary["cost_usd"].eq(0.0).all()
     pd.testing.assert_frame_equal(again.pairs, run.pairs)
     assert again.notes[0].startswith("Priced again (model=ollama/any)")
+
+
+def test_a_run_without_rows_says_so_in_one_line() -> None:
+    """Nothing has landed: shown, it says why instead of raising."""
+    note = "interrupted: 0 of 9 calls are done; run the cell again to send the rest"
+
+    run = Comparison("news", to_frame([]), notes=(note,))
+
+    line = f"news: no rows, so there is nothing to compare; {note}"
+    assert repr(run) == line
+    assert line in run._repr_html_()

@@ -67,6 +67,16 @@ def test_a_failed_call_has_missing_values_not_zeros() -> None:
     assert line[unknown].isna().all()
 
 
+def test_what_a_broken_stream_cost_is_an_estimate() -> None:
+    """A failed call that cost something is never said to be exact; a free one has no price."""
+    lost = _failure(cost=Decimal("0.0004"))
+    acted = _failure(cost=Decimal("0.0004"), backend="stand-in")
+
+    frame = to_frame([_row(_answer()), _row(lost), _row(acted), _row(_failure())])
+
+    assert list(frame["cost_is"]) == ["exact", "estimated", "simulated", "unpriced"]
+
+
 def test_values_arrive_unchanged() -> None:
     """Times to the microsecond, dollars, tokens, and what the score left as a note."""
     line = to_frame(

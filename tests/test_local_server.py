@@ -142,6 +142,20 @@ def test_prompts_that_begin_alike_are_read_once(server: LocalServer) -> None:
         assert usage["prompt_tokens_details"]["cached_tokens"] > 0.8 * usage["prompt_tokens"]
 
 
+def test_every_copy_answers_for_itself(server: LocalServer) -> None:
+    """A slot is a copy with its own address, and the copies say the same."""
+    texts = set()
+    for address in server.addresses:
+        asked = _request(server, "Name a fruit.", temperature=0, max_tokens=8)
+        asked.full_url = f"{address}/v1/chat/completions"
+        with urllib.request.urlopen(asked, timeout=60) as reply:  # noqa: S310 - loopback
+            texts.add(json.load(reply)["choices"][0]["message"]["content"])
+
+    assert server.addresses[0] == server.address
+    assert len(set(server.addresses)) == 2
+    assert len(texts) == 1
+
+
 def test_only_the_key_opens_it_and_nothing_prints_the_key(server: LocalServer) -> None:
     """Another program on the machine is answered 401, and no repr tells the key."""  # R-60
     asked = _request(server, "Hello")
@@ -165,8 +179,8 @@ def test_it_listens_on_the_loopback_alone(server: LocalServer) -> None:
     with urllib.request.urlopen(asked, timeout=10) as reply:  # noqa: S310 - loopback
         allowed = reply.headers.get("Access-Control-Allow-Origin")
 
-    assert [c.laddr.ip for c in listening] == ["127.0.0.1"]
-    assert server.address.startswith("http://127.0.0.1:")
+    assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+    assert all(address.startswith("http://127.0.0.1:") for address in server.addresses)
     assert allowed != "http://elsewhere.example"
     assert allowed != "*"
 
@@ -334,7 +348,7 @@ def test_a_port_that_is_taken_is_said(model: Path, server: LocalServer) -> None:
         "key": "k",
         "slots": 1,
         "port": int(server.address.rpartition(":")[2]),
-        "n_ctx": 256,
+        "context": 256,
         "threads": 1,
         "cache_ram_mib": 0,
         "slot_prompt_similarity": 0.5,

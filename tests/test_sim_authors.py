@@ -258,12 +258,19 @@ async def test_the_embedded_author_makes_no_reasoning_up(embedded: EmbeddedAutho
     assert (written.reasoning, written.reasoning_tokens) == ("", 0)
 
 
-async def test_at_most_two_questions_are_under_way(embedded: EmbeddedAuthor, llama: Llama) -> None:
-    """However many ask at once, the model sees two at a time."""
+async def test_a_copy_of_the_model_is_asked_one_thing_at_a_time(
+    embedded: EmbeddedAuthor, llama: Llama
+) -> None:
+    """However many ask at once, each address sees one at a time, and all are answered."""
     await asyncio.gather(*(embedded.write(ASKED) for _ in range(8)))
+    alone = llama.most
+    address = embedded._turns._copies[0].address
+    twice = EmbeddedAuthor([address, f"{address}/"], "secret")
+    await asyncio.gather(*(twice.write(ASKED) for _ in range(8)))
+    await twice.close()
 
-    assert llama.most == 2
-    assert len(llama.bodies) == 8
+    assert (alone, llama.most) == (1, 2)
+    assert len(llama.bodies) == 16
 
 
 def test_arms_get_their_own_seed_and_temperature() -> None:

@@ -1,11 +1,14 @@
 """The simulator starts, says where it is, notes what it served, and lets go."""
 
 import asyncio
+import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -46,6 +49,44 @@ async def test_starting_twice_is_refused() -> None:
     async with Simulator(author=RuleAuthor()) as sim:
         with pytest.raises(UsageError, match="already runs"):
             await sim.start()
+
+
+async def test_a_client_that_vanishes_in_mid_reply_is_noted_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Hanging up during a stream is a debug line, no traceback, and the next client is served."""
+    gone = asyncio.Event()
+    asked = json.dumps({**BODY, "stream": True}).encode()
+
+    async def pause(_seconds: float) -> None:
+        await gone.wait()
+        await asyncio.sleep(0.01)  # a turn of the loop, in which the server hears of it
+
+    caplog.set_level(logging.DEBUG)
+    faults = Faults.parse(["drip:1"])
+    async with Simulator(author=RuleAuthor(), faults=faults, sleep=pause) as sim:
+        url = urlsplit(sim.base_url("openai"))
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(
+            f"POST {url.path}/chat/completions HTTP/1.1\r\nhost: x\r\n"
+            f"authorization: Bearer k\r\ncontent-length: {len(asked)}\r\n\r\n".encode()
+            + asked
+        )
+        await reader.readuntil(b"\r\n\r\n")  # the head is there, the body waits
+
+        writer.transport.abort()
+        gone.set()
+        async with (
+            aiohttp.ClientSession(headers=KEY) as session,
+            session.post(f"{url.geturl()}/chat/completions", json=BODY) as reply,
+        ):
+            status = reply.status
+        async with asyncio.timeout(5):
+            while "went away in mid-reply" not in caplog.text:  # noqa: ASYNC110 - a log, not an event
+                await asyncio.sleep(0.01)
+
+    assert status == 200
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_base_url_before_start_and_of_nobody() -> None:

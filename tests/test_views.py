@@ -7,11 +7,12 @@ import pytest
 
 from llmlab.records import Plan, Progress
 from llmlab.views import form
-from llmlab.views.comparison import Shown
+from llmlab.views.comparison import Shown, arms
 from llmlab.views.plan import plan_html, plan_text
 from llmlab.views.progress import progress_html, progress_line, progress_text
 from llmlab.views.rows import rows_html
-from llmlab.views.table import summary_html, summary_text
+from llmlab.views.summary import summary_html
+from llmlab.views.table import columns, summary_text
 
 NAN = float("nan")
 EVIL = '<script>alert("x")</script>'
@@ -127,6 +128,24 @@ def test_a_terminal_shows_the_whole_table() -> None:
     ]
 
 
+def test_a_page_folds_columns_and_loses_no_number() -> None:
+    """Two figures a cell: ten columns instead of sixteen, and every number is still there."""
+    summary = made().summary.assign(ttft_p50_s=0.3125, failures=[0, 3], inputs=[4, 3])
+    shown = made(summary=summary)
+
+    html = summary_html(shown)
+
+    told = columns(shown)
+    assert html.count("<th ") == 11
+    assert len(told) == 14
+    for column in told:
+        for arm in arms(shown):
+            for number in column.text(arm).split(" / "):
+                assert number in html
+    assert "per 1,000</small></th>" in html
+    assert '8<br><small class="loud">3</small>' in html
+
+
 def test_without_scores_there_are_no_score_columns() -> None:
     """Nothing scored: cost and latency only, cheapest first."""
     text = summary_text(unscored())
@@ -228,19 +247,24 @@ def test_progress_does_not_guess() -> None:
 
 def test_a_plan_says_what_will_be_sent() -> None:
     """Calls, the book's share, both costs, the limit, the effect it can see, who answers."""
-    plan = Plan(name="news", calls=1440, from_book=120, prompts=("a", "b"), models=("gpt", "grok"),
-                inputs=60, repeats=2, expected_usd=0.21, worst_usd=1.9, limit_usd=0.5, seconds=75,
-                detectable=0.18, live=("gpt",), stand_ins=("grok",), author="rule")  # fmt: skip
+    plan = Plan(
+        name="news", calls=1440, from_book=120, prompts=("a", "b"), models=("gpt", "grok"),
+        inputs=60, repeats=2, expected_usd=0.21, worst_usd=1.9, limit_usd=0.5, seconds=75,
+        seconds_by="estimated by earlier answers of the same models", detectable=0.18,
+        live=("gpt",), stand_ins=("grok",), author="rule",
+        notes=("gpt: openai/gpt-5 is switched off in 19 days",),
+    )  # fmt: skip
 
     assert plan_text(plan).splitlines() == [
         "news: before anything is sent",
         "! stand-ins: grok is not asked; llmlab's simulator answers instead, words by rule.",
+        "! gpt: openai/gpt-5 is switched off in 19 days",
         (
             "  calls        1,440 (2 prompts × 2 models × 60 inputs × 2 repeats), "
             "120 are in the book, 1,320 to send"
         ),
         "  cost         expected $0.210, at worst $1.90, limit $0.50",
-        "  time         about 1 min 15 s",
+        "  time         about 1 min 15 s (estimated by earlier answers of the same models)",
         "  detectable   a difference of 0.180 with 80 % power",
         "  answered by  live: gpt; stand-in: grok",
     ]
@@ -251,3 +275,23 @@ def test_a_plan_without_prices_says_unknown() -> None:
     text = plan_text(Plan(name="news", calls=2, from_book=0))
 
     assert "expected unknown, at worst unknown" in text
+    assert "  time         not known before the first answers" in text
+
+
+@pytest.mark.parametrize("stand_ins", [(), ("gpt",)])
+def test_a_plan_shows_its_notes_on_the_page(stand_ins: tuple[str, ...]) -> None:
+    """A model that retires and look-ahead are seen before anything is sent, and are escaped."""
+    plan = Plan(name="news", calls=2, from_book=0, stand_ins=stand_ins, notes=("gpt retires", EVIL))
+
+    html = plan_html(plan)
+
+    assert '<div class="ll-note">gpt retires</div>' in html
+    assert "&lt;script&gt;" in html
+    assert EVIL not in html
+
+
+def test_a_plan_that_sends_nothing_takes_no_time() -> None:
+    """All calls are in the book: the time is none, not unknown."""
+    text = plan_text(Plan(name="news", calls=2, from_book=2, seconds=0.0))
+
+    assert "none: nothing is to be sent" in text

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +13,13 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 
 from llmlab.errors import UsageError
+from llmlab.stats import frontier
 from llmlab.views import plots
 from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Shown
 from llmlab.views.labels import Box, place
 from llmlab.views.style import OKABE_ITO, THEMES
-from tests.test_views import NAN, arm, made, unscored
+from tests.test_views import NAN, arm, made, row, unscored
 
 KINDS = ("frontier", "forest", "differences", "latency")
 
@@ -60,7 +62,43 @@ def test_the_frontier_has_points_intervals_front_and_chance() -> None:
     assert parts(axes, "front")[0].get_drawstyle() == "steps-post"
     assert ys(parts(axes, "chance")[0])[0] == 0.5
     assert axes.get_xscale() == "log"
-    assert {text.get_text() for text in axes.texts} >= {"gpt", "qwen"}
+    assert {text.get_text() for text in axes.texts} >= {"gpt 100%", "qwen 100%"}
+
+
+def names(axes: Axes) -> dict[str, str]:
+    """What is written beside the points: the share by the model, empty without one."""
+    told = [text.get_text() for text in axes.texts if text.get_gid() == "name"]
+    return {name.partition(" ")[0]: name.partition(" ")[2] for name in told}
+
+
+def test_the_frontier_says_how_often_an_arm_is_on_it() -> None:
+    """The share of resamples stands beside the name, is explained, and agrees with `stats`."""
+    rows = pd.DataFrame(
+        [row(at, "terse", label, input_id=f"i{at}", score=float(at % 3 < (label == "gpt") + 1),
+             cost_usd=0.01 if label == "gpt" else 0.001)
+         for label in ("gpt", "qwen") for at in range(20)]
+    )  # fmt: skip
+    shown = made(rows=rows)
+
+    plot, axes = draw("frontier", shown)
+
+    expected = {each.label: f"{each.probability:.0%}" for each in frontier(rows)}
+    assert names(axes) == expected
+    assert expected["qwen"] == "100%"
+    assert "share of 2,000 resamples of the inputs" in words(plot)
+
+
+def test_a_stand_in_has_no_share_beside_real_answers() -> None:
+    """The front is drawn of real answers, and so are the shares; latency has none at all."""
+    summary = made().summary.assign(backend=["live", "stand-in"])
+    plot, axes = draw("frontier", made(summary=summary))
+    _, timed = draw("frontier", unscored())
+
+    assert names(axes) == {"gpt": "100%", "qwen": ""}
+    assert set(names(timed).values()) == {""}
+    one = made(rows=made().rows.assign(input_id="i0"))
+    assert "resamples" in words(plot)
+    assert "resamples" not in words(draw("frontier", one)[0])
 
 
 def test_zero_cost_stands_at_a_marked_edge() -> None:

@@ -1,5 +1,7 @@
 """Widgets without a page: their traits, what they do, and the still picture that is saved."""
 
+import asyncio
+import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from llmlab import Lab
 from llmlab.budget import Text
 from llmlab.comparison import Comparison
 from llmlab.errors import ConfigError, UsageError
+from llmlab.sim import RuleAuthor, Simulator, environment
 from llmlab.widgets import Answers, ModelPicker, RunMonitor, SpendBoard, TokenBudget
 
 FRAME = pd.DataFrame({"headline": ["up", "down", "flat"], "label": ["positive", "negative", "x"]})
@@ -137,6 +140,9 @@ def test_a_line_up_is_saved_and_read_by_the_next_lab(lab: Lab, tmp_path: Path) -
     path = tmp_path / "models.toml"
 
     picker.save("mine", path)
+    assert [arm.label for arm in lab.catalogue.arms("mine")] == ["gpt", "claude"]
+    assert picker.lineups["mine"] == ["gpt", "claude"]
+    assert "mine" in repr(lab.abtest({"a": "Mood?"}, "mine", quiet=True, name="mine"))
     picker.chosen = ["grok"]
     picker.save("other", path)
     picker.save("mine", path)
@@ -148,6 +154,21 @@ def test_a_line_up_is_saved_and_read_by_the_next_lab(lab: Lab, tmp_path: Path) -
         picker.save("nowhere")
 
 
+@pytest.mark.parametrize(("name", "chosen"), [("claude", ["gpt"]), ("none", [])])
+def test_a_line_up_that_no_lab_could_read_is_not_written(
+    lab: Lab, tmp_path: Path, name: str, chosen: list[str]
+) -> None:
+    """An alias's name, or no model at all, is one line, and the file stays as it was."""
+    picker = ModelPicker(["gpt"], lab=lab)
+    picker.chosen = chosen
+
+    with pytest.raises(ConfigError, match=f"lineups.{name}"):
+        picker.save(name, tmp_path / "models.toml")
+
+    assert not (tmp_path / "models.toml").exists()
+    assert name not in lab.catalogue.lineups
+
+
 def test_health_is_asked_for_free(lab: Lab) -> None:
     """`look` fills the health column."""
     picker = ModelPicker(["gpt"], lab=lab)
@@ -156,6 +177,103 @@ def test_health_is_asked_for_free(lab: Lab) -> None:
 
     states = {cell[0] for row in picker.models for cell in row["cells"]}
     assert "stand-in" in states
+
+
+def health_of(picker: ModelPicker) -> dict[str, str]:
+    """The health column by model."""
+    at = [head for head, _ in picker.heads].index("health")
+    return {row["name"]: row["cells"][at][0] for row in picker.models}
+
+
+def ended(picker: ModelPicker) -> threading.Event:
+    """An event that is set when a look has ended."""
+    done = threading.Event()
+
+    def watch(change: dict[str, bool]) -> None:
+        if not change["new"]:
+            done.set()
+
+    picker.observe(watch, "looking")
+    return done
+
+
+def test_the_button_looks_without_waiting(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A click comes back at once and says that it asks; a second one meanwhile asks nothing."""
+    may, asked = threading.Event(), []
+    found = lab.health()
+
+    def slow() -> pd.DataFrame:
+        asked.append(1)
+        may.wait(10)
+        return found
+
+    monkeypatch.setattr(lab, "health", slow)
+    picker = ModelPicker(["gpt"], lab=lab)
+    done = ended(picker)
+
+    picker._handle_custom_msg("look", [])
+    picker._handle_custom_msg("look", [])
+
+    assert picker.looking
+    assert "asking" in picker.told
+    assert set(health_of(picker).values()) == {"\u2013"}
+    may.set()
+    assert done.wait(10)
+    assert asked == [1]
+    assert health_of(picker)["gpt"] == "stand-in"
+    assert picker.told.startswith("asked at")
+
+
+def test_a_look_that_cannot_be_is_said_in_the_widget(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong is a line beside the button, which works again."""
+
+    def refused() -> pd.DataFrame:
+        raise UsageError("replay sends nothing")
+
+    monkeypatch.setattr(lab, "health", refused)
+    picker = ModelPicker(["gpt"], lab=lab)
+    done = ended(picker)
+
+    picker.start_look()
+
+    assert done.wait(10)
+    assert picker.told == "replay sends nothing"
+
+
+async def test_health_is_of_each_model(tmp_path: Path) -> None:
+    """A provider that is well may not list a model, and Ollama may not have pulled it."""
+    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
+        env = {"OPENAI_API_KEY": "sk-planted-0000000000000000000000", **environment(simulator)}
+        async with Lab(book=":memory:", env=env, config=tmp_path) as live:
+            picker = ModelPicker(["gpt"], lab=live)
+            await asyncio.to_thread(picker.look)
+            served = (await asyncio.to_thread(live.models, live=True)).set_index("model")["served"]
+
+    states = health_of(picker)
+    listed = {label: served[live.catalogue.aliases[label].model.name] for label in ("gpt", "qwen")}
+    assert states["gpt"] == ("ok" if listed["gpt"] else "ok, not listed")
+    assert states["qwen"] == ("ok" if listed["qwen"] else "not pulled")
+    assert states["claude"] == "no key"
+    assert "ok, not listed" in states.values()
+
+
+def test_a_mark_without_the_widget_is_the_same_mark(lab: Lab, run: Comparison) -> None:
+    """`lab.mark` writes what a click does; the widget shows it, `lab.marked` scores by it."""
+    first, second = run.rows.iloc[0], run.rows.iloc[1]
+
+    lab.mark(first)
+    lab.mark(second["request_hash"], right=False)
+
+    keys = [first["request_hash"], second["request_hash"]]
+    assert Answers(run, lab=lab).marks == dict(zip(keys, ["right", "wrong"], strict=True))
+    assert sorted(lab.marked(run).rows["score"].dropna()) == [0.0, 1.0]
+    lab.mark(first, right=None)
+    assert Answers(run, lab=lab).marks == {keys[1]: "wrong"}
+    for wrong in ("f" * 64, 3, {"text": "x"}):
+        with pytest.raises(UsageError, match="request_hash"):
+            lab.mark(wrong)  # type: ignore[arg-type]
 
 
 def test_the_spend_board_shows_the_day_against_its_limit(lab: Lab) -> None:

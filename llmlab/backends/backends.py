@@ -217,7 +217,7 @@ class Backends:
             self.author, self.trouble = "rule", str(error)
             return RuleAuthor(seed=0)
         self.author = "embedded"
-        self._writer = EmbeddedAuthor(server.address, server.key)
+        self._writer = EmbeddedAuthor(server.addresses, server.key)
         return self._writer
 
     async def _embedded(self) -> Endpoint:

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import structs
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from llmlab.pricing import Prices
 
 __all__ = ["Caller", "OnPiece", "Prepared"]
+
+Accepted: TypeAlias = tuple[Parameters, tuple[str, ...], Parameters, Model]
+"""Parameters as they go out, the names of those left out; and what they were made from."""
+
+_REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,8 @@ class Caller:
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     purse: Purse = field(default_factory=Purse)
+    accepted: dict[tuple[int, int, str], Accepted] = field(default_factory=dict, repr=False)
+    """Parameters that were found good for a model, by who they are."""
 
     def prepare(self, request: Request, model: Model, endpoint: Endpoint) -> Prepared:
         """
@@ -60,8 +67,7 @@ class Caller:
         Raises:
             BadParameter: The model refuses a parameter and dropping it was not allowed.
         """
-        checked = check(request.parameters, model, request.api, drop=self.drop)
-        parameters = self._windowed(checked.parameters, model)
+        parameters, dropped = self._accepted(request, model)
         if parameters is not request.parameters:
             request = structs.replace(request, parameters=parameters)
         adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
@@ -80,9 +86,22 @@ class Caller:
             call=call,
             key=key_of(same, endpoint, path=path, repeat=request.repeat),
             worst=worst_of(request, call, endpoint, self.prices, at=self.now(), counted=counted),
-            dropped=checked.dropped,
+            dropped=dropped,
             tokens=window_tokens(request, call),
         )
+
+    def _accepted(self, request: Request, model: Model) -> tuple[Parameters, tuple[str, ...]]:
+        """Hold parameters against a model's rules, once for all calls that share both."""
+        asked, name = request.parameters, (id(request.parameters), id(model), request.api)
+        found = self.accepted.get(name)
+        if found is None:
+            checked = check(asked, model, request.api, drop=self.drop)
+            if len(self.accepted) >= _REMEMBERED:
+                self.accepted.clear()
+            # Parameters and model are kept with it: their ids mean them for as long as they live.
+            found = (self._windowed(checked.parameters, model), checked.dropped, asked, model)
+            self.accepted[name] = found
+        return found[0], found[1]
 
     def _windowed(self, parameters: Parameters, model: Model) -> Parameters:
         """

@@ -116,6 +116,17 @@ class Catalogue:
             raise UsageError(f"no model was named; try {', '.join(self.lineups)} or gpt, claude")
         return tuple(arms.values())
 
+    def with_lineup(self, name: str, names: Sequence[str]) -> "Catalogue":
+        """
+        Return this catalogue with the line-up *name*, in place of one of that name.
+
+        Raises:
+            ConfigError: An alias has this name, or a model is unknown or named twice.
+        """
+        whole = replace(self, lineups={**self.lineups, name: tuple(names)})
+        _check_lineups(whole)
+        return whole
+
     def dying(self, on: date, within_days: int = 60) -> tuple[tuple[Model, date], ...]:
         """Return the models that retire by `on` plus `within_days`, or have, soonest first."""
         last = on + timedelta(days=within_days)

@@ -104,6 +104,7 @@ class Comparison(Questions):
             basis=self._basis,
             chance=self.chance,
             score_name=self.score_name,
+            clusters=self.clusters,
         )
 
     def __len__(self) -> int:
@@ -112,12 +113,20 @@ class Comparison(Questions):
     def __repr__(self) -> str:
         from llmlab.views.table import summary_text
 
-        return summary_text(self.shown)
+        return summary_text(self.shown) if len(self) else self._nothing
 
     def _repr_html_(self) -> str:
+        from llmlab.views import markup
         from llmlab.views.cell import comparison_html
 
+        if not len(self):
+            return markup.block(markup.line(self._nothing, "ll-note"))
         return comparison_html(self.shown)
+
+    @property
+    def _nothing(self) -> str:
+        """What is said of a run none of whose calls has ended: one line, why included."""
+        return "; ".join([f"{self.title}: no rows, so there is nothing to compare", *self._notes])
 
     @property
     def _basis(self) -> str:

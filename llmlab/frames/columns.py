@@ -62,9 +62,15 @@ def _error(lists: Lists) -> list[Any]:
 
 
 def _cost_is(lists: Lists) -> list[Any]:
-    """How a cost is to be taken: exact, estimated, simulated or unpriced."""
+    """
+    How a cost is to be taken: exact, estimated, simulated or unpriced.
+
+    What a failed call cost is always an estimate: its stream broke before the provider's count.
+    """
     costs, backends = lists.take("outcome", "cost"), lists.take("outcome", "backend")
     estimated = lists.take("usage", "estimated")
+    for place in lists.failed:
+        estimated[place] = True
     if not any(estimated) and "stand-in" not in backends:
         return ["unpriced" if cost is None else "exact" for cost in costs]
     return [

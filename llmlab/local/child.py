@@ -3,9 +3,9 @@ Run llama.cpp's server in a process of its own, and end with whoever started it.
 
 Run by path, not imported: `python -P child.py`. Standard input carries one line of JSON with
 the parameters and then stays open; its end is the order to exit, and the operating system
-closes it however the owner dies. Standard output carries one line of JSON back: an address, or
-what went wrong. Nothing of llmlab is imported here, so the process is the interpreter and the
-model, no more.
+closes it however the owner dies. Standard output carries one line of JSON back: the address of
+each copy of the model, or what went wrong. Nothing of llmlab is imported here, so the process is
+the interpreter and the model, no more.
 """
 
 import json
@@ -35,9 +35,10 @@ def main() -> None:
     if parameters is None:  # the owner died before it said a word
         os._exit(0)
     threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
+    said: dict[str, Any]
     try:
-        server = _serve(parameters)
-        said = {"address": server.listening_address}
+        servers = [_serve(parameters) for _ in range(parameters["slots"])]
+        said = {"addresses": [server.listening_address for server in servers]}
     except ImportError as error:
         said = {"error": "runtime", "detail": str(error)}
     except Exception as error:  # noqa: BLE001 - whatever it was, the owner is told
@@ -46,7 +47,7 @@ def main() -> None:
         answer.write(json.dumps(said) + "\n")
     # A process the owner forked may hold the pipe open after the owner is gone, so the parent's
     # id is watched too. PR_SET_PDEATHSIG would not do: it fires when the starting *thread* ends.
-    while "address" in said and os.getppid() == parent:
+    while "addresses" in said and os.getppid() == parent:
         time.sleep(WATCH)
     os._exit(0)  # never ~Server: it can hang while a request runs
 
@@ -93,11 +94,14 @@ def _serve(parameters: dict[str, Any], *, verbosity: int = 0) -> Any:
     p.model.path = parameters["model"]
     p.model_alias = {parameters["alias"]}
     p.api_keys = [parameters["key"]]
-    p.n_parallel = parameters["slots"]
-    p.n_ctx = parameters["n_ctx"]  # shared out among the slots
+    p.n_parallel = 1
+    p.n_ctx = parameters["context"]
     p.cpuparams.n_threads = p.cpuparams_batch.n_threads = parameters["threads"]
     p.cache_ram_mib = parameters["cache_ram_mib"]
     p.slot_prompt_similarity = parameters["slot_prompt_similarity"]
+    # Flash attention adds up in another order when more of a prompt is read at once, so what a
+    # copy happened to remember would change the words: see `server`.
+    p.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     return xllamacpp.Server(p)
 
 

@@ -1,4 +1,4 @@
-"""Start the model's process, hear its address, end it, and say what went wrong in one line."""
+"""Start the model's process, hear its addresses, end it, and say what went wrong in one line."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from llmlab.errors import LocalModelError
 from llmlab.local.model import INSTALL, RUNTIME
@@ -19,9 +19,11 @@ CLOSING = 2.0
 """Seconds a child gets to leave by itself (it takes 0.05) before it is killed."""
 
 
-def spawn(parameters: dict[str, object], timeout: float) -> "tuple[subprocess.Popen[bytes], str]":
+def spawn(
+    parameters: dict[str, object], timeout: float
+) -> "tuple[subprocess.Popen[bytes], tuple[str, ...]]":
     """
-    Start a child with these parameters; return it and its address once the model is loaded.
+    Start a child with these parameters; return it and its addresses once the model is loaded.
 
     Raises:
         LocalModelError: It did not start, or not within `timeout` seconds.
@@ -39,8 +41,8 @@ def spawn(parameters: dict[str, object], timeout: float) -> "tuple[subprocess.Po
         finally:
             alarm.cancel()
             alarm.join()
-        if "address" in said and not expired.is_set():
-            return process, said["address"]
+        if "addresses" in said and not expired.is_set():
+            return process, tuple(said["addresses"])
         end(process, os.getpid())
         if expired.is_set():
             raise LocalModelError(
@@ -69,13 +71,13 @@ def _popen(log: IO[bytes]) -> "subprocess.Popen[bytes]":
     )
 
 
-def _exchange(process: "subprocess.Popen[bytes]", parameters: dict[str, object]) -> dict[str, str]:
+def _exchange(process: "subprocess.Popen[bytes]", parameters: dict[str, object]) -> dict[str, Any]:
     """Hand the parameters over and wait for the answer; empty when the child died first."""
     if process.stdin is None or process.stdout is None:
         raise LocalModelError("the embedded model's process was started without pipes")
     with suppress(BrokenPipeError):
         process.stdin.write(json.dumps(parameters).encode() + b"\n")
-    said: dict[str, str] = json.loads(process.stdout.readline() or b"{}")
+    said: dict[str, Any] = json.loads(process.stdout.readline() or b"{}")
     process.stdout.close()
     return said
 
@@ -99,7 +101,7 @@ def end(process: "subprocess.Popen[bytes]", owner: int) -> None:
         process.wait()
 
 
-def _explain(said: dict[str, str], logged: str, code: int, model: str) -> LocalModelError:
+def _explain(said: dict[str, Any], logged: str, code: int, model: str) -> LocalModelError:
     """Turn what a child left behind into the one line that helps."""
     lines = logged.strip().splitlines()
     detail = " ".join((said.get("detail") or (lines or ["it said nothing"])[-1]).split())

@@ -6,31 +6,27 @@ interrupted cell leaves the model alone, and when the owner dies in any way the 
 input ends and the child with it.
 
 An A/B cell sends many prompts that begin alike, and reading a prompt is most of the work of a
-one-word answer. llama.cpp keeps what each slot has read, so the defaults see to it that a prompt
-meets its own beginning again. Measured with few-shot prompts of 203 to 211 tokens, 3 generated,
-60 requests, 2 in flight, 2 threads on 2 shared cores, the prompts taking turns:
+one-word answer. So each slot is a copy of the model with one thread that answers one request at
+a time and keeps what it has read. Measured on 2 cores with the first 60 and 36 requests of the
+quickstart's two cells (prompts of 46 to 177 tokens, 468 tokens generated):
 
-    prompts  slots                                   load  calls/s  beginning found
-    1        2      cache_prompt off                  1.2      1.9         0 of 60
-    1        2      on, any similarity, any memory    1.4  8.0-8.4   58-59 of 60
-    4        2      on, no memory                     2.0  1.9-2.2         0 of 60
-    4        2      on, 256 MiB of memory             1.9  7.3-7.9        56 of 60
-    3        4      on, similarity 0.1              2-5.5  0.7-1.4      1-10 of 60
-    3        4      on, similarity 0.5              5.4-5.8  2.9-4.7        57 of 60
+    copies x threads, requests each                CPU s        tokens read
+    1 x 2, two at once (llama.cpp's slots)      7.6 + 6.4      585 and 1073
+    1 x 2, one at a time                        6.5 + 3.7      431 and  432
+    1 x 1, one at a time                        4.6 + 2.9      431 and  432
+    2 x 1, one at a time each                   6.1 + 4.6      731 and  828
 
+- A token costs 5 to 6 ms of CPU however many are answered together, and 7 to 8 ms where two
+  threads compute it: they wait for each other hundreds of times a token, and for longer when the
+  machine is busy. Two copies never wait: the 60 took 3.1 s (load 3) where one took 4.6 (load 1).
+- The file is mapped, so copies share its 98 MB; each adds 100 MB for its cache and its sums.
 - `slot_prompt_similarity` is 0.5, not llama.cpp's 0.1: the chat template's own opening is 11 % of
   such a prompt, so at 0.1 every prompt counts as alike and overwrites another's slot.
-- `cache_ram_mib` is 128, not llama.cpp's 8192: prompts that lose their slot are kept in memory,
-  which lets more prompts than slots take turns. 32, 128 and 256 MiB found 56 of 60 alike; the
-  process grew from 257 to 277 MB.
-- Pinning prompts to slots (`id_slot`) is not used: it found no more (58 of 60, 2 prompts on 2
-  slots) and a request then waits for its slot while the other is idle (6.0 against 7.7 and 8.1
-  calls/s, one run each).
-
-What was read before can change an answer even at temperature 0: of 60 texts, two runs with the
-cache off gave 60 alike, two runs with it on 60, one of each 57 to 60 (probably sums taken in
-batches of another shape). Send `"cache_prompt": false` where the same words must always give the
-same text.
+- `cache_ram_mib` is 64 a copy, not llama.cpp's 8192: prompts that lose their slot are kept in
+  memory, which lets many prompts take turns (23 kB a token).
+- Flash attention is off: with it, what was read before changed the text of 16 of 60 requests
+  (cache on against off), without it of 3. Send `"cache_prompt": false` where the same words must
+  always give the same text.
 """
 
 import os
@@ -44,8 +40,7 @@ from llmlab.errors import LocalModelError
 from llmlab.local.model import INSTALL, SMOLLM2, is_stamped, matches
 from llmlab.local.process import end, spawn
 
-MOST_THREADS = 4
-CACHE_MIB = 128
+CACHE_MIB = 64
 SIMILARITY = 0.5
 """The share of a prompt that a slot must hold already to be chosen for it."""
 
@@ -56,6 +51,8 @@ class LocalServer:
 
     address: str
     """Such as `http://127.0.0.1:40123`; `/v1/chat/completions` and the rest hang below."""
+    addresses: tuple[str, ...]
+    """Of every copy, `address` first; all take the same key."""
     key: str = field(repr=False)
     """The bearer token, new at each start; without it the server answers 401."""
     _process: "subprocess.Popen[bytes]" = field(repr=False)
@@ -72,7 +69,7 @@ class LocalServer:
         *,
         slots: int = 2,
         context: int = 2048,
-        threads: int | None = None,
+        threads: int = 1,
         timeout: float = 60.0,
     ) -> "LocalServer":
         """
@@ -80,9 +77,10 @@ class LocalServer:
 
         Args:
             model: A GGUF file.
-            slots: Requests answered at the same time; more wait in line.
+            slots: Copies of the model, each with an address; each answers one request at a time,
+                more wait in line.
             context: Tokens of prompt and answer for each slot.
-            threads: For computing; the number of cores by default, 4 at most.
+            threads: Of each copy; more make a long prompt faster where cores are idle.
             timeout: Seconds to wait for the model to be loaded.
 
         Raises:
@@ -96,13 +94,13 @@ class LocalServer:
             "key": key,
             "slots": slots,
             "port": 0,
-            "n_ctx": slots * context,
-            "threads": threads or min(MOST_THREADS, os.cpu_count() or 1),
+            "context": context,
+            "threads": threads,
             "cache_ram_mib": CACHE_MIB,
             "slot_prompt_similarity": SIMILARITY,
         }
-        process, address = spawn(parameters, timeout)
-        return cls(address=address, key=key, _process=process)
+        process, addresses = spawn(parameters, timeout)
+        return cls(address=addresses[0], addresses=addresses, key=key, _process=process)
 
     @property
     def pid(self) -> int:

@@ -32,8 +32,8 @@ def shown_in_background(
 
     if handle.plan is not None:
         watch_of().planned(handle.plan)
-    shown = display(RunMonitor(handle), display_id=True)
-    handle.on_change(lambda ended: _replace(ended, shown))
+    live, picture = RunMonitor(handle).shown()
+    handle.on_change(lambda ended: _replace(ended, live, picture))
 
 
 def _hand_over(handle: "Handle[Comparison]", names: MutableMapping[str, Any], name: str) -> None:
@@ -42,7 +42,8 @@ def _hand_over(handle: "Handle[Comparison]", names: MutableMapping[str, Any], na
         names[name] = handle.result()
 
 
-def _replace(handle: "Handle[Comparison]", shown: Any) -> None:
+def _replace(handle: "Handle[Comparison]", live: Any, picture: Any) -> None:
     """Put the result where the monitor was, so that a saved notebook has it as any other cell."""
     if handle.state in {"done", "stopped"} and len(handle.result()):
-        shown.update(handle.result())
+        picture.update({"text/html": "", "text/plain": ""}, raw=True)
+        live.update(handle.result())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core import error as ipython
 
+from llmlab import default
 from llmlab.errors import UsageError
 from llmlab.notebook.cells import lookup, prompts_of, values_for
 from llmlab.records import Schema
@@ -51,9 +52,13 @@ def design_of(
 
 def _models(words: list[str], names: Mapping[str, object]) -> list[str]:
     """Spread a variable of the notebook, such as a picker or a list, into the names it holds."""
+    catalogue = default.lab().catalogue
+    known = {*catalogue.lineups, *catalogue.aliases, *catalogue.listed}
     found: list[str] = []
     for word in words:
         held = getattr(names.get(word), "chosen", names.get(word))
+        if isinstance(held, str) and word not in known:
+            held = [held]
         found += map(str, held) if isinstance(held, list | tuple) else [word]
     return found
 

@@ -34,16 +34,23 @@ def nest() -> str:
 
     The kernel's own patch is used where it brought one, so that a loop is not patched twice.
     """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return ""  # a terminal: nothing runs that would have to be nested in
+    # Asked here, since the patch changes asyncio itself before it looks at the loop and refuses.
+    if not isinstance(loop, asyncio.BaseEventLoop):
+        return _no_nesting(f"the loop is {type(loop).__module__}'s")
     brought = next((each for each in _PATCHES if each in sys.modules), None)
     try:
-        patch = import_module(brought or _installed())
-        # Importing it patches nothing; without a running loop there is nothing to patch yet.
-        patch.apply(asyncio.get_running_loop())
-    except RuntimeError:
-        return ""
+        import_module(brought or _installed()).apply(loop)
     except (ImportError, ValueError) as error:
-        return f"asyncio.run() will not work in cells ({error}): use await, which always does"
+        return _no_nesting(str(error))
     return ""
+
+
+def _no_nesting(why: str) -> str:
+    return f"asyncio.run() will not work in cells ({why}): use await, which always does"
 
 
 _PATCHES: Final = ("nest_asyncio2", "nest_asyncio")

@@ -56,7 +56,8 @@ class LLMLab(Magics):
         """
         Ask one model what the cell says; `{{ name }}` is a variable of the notebook.
 
-        The answer appears as it comes, then one line: tokens, cost, time.
+        The answer appears as it comes, then one line: tokens, cost, time. In the line, `{name}`
+        is the value of a variable, such as one of a cell of parameters.
 
         Examples::
 
@@ -67,8 +68,8 @@ class LLMLab(Magics):
             Who is named here? {{ headline }}
         """
         with one_line():
-            args = arguments(self.llm, line)
             names = self._names(local_ns)
+            args = arguments(self.llm, line, names)
             prompt = parse(cell.strip(), name="cell").fill(names)
             system = lookup(args.system, names, str, "--system") if args.system else prompt.system
             said = Said(streaming=not args.no_stream)
@@ -118,7 +119,8 @@ class LLMLab(Magics):
         Each prompt follows a line `--- name`; without any, `%abtest --prompts` names some of
         the prompts folder. Answers that the book has are not asked again, so
         an interrupted cell is run again to send the rest. With --background the cell comes back
-        at once, with a Stop button, and NAME is a handle until it is the Comparison.
+        at once, with a Stop button, and NAME is a handle until it is the Comparison. In the
+        line, `{name}` is the value of a variable: `%%abtest {models} --budget {dollars}`.
 
         Examples::
 
@@ -133,8 +135,9 @@ class LLMLab(Magics):
             Summarise in five words: {{ headline }}
         """
         with one_line():
-            args = arguments(self.abtest, line)
-            design = design_of(args, cell, self._names(local_ns), self.models)
+            names = self._names(local_ns)
+            args = arguments(self.abtest, line, names)
+            design = design_of(args, cell, names, self.models)
             if args.background:
                 handle = default.lab().start(**design)
                 shown_in_background(handle, self._shell.user_ns, args.out, quiet=args.quiet)

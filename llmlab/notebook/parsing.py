@@ -1,19 +1,21 @@
 """A magic's line, read: unknown options get a suggestion, and every slip is one line."""
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from IPython.core import error as ipython
 from IPython.utils.process import arg_split  # type: ignore[attr-defined]  # public, not re-exported
 
-from llmlab.errors import LabError
+from llmlab.errors import LabError, UsageError
 
 
-def arguments(magic: Callable[..., Any], line: str) -> Any:
+def arguments(
+    magic: Callable[..., Any], line: str, names: Mapping[str, object] | None = None
+) -> Any:
     """
-    Parse *line* by the options of *magic*.
+    Parse *line* by the options of *magic*; a word `{name}` is the value that *names* has for it.
 
     Raises:
         UsageError: An option is unknown (the nearest is named), or a value does not fit.
@@ -22,11 +24,32 @@ def arguments(magic: Callable[..., Any], line: str) -> Any:
     name = f"%%{magic.__name__}" if magic.__name__ != "lab" else "%lab"
     try:
         # Intermixed: options may stand between the names of models.
-        return parser.parse_intermixed_args(arg_split(line))
+        return parser.parse_intermixed_args(_spread(arg_split(line), names))
     except ipython.UsageError as error:
         raise ipython.UsageError(f"{name}: {_better(str(error), parser, name)}") from None
     except ValueError as error:  # a quote that is never closed
         raise ipython.UsageError(f"{name}: {line.strip()!r}: {error}".lower()) from None
+
+
+def _spread(words: list[str], names: Mapping[str, object] | None) -> list[str]:
+    """Put values in for `{name}`, so that a cell of parameters reaches every option."""
+    if names is None:
+        return words
+    return [said for word in words for said in _said(word, names)]
+
+
+def _said(word: str, names: Mapping[str, object]) -> list[str]:
+    name = word[1:-1]
+    if word != f"{{{name}}}" or not name.isidentifier():
+        return [word]
+    if name not in names:
+        raise UsageError(f"{word}: nothing in this notebook is called {name}")
+    held = names[name]
+    many = list(held) if isinstance(held, list | tuple) else [held]
+    if not all(isinstance(each, str | int | float) for each in many):
+        kind = type(held).__name__
+        raise UsageError(f"{word}: must be words or numbers, not a {kind}; write {name}")
+    return [str(each) for each in many]
 
 
 def options_of(parser: Any) -> list[str]:

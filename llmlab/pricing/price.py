@@ -1,7 +1,7 @@
 """What a token costs, and the arithmetic of a bill: no look-ups, no clock, no rounding."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Context, Decimal
 from typing import TypeVar
@@ -13,6 +13,7 @@ _EXACT = Context(prec=60)
 _add_product = _EXACT.fma
 _in_dollars = _EXACT.scaleb
 _PER_MILLION = -6
+_ZERO = Decimal(0)
 
 AnyRates = TypeVar("AnyRates", bound="Rates")
 
@@ -28,6 +29,12 @@ class Rates:
     cache_write_1h: Decimal
     output: Decimal
     """Reasoning included."""
+    dearest: tuple[Decimal, Decimal] = field(init=False, repr=False, compare=False)
+    """The highest rate of a prompt token, and of an output token: what a reservation needs."""
+
+    def __post_init__(self) -> None:
+        prompt = max(self.input, self.cached, self.cache_write, self.cache_write_1h)
+        object.__setattr__(self, "dearest", (prompt, self.output))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +132,14 @@ def worst_of(price: Price, prompt: int, output: int, searches: int = 0) -> Decim
     """
     if searches and price.search is None:
         return None
-    reached = [price, *(tier for tier in price.tiers if prompt > tier.above)]
-    dearest_input = max(max(r.input, r.cached, r.cache_write, r.cache_write_1h) for r in reached)
+    dearest_input, dearest_output = price.dearest
+    if price.tiers:
+        reached = [tier.dearest for tier in price.tiers if prompt > tier.above]
+        dearest_input = max(dearest_input, *(each[0] for each in reached), _ZERO)
+        dearest_output = max(dearest_output, *(each[1] for each in reached), _ZERO)
     usd = _add_product(prompt, dearest_input, 0)
-    usd = _add_product(output, max(r.output for r in reached), usd)
-    usd = _in_dollars(usd, _PER_MILLION)
-    return _add_product(searches, price.search or 0, usd)
+    usd = _in_dollars(_add_product(output, dearest_output, usd), _PER_MILLION)
+    return _add_product(searches, price.search or 0, usd) if searches else usd
 
 
 def price_of(

@@ -1,7 +1,7 @@
 """Bytes from outside as typed records, or the error that says why not."""
 
 from functools import cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,8 +18,13 @@ _BROKEN: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 @cache
-def _decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shape)
+
+
+def _decoded(data: bytes | msgspec.Raw, shape: type[T]) -> T:
+    made: T = _decoder(shape).decode(data)  # type: ignore[arg-type]  # types are hashable
+    return made
 
 
 def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
@@ -29,7 +34,7 @@ def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
     try:
         # DeepSeek sends empty lines before the JSON while it waits; others a byte order mark.
         body = reply.body.strip().removeprefix(b"\xef\xbb\xbf")
-        return _decoder(shape).decode(body)
+        return _decoded(body, shape)
     except _BROKEN as error:
         raise unreadable(
             error, provider, status=reply.status, request_id=request_id_of(reply.headers)
@@ -39,7 +44,7 @@ def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
 def decode_line(data: bytes, shape: type[T], provider: str) -> T:
     """Return one JSON document of a stream as *shape*, or raise `Unreadable`."""
     try:
-        return _decoder(shape).decode(data)
+        return _decoded(data, shape)
     except _BROKEN as error:
         raise unreadable(error, provider) from None
 
@@ -58,7 +63,7 @@ def lenient(value: object, shape: type[T]) -> tuple[T | None, tuple[str, ...]]:
         return None, ()
     try:
         if isinstance(value, msgspec.Raw):
-            return _decoder(shape).decode(value), ()
+            return _decoded(value, shape), ()
         return msgspec.convert(value, type=shape), ()
     except _BROKEN as error:
         return None, (f"unreadable {shape.__name__.strip('_').lower()}: {_short(error)}",)

@@ -122,7 +122,11 @@ def failure_in(
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """Return the provider's own name for the request, or None."""
-    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+    for name in _REQUEST_IDS:
+        found = headers.get(name)
+        if found:
+            return found
+    return None
 
 
 def _error(status: int, said: Said, provider: str, shown: int) -> CallError:

@@ -1,12 +1,12 @@
 """Server-sent events out of bytes that may be cut anywhere."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: its `event:` name and its `data:` lines joined by a line feed."""
 
     name: str
@@ -66,8 +66,8 @@ class Sse:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Return the events that *chunk* completes."""
-        events = [self._take(line) for line in self._lines.feed(chunk)]
-        return [event for event in events if event is not None]
+        take = self._take
+        return [event for line in self._lines.feed(chunk) if (event := take(line)) is not None]
 
     def rest(self) -> list[Event]:
         """Return the event that the end of the stream completes, if any."""
@@ -78,17 +78,20 @@ class Sse:
     def _take(self, line: bytes) -> Event | None:
         if not self._started:
             line, self._started = line.removeprefix(_BOM), True
-        if not line:
-            return self._dispatch()
+        if line:
+            self._note(line)
+            return None
+        name, data = self._name, self._data
+        self._name, self._data = "", []
+        return Event(name, data[0] if len(data) == 1 else b"\n".join(data)) if data else None
+
+    def _note(self, line: bytes) -> None:
+        if line.startswith(b"data: "):  # as everybody writes it
+            self._data.append(line[6:])
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
             self._data.append(value)
         elif name == b"event":
             self._name = value.decode(errors="replace")
-        return None
-
-    def _dispatch(self) -> Event | None:
-        name, data = self._name, self._data
-        self._name, self._data = "", []
-        return Event(name, b"\n".join(data)) if data else None

@@ -17,6 +17,7 @@ from llmlab.records import Answer, Outcome, Plan, Progress, Row
 from llmlab.runs.early import Early
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.forecast import forecast
+from llmlab.runs.pace import Pace, earlier
 from llmlab.runs.parts import STAND_IN_PERMITS, Parts
 from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
 from llmlab.runs.run import Planned, Runner, Tally, always
@@ -74,8 +75,17 @@ def conduct(
     known = _known(caller, plan, batch=batch)
     limit = parts.settings.budget.run if budget is None else budget
     author = parts.backends.author
+    at = time.time()
     seen = forecast(
-        experiment, plan, known, caller.prices, limit=limit, author=author, at=time.time()
+        experiment,
+        plan,
+        known,
+        caller.prices,
+        limit=limit,
+        author=author,
+        at=at,
+        pace=_pace(parts, plan, batch=batch),
+        notes=(*experiment.notes, *retirements(parts.catalogue, experiment.arms, now=at)),
     )
     watch.planned(seen)
     _remember_templates(caller, experiment)
@@ -198,6 +208,16 @@ def _at_once(parts: Parts, plan: Sequence[Planned]) -> int:
     mine = {backend for _, backend in doors if backend != "live"}
     room = live * parts.settings.per_provider + len(mine) * STAND_IN_PERMITS
     return max(1, min(parts.settings.max_in_flight, room))
+
+
+def _pace(parts: Parts, plan: Sequence[Planned], *, batch: bool) -> Pace:
+    """Say what is known of how fast this run can go."""
+    return Pace(
+        at_once=_at_once(parts, plan),
+        per_provider=parts.settings.per_provider,
+        earlier=earlier(parts.book),
+        batch=batch,
+    )
 
 
 async def _prepared(parts: Parts, experiment: Experiment, caller: Caller) -> list[Planned]:

@@ -1,11 +1,11 @@
 """What a run will cost and what it can find, before anything is sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from llmlab.records import Answer, Plan
 from llmlab.runs.experiment import Experiment
+from llmlab.runs.pace import Pace, estimate
 from llmlab.runs.run import Planned
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _BINARY_SD: Final = 0.5
 """Of differences of right and wrong, when the arms disagree on a quarter of the inputs."""
 
 
-def forecast(
+def forecast(  # noqa: PLR0913 - what a plan is made of, by name
     experiment: Experiment,
     plan: Sequence[Planned],
     known: Mapping[str, Answer],
@@ -30,9 +30,15 @@ def forecast(
     limit: float | None,
     author: str,
     at: float,
-    at_once: int = 64,
+    pace: Pace,
+    notes: tuple[str, ...] = (),
 ) -> Plan:
-    """Value the calls of *plan* that the book does not answer; unknown prices stay unknown."""
+    """
+    Value the calls of *plan* that the book does not answer; unknown prices stay unknown.
+
+    *notes* are what must be known before anything is sent.
+    """
+    time = estimate(plan, known, pace)
     missing = [each for each in plan if each.prepared.key not in known]
     return Plan(
         name=experiment.name,
@@ -45,29 +51,14 @@ def forecast(
         expected_usd=_sum(_expected(each, prices, at) for each in missing),
         worst_usd=_sum(_worst(each) for each in missing),
         limit_usd=limit,
-        seconds=_seconds(missing, known, at_once),
+        seconds=time.seconds,
+        seconds_by=time.by,
         detectable=_detectable(experiment),
         live=_labels(plan, live=True),
         stand_ins=_labels(plan, live=False),
         author=author,
+        notes=notes,
     )
-
-
-def _seconds(missing: Sequence[Planned], known: Mapping[str, Answer], at_once: int) -> float | None:
-    """
-    Estimate the time by the answers to this run that the book has; None without any.
-
-    A model that none of them is of takes as long as the median of the others.
-    """
-    times: dict[str, list[float]] = {}
-    for answer in known.values():
-        if answer.latency is not None:
-            times.setdefault(answer.requested, []).append(answer.latency)
-    if not times:
-        return None
-    usual = median(each for found in times.values() for each in found)
-    busy = sum(median(times.get(each.prepared.request.name, [usual])) for each in missing)
-    return busy / max(1, min(at_once, len(missing)))
 
 
 def _expected(each: Planned, prices: "Prices", at: float) -> float | None:

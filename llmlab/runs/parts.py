@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 REASONING_DEADLINE: Final = 600.0
 """Seconds for a call that reasons first: minutes pass before its first word."""
 
-STAND_IN_PERMITS: Final = 4
-"""Calls in flight at the embedded model: two answer, two are at the door."""
+STAND_IN_PERMITS: Final = 12
+"""
+Calls in flight at the embedded model. Two answer; the others wait where the next one is chosen by
+what a copy of the model has read already (`sim.turns`).
+"""
 
 
 class Parts:

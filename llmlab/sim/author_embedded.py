@@ -9,7 +9,6 @@ So a prompt that offers labels ("positive, negative or neutral") is answered und
 those labels: which one is the model's own choice, that it is one of them is not.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -18,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from llmlab.errors import CallError, TooLong, Unavailable
 from llmlab.sim.author import Asked, Finish, Written, draw
 from llmlab.sim.author_rule import labels_in
+from llmlab.sim.turns import Turns
 
 if TYPE_CHECKING:
     import aiohttp
 
-AT_ONCE = 2
 ROOM = 4096
 """Tokens for reasoning that is not done: `REASONING_ROOM` of `llmlab.runs.plan`."""
 WARMEST = 0.9
@@ -46,21 +45,22 @@ class EmbeddedAuthor:
     provider that is played would not have had them, and would not have made them cheaper.
 
     Args:
-        address: Where the server is, such as `http://127.0.0.1:8080`, without `/v1`.
+        address: Where the server is, such as `http://127.0.0.1:8080`, without `/v1`; or where
+            each of its copies is.
         key: Its API key; empty for none.
     """
 
     name = "embedded"
 
-    def __init__(self, address: str, key: str = "") -> None:
-        self._url = f"{address.rstrip('/')}/v1/chat/completions"
+    def __init__(self, address: str | Sequence[str], key: str = "") -> None:
+        addresses = (address,) if isinstance(address, str) else tuple(address)
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(tuple(each.rstrip("/") for each in addresses))
         self._session: aiohttp.ClientSession | None = None
 
     async def write(self, asked: Asked) -> Written:
         """
-        Answer, at most two at a time.
+        Answer, one question at a time for each copy.
 
         Raises:
             Unavailable: The server is gone or broken.
@@ -68,9 +68,10 @@ class EmbeddedAuthor:
         """
         import aiohttp
 
-        async with self._turns:
+        async with self._turns.take(f"{asked.system}\n{asked.user}") as address:
+            url = f"{address}/v1/chat/completions"
             try:
-                async with self._open().post(self._url, json=_body(asked)) as reply:
+                async with self._open().post(url, json=_body(asked)) as reply:
                     body = await reply.json(content_type=None)
                     status = reply.status
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:

@@ -1,6 +1,7 @@
 """The only place that touches aiohttp's requests and responses."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from llmlab.sim.spoil import Manner
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+LOG = logging.getLogger(__name__)
 
 
 async def read_call(request: "web.Request", *, provider: str, **rest: Any) -> Call:
@@ -40,8 +43,8 @@ async def send(
     way: Manner,
     sleep: Callable[[float], Awaitable[object]],
 ) -> "web.StreamResponse":
-    """Send a reply in the manner that the faults ask for."""
-    from aiohttp import web
+    """Send a reply in the manner that the faults ask for; a client may vanish meanwhile."""
+    from aiohttp import ClientConnectionResetError, web
 
     if way.delay:
         await sleep(way.delay)
@@ -52,20 +55,33 @@ async def send(
         return response
     if not reply.streamed:
         response.content_length = sum(map(len, reply.chunks))
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
+    try:
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _write(request, response, _pieces(reply.chunks, way.split), way, sleep)
+    except ClientConnectionResetError:
+        # Whoever is cancelled or passes a deadline hangs up; a provider does not notice.
+        LOG.debug("the client of %s went away in mid-reply", request.path)
+    return response
+
+
+async def _write(
+    request: "web.Request",
+    response: "web.StreamResponse",
+    pieces: Iterable[bytes],
+    way: Manner,
+    sleep: Callable[[float], Awaitable[object]],
+) -> None:
     left = way.cut
-    for piece in _pieces(reply.chunks, way.split):
+    for piece in pieces:
         if way.drip:
             await sleep(way.drip)
         await response.write(piece if left is None else piece[:left])
         left = None if left is None else left - len(piece)
         if left is not None and left <= 0:
             _drop(request, flush=True)
-            return response
+            return
     await response.write_eof()
-    return response
 
 
 def _pieces(chunks: Iterable[bytes], size: int | None) -> Iterable[bytes]:

@@ -2,7 +2,7 @@
 
 import difflib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from llmlab.errors import TemplateError
 from llmlab.templates.check import check
 from llmlab.templates.fault import Fault, TemplateWarning, listed
+from llmlab.templates.history import Version
 from llmlab.templates.template import Template, parse
 
 Strictness: TypeAlias = Literal["production", "development"]
@@ -39,6 +40,8 @@ class Library:
 
     folder: Path
     mode: Strictness = "development"
+    sent: Callable[[str], Sequence[Version]] | None = None
+    """Finds the versions of a name that were ever sent, for `Template.history`."""
     _read: dict[str, tuple[tuple[int, int], Template]] = field(default_factory=dict, repr=False)
 
     def names(self) -> tuple[str, ...]:
@@ -100,7 +103,7 @@ class Library:
             raise TemplateError(f"prompt {name!r} is refused in production: {listed(faults)}")
         if isinstance(words, Fault):
             raise TemplateError(str(words))
-        template = replace(parse(words, name=name, path=path), faults=faults)
+        template = replace(parse(words, name=name, path=path), faults=faults, sent=self.sent)
         if faults and not plain:
             warnings.warn(
                 f"prompt {name!r} is used although it has {listed(faults)}",

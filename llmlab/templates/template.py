@@ -7,7 +7,7 @@ error), so JSON braces in a prompt are just text.
 
 import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from llmlab.templates.source import environment, split
 
 if TYPE_CHECKING:
     import jinja2
+
+    from llmlab.templates.history import History, Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,10 @@ class Template:
     path: Path | None = None
     faults: tuple[Fault, ...] = ()
     """What is wrong with its file; development mode uses it all the same."""
+    sent: "Callable[[str], Sequence[Version]] | None" = field(
+        default=None, compare=False, repr=False
+    )
+    """Finds the versions of a name that were ever sent; a lab's library brings the book's."""
 
     @cached_property
     def about(self) -> Meta:
@@ -77,6 +83,22 @@ class Template:
 
         both = f"{self.system or ''}\n{self.user}"
         return tuple(sorted(meta.find_undeclared_variables(environment().parse(both))))
+
+    def history(self) -> "History":
+        """
+        Return the versions of this prompt that were ever sent, oldest first, with their diffs.
+
+        Raises:
+            TemplateError: It is not from a lab's library, so that nobody knows.
+        """
+        from llmlab.templates.history import History
+
+        if self.sent is None:
+            raise TemplateError(
+                f"prompt {self.name!r} is not from a lab: lab.prompts[{self.name!r}].history(), "
+                f"or lab.history({self.name!r})"
+            )
+        return History(name=self.name, versions=self.sent(self.name))
 
     def fill(self, values: Mapping[str, object]) -> Prompt:
         """

@@ -76,9 +76,13 @@ def theme_of(name: str) -> Theme:
 def finish(
     plot: Plot, shown: Shown, listed: Sequence[Arm], extra: str = "", mark: str = "Hollow"
 ) -> None:
-    """Put the title above and, below, what must be said: simulated arms, and what is left out."""
+    """
+    Put the title above and, below, what must be said: simulated arms, and what is left out.
+
+    Each line of *extra* begins anew.
+    """
     plot.suptitle(shown.title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
-    said = [(extra, plot.theme.quiet)] if extra else []
+    said = [(line, plot.theme.quiet) for line in extra.splitlines()]
     if simulated := [arm for arm in listed if arm.simulated]:
         everyone = len(simulated) == len(arms(shown))
         who = "all arms" if everyone else ", ".join(dict.fromkeys(a.label for a in simulated))

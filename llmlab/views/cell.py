@@ -2,7 +2,7 @@
 
 from llmlab.views import markup
 from llmlab.views.comparison import Shown
-from llmlab.views.table import summary_html
+from llmlab.views.summary import summary_html
 
 
 def comparison_html(shown: Shown) -> str:
@@ -10,8 +10,6 @@ def comparison_html(shown: Shown) -> str:
     from llmlab.views.plots import frontier
     from llmlab.views.report import picture_html
 
-    if not len(shown.summary):
-        return summary_html(shown)
     picture = picture_html(frontier(shown), None, f"{shown.title}: quality against cost")
     framed = f'<div style="max-width:720px">{picture.replace("<img ", _IMG)}</div>'
     return summary_html(shown) + markup.block(framed)

@@ -31,6 +31,8 @@ class Shown:
     score_name: str
     level: float = 0.95
     """Confidence level of every interval."""
+    clusters: "pd.Series[Any] | None" = None
+    """The cluster of each input, by input id, where inputs move together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

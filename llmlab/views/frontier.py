@@ -1,6 +1,7 @@
 """Quality against cost: every arm with its intervals, and the best that each price buys."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from matplotlib.axes import Axes
@@ -11,6 +12,7 @@ from llmlab.views.axes import Look, dollars, duration, finish, log_axis
 from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Arm, Shown, arms, has_scores, known
 from llmlab.views.names import Point, write_names
+from llmlab.views.shares import DRAWS, frontier_shares
 from llmlab.views.style import styled
 
 _PRICED = "cost per 1,000 calls (US dollars, log scale)"
@@ -18,6 +20,7 @@ _EDGE = 2.6
 """How far left of the cheapest price, as a factor, zero cost is drawn."""
 _CLEAR = 1.2
 """How far right of the break, as a factor, the first tick may stand."""
+_SHARES = f"%: share of {DRAWS:,} resamples of the inputs with that arm on the Pareto front.\n"
 
 
 def frontier(shown: Shown, theme: str = "light") -> Plot:
@@ -26,7 +29,8 @@ def frontier(shown: Shown, theme: str = "light") -> Plot:
 
     Without scores the height is the median latency (lower is better). Zero cost stands at a
     marked left edge; arms without a known price or height are named below, not drawn. When no
-    arm has a known price, the width is the median latency instead.
+    arm has a known price, the width is the median latency instead. Beside each name stands how
+    often its arm is on the front when the inputs are resampled.
     """
     listed, scored = arms(shown), has_scores(shown)
     look = Look.of(listed, theme)
@@ -36,7 +40,7 @@ def frontier(shown: Shown, theme: str = "light") -> Plot:
         plot = Plot.blank(7.2, 4.7, look.theme)
         axes = plot.add_subplot()
         edge = _frame(axes, points, priced=priced)
-        points = [p if p.x > 0 else Point(p.arm, edge, p.y, None, p.y_span) for p in points]
+        points = [p if p.x > 0 else replace(p, x=edge, x_span=None) for p in points]
         _heights(axes, shown, points, scored=scored)
         keys = _front(axes, points, look, higher=scored) + _chance(axes, shown, look, scored=scored)
         for point in points:
@@ -45,9 +49,9 @@ def frontier(shown: Shown, theme: str = "light") -> Plot:
         axes.legend(handles=keys, loc="lower left", bbox_to_anchor=(-0.01, 0.995), ncols=6,
                     borderpad=0, handletextpad=0.5, columnspacing=1.4)  # fmt: skip
         drawn = {(point.arm.prompt, point.arm.label) for point in points}
-        finish(
-            plot, shown, listed, _absent([a for a in listed if (a.prompt, a.label) not in drawn])
-        )
+        told = _SHARES if any(point.share is not None for point in points) else ""
+        absent = [arm for arm in listed if (arm.prompt, arm.label) not in drawn]
+        finish(plot, shown, listed, told + _absent(absent))
         write_names(plot, axes, points, look)
     return plot
 
@@ -64,6 +68,7 @@ def undominated(points: Sequence[Point], *, higher: bool) -> list[Point]:
 
 def _points(shown: Shown, listed: Sequence[Arm], *, scored: bool, priced: bool) -> list[Point]:
     spans = cost_spans(shown) if priced and len(shown.rows) else {}
+    shares = frontier_shares(shown) if priced and scored else {}
     made = []
     for arm in listed:
         y = arm.score if scored else arm.latency_p50_s
@@ -73,8 +78,8 @@ def _points(shown: Shown, listed: Sequence[Arm], *, scored: bool, priced: bool) 
         span = None
         if scored and arm.score_low is not None and arm.score_high is not None:
             span = (arm.score_low, arm.score_high)
-        x_span = spans.get((arm.prompt, arm.label))
-        made.append(Point(arm, x, y, x_span, span))
+        name = (arm.prompt, arm.label)
+        made.append(Point(arm, x, y, spans.get(name), span, shares.get(name)))
     return made
 
 

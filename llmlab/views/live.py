@@ -1,5 +1,6 @@
 """Where a run shows itself while it goes on: a cell, a terminal, or nowhere."""
 
+import shutil
 import sys
 from dataclasses import replace
 from typing import Any, Protocol, TextIO
@@ -79,7 +80,11 @@ class InTerminal:
 
     def moved(self, progress: Progress) -> None:
         """Rewrite the line."""
-        print(f"\r\x1b[2K{progress_line(progress)}", end="", file=self._stream, flush=True)
+        # A line that wraps cannot be rewritten: it would be left behind, again and again.
+        columns = shutil.get_terminal_size((200, 24)).columns
+        line = progress_line(progress)
+        line = line if len(line) < columns else f"{line[: columns - 2]}\u2026"
+        print(f"\r\x1b[2K{line}", end="", file=self._stream, flush=True)
 
     def ended(self, progress: Progress) -> None:
         """Finish the line."""

@@ -29,9 +29,13 @@ border-top:1.5px solid currentColor;border-bottom:1px solid var(--ll-line)}
 .llmlab table.ll .r{text-align:right}
 .llmlab table.ll .u{opacity:.6}
 .llmlab table.ll .w{white-space:normal;min-width:16rem}
+.llmlab table.ll .n{white-space:normal;max-width:13em;overflow-wrap:break-word}
 .llmlab table.ll .best{font-weight:600}
+.llmlab table.ll small{font-size:11px;font-weight:400;opacity:.75}
+.llmlab table.ll small.loud{font-weight:600;opacity:1}
 .llmlab .ll-badge{border:1px dashed currentColor;border-radius:3px;padding:0 4px;
-font-size:11px;margin-left:6px;opacity:.85;font-weight:400}
+font-size:11px;margin-left:6px;opacity:.85;font-weight:400;display:inline-block;line-height:1.35;
+white-space:nowrap}
 .llmlab .ll-bar{position:relative;display:inline-block;width:110px;height:12px;
 background:linear-gradient(var(--ll-line),var(--ll-line)) center/100% 1px no-repeat;
 vertical-align:middle}
@@ -45,6 +49,8 @@ background:var(--ll-mark)}
 background:var(--ll-line);overflow:hidden;vertical-align:middle}
 .llmlab .ll-done i{display:block;float:left;height:8px;background:var(--ll-mark)}
 .llmlab .ll-done .bad{background:#d55e00}
+@media (max-width:1000px){.llmlab .ll-bar{width:72px}
+.llmlab table.ll th,.llmlab table.ll td{padding:3px 5px}}
 """
 """Scoped to `.llmlab`. Ink is the page's own, so it is legible whatever the page's theme."""
 
@@ -78,14 +84,26 @@ def raw_cell(html: str, style: str = "") -> str:
     return f'<td class="{style}">{html}</td>' if style else f"<td>{html}</td>"
 
 
+def second(text: str, *, loud: bool = False) -> str:
+    """Return the lower line of a cell; a break, so that it stands below without any style."""
+    style = ' class="loud"' if loud else ""
+    return f"<br><small{style}>{escape(text)}</small>" if text else ""
+
+
 def table(heads: Sequence[tuple[str, str]], rows: Iterable[Iterable[str]]) -> str:
     """Return a table from `(heading, style)` pairs and rows of finished cells."""
-    head = "".join(f'<th class="{style}">{escape(text)}</th>' for text, style in heads)
+    head = "".join(f'<th class="{style}">{_head(text)}</th>' for text, style in heads)
     body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
     return (
         f'<div class="ll-scroll"><table class="ll"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _head(text: str) -> str:
+    """Return a heading; what follows a line break is its lower line."""
+    top, _, under = text.partition("\n")
+    return escape(top) + second(under)
 
 
 def badge(word: str) -> str:

@@ -25,10 +25,12 @@ class Point:
     y: float
     x_span: tuple[float, float] | None
     y_span: tuple[float, float] | None
+    share: float | None = None
+    """Of the resamples of the inputs, those in which it is on the frontier."""
 
 
 def write_names(plot: Plot, axes: Axes, points: Sequence[Point], look: Look) -> None:
-    """Write each model's name where it hides least."""
+    """Write each model's name, and its share, where it hides least."""
     plot.draw_without_rendering()
     renderer = plot.canvas.get_renderer()  # type: ignore[attr-defined]  # Agg's canvas has one
     texts = [_text(axes, point, look) for point in points]
@@ -49,7 +51,7 @@ def write_names(plot: Plot, axes: Axes, points: Sequence[Point], look: Look) -> 
 
 def _text(axes: Axes, point: Point, look: Look) -> Annotation:
     return axes.annotate(
-        _short(point.arm),
+        _short(point),
         (point.x, point.y),
         xytext=(0, 0),
         textcoords="offset pixels",
@@ -62,9 +64,11 @@ def _text(axes: Axes, point: Point, look: Look) -> Annotation:
     )
 
 
-def _short(arm: Arm) -> str:
+def _short(point: Point) -> str:
     """Return the model; that it is simulated is said by the hollow marker and the note."""
-    return f"{arm.label} (local)" if arm.mark == "local" else arm.label
+    arm = point.arm
+    name = f"{arm.label} (local)" if arm.mark == "local" else arm.label
+    return name if point.share is None else f"{name} {point.share:.0%}"
 
 
 def _pixels(axes: Axes, point: Point) -> tuple[float, float]:

@@ -7,7 +7,7 @@ __all__ = ["Plan", "plan_html", "plan_text"]
 
 
 def plan_html(plan: Plan) -> str:
-    """Return the plan as a small table, with a notice when stand-ins will answer."""
+    """Return the plan as a small table, under what must be known before anything is sent."""
     rows = [[markup.cell(head), markup.cell(text, "w")] for head, text in _entries(plan, form.THIN)]
     return markup.block(
         markup.line(_title(plan), "ll-title"),
@@ -35,7 +35,7 @@ def _title(plan: Plan) -> str:
 
 def _entries(plan: Plan, separator: str) -> list[tuple[str, str]]:
     entries = [("calls", _calls(plan, separator)), ("cost", _cost(plan))]
-    entries.append(("time", f"about {form.clock(plan.seconds)}" if plan.seconds else form.UNKNOWN))
+    entries.append(("time", _time(plan)))
     if plan.detectable is not None:
         entries.append(("detectable", f"a difference of {plan.detectable:.3f} with 80 % power"))
     entries.append(("answered by", _who(plan)))
@@ -66,6 +66,16 @@ def _cost(plan: Plan) -> str:
     return text if plan.limit_usd is None else f"{text}, limit {form.money(plan.limit_usd)}"
 
 
+def _time(plan: Plan) -> str:
+    """Say how long, and by what that is known; where nothing is known, when it will be."""
+    if plan.from_book == plan.calls:
+        return "none: nothing is to be sent"
+    if plan.seconds is None:
+        return plan.seconds_by or "not known before the first answers"
+    said = f"about {form.clock(max(plan.seconds, 1.0))}"
+    return f"{said} ({plan.seconds_by})" if plan.seconds_by else said
+
+
 def _who(plan: Plan) -> str:
     parts = []
     if plan.live:
@@ -77,11 +87,12 @@ def _who(plan: Plan) -> str:
 
 def _notices(plan: Plan) -> list[str]:
     if not plan.stand_ins:
-        return []
+        return list(plan.notes)
     words = f", words by {plan.author}" if plan.author else ""
     names = ", ".join(_in_order(plan, plan.stand_ins))
     verb = "is" if len(plan.stand_ins) == 1 else "are"
-    return [f"stand-ins: {names} {verb} not asked; llmlab's simulator answers instead{words}."]
+    said = f"stand-ins: {names} {verb} not asked; llmlab's simulator answers instead{words}."
+    return [said, *plan.notes]
 
 
 def _in_order(plan: Plan, labels: tuple[str, ...]) -> list[str]:

@@ -10,7 +10,7 @@ from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Arm, Pair, Shown, arms, pairs
 from llmlab.views.files import write_whole
 from llmlab.views.markdown import PAIR_HEADS, pair_cells
-from llmlab.views.table import summary_html
+from llmlab.views.summary import summary_html
 
 _PAGE = """
 :root{color-scheme:light dark}

@@ -1,12 +1,10 @@
-"""The result of a comparison as one table an arm, in HTML and in plain text."""
+"""The result of a comparison as one line an arm: what its columns say, and as plain text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Literal
 
-from llmlab.views import form, markup
-from llmlab.views.bars import interval_bar, scale_of
+from llmlab.views import form
 from llmlab.views.comparison import Arm, Shown, arms, known, mark_notes
 
 TIED = "Arms that share a letter are tied: their difference may be chance, all pairs considered."
@@ -23,41 +21,14 @@ class Column:
     side: Literal["", "r"] = "r"
     points: bool = False
     """Whether decimal points stand under each other."""
-
-
-def summary_html(shown: Shown) -> str:
-    """Return title, notices, verdict and the table, for any notebook theme."""
-    return markup.block(
-        markup.line(shown.title, "ll-title"),
-        markup.line(caption(shown), "ll-quiet"),
-        markup.lines(shown.notes, "ll-note"),
-        markup.line(shown.verdict, "ll-verdict"),
-        arms_html(shown),
-        markup.lines(footnotes(shown), "ll-quiet"),
-    )
-
-
-def arms_html(shown: Shown) -> str:
-    """Return the bare table, one row an arm, best first."""
-    listed, used = arms(shown), columns(shown)
-    texts = {column.head: _texts(column, listed) for column in used}
-    low, high = scale_of(shown)
-    heads = [(column.head, column.side) for column in used]
-    if has_bar := any(arm.score is not None for arm in listed):
-        heads.insert(_BAR_AT, (f"{low:g} to {high:g}", ""))
-    rows = []
-    for number, arm in enumerate(listed):
-        cells = [_cell(column, arm, texts[column.head][number], listed[0]) for column in used]
-        if has_bar:
-            cells.insert(_BAR_AT, markup.raw_cell(interval_bar(arm, low, high, shown.chance)))
-        rows.append(cells)
-    return markup.table(heads, rows)
+    second: bool = False
+    """Whether a page has it as the second line of the column before it."""
 
 
 def summary_text(shown: Shown) -> str:
     """Return the same for a terminal."""
     listed, used = arms(shown), columns(shown)
-    stacks = [[column.head, *(_plain(text) for text in _texts(column, listed))] for column in used]
+    stacks = [[each.head, *map(_plain, texts_of(each, listed))] for each in used]
     if any(arm.mark for arm in listed):
         stacks.insert(2, ["", *(f"({arm.mark})" if arm.mark else "" for arm in listed)])
     sides: list[str] = [column.side for column in used]
@@ -91,7 +62,7 @@ def columns(shown: Shown) -> list[Column]:
     used += [Column(head="Model", text=lambda a: a.label or a.model, side="")]
     used += _score_columns(shown, listed) + _MONEY
     if known([arm.ttft_p50_s for arm in listed]):
-        used.append(_TTFT)
+        used.append(TTFT)
     used += _REST
     inputs = {arm.inputs for arm in listed}
     return used if len(inputs) == 1 else [*used, _INPUTS]
@@ -132,16 +103,16 @@ def near_chance(arm: Arm) -> bool:
 def _score_columns(shown: Shown, listed: list[Arm]) -> list[Column]:
     if not any(arm.score is not None for arm in listed):
         return []
-    used = [Column(head=shown.score_name or "score", text=_score)]
+    used = [Column(head=shown.score_name or "score", text=score_text)]
     if any(arm.score_low is not None for arm in listed):
-        interval = Column(head="interval", text=lambda a: form.interval(a.score_low, a.score_high))
-        used.append(interval)
+        used.append(_INTERVAL)
     if any(arm.tied for arm in listed):
         used.append(Column(head="tied", text=lambda a: a.tied, side=""))
     return used
 
 
-def _score(arm: Arm) -> str:
+def score_text(arm: Arm) -> str:
+    """Return the score, marked where it is not clearly better than chance."""
     return form.score(arm.score) + ("\u00b0" if near_chance(arm) else "")
 
 
@@ -149,34 +120,35 @@ def _tokens(arm: Arm) -> str:
     return f"{form.count(arm.input_tokens)} / {form.count(arm.output_tokens)}"
 
 
-_BAR_AT = 2
+TOKENS = Column(head="tokens in / out", text=_tokens)
+_INTERVAL = Column(
+    head="interval", text=lambda a: form.interval(a.score_low, a.score_high), second=True
+)
 _MONEY = [
     Column(head="cost", text=lambda a: form.money(a.cost_usd, 3), points=True),
-    Column(head="per 1,000", text=lambda a: form.money(a.cost_per_1000_usd), points=True),
+    Column(
+        head="per 1,000",
+        text=lambda a: form.money(a.cost_per_1000_usd),
+        points=True,
+        second=True,
+    ),
     Column(head="latency p50", text=lambda a: form.seconds(a.latency_p50_s)),
-    Column(head="p95", text=lambda a: form.seconds(a.latency_p95_s)),
+    Column(head="p95", text=lambda a: form.seconds(a.latency_p95_s), second=True),
 ]
-_TTFT = Column(head="first token p50", text=lambda a: form.seconds(a.ttft_p50_s))
+FAILED = Column(head="failed", text=lambda a: form.count(a.failures), second=True)
+TTFT = Column(head="first token p50", text=lambda a: form.seconds(a.ttft_p50_s))
 _REST = [
-    Column(head="tokens in / out", text=_tokens),
+    TOKENS,
     Column(head="calls", text=lambda a: form.count(a.calls)),
-    Column(head="failed", text=lambda a: form.count(a.failures)),
+    FAILED,
 ]
 _INPUTS = Column(head="inputs", text=lambda a: form.count(a.inputs))
 
 
-def _texts(column: Column, listed: list[Arm]) -> list[str]:
+def texts_of(column: Column, listed: list[Arm]) -> list[str]:
+    """Return what a column says of each arm, decimal points under each other where asked."""
     texts = [column.text(arm) for arm in listed]
     return form.aligned(texts) if column.points else texts
-
-
-def _cell(column: Column, arm: Arm, text: str, best: Arm) -> str:
-    if column.head == "Model":
-        return markup.raw_cell(escape(text) + markup.badge(arm.mark))
-    style = column.side + (" u" if form.UNKNOWN in text or text == "0" else "")
-    if column.text is _score and arm.tied and best.tied and set(arm.tied) & set(best.tied):
-        style += " best"
-    return markup.cell(text, style.strip())
 
 
 def _plain(text: str) -> str:

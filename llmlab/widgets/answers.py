@@ -9,16 +9,13 @@ from traitlets import List as ListOf
 
 from llmlab import default
 from llmlab.comparison import Comparison
+from llmlab.comparison.marks import LABEL, NONE, VALUES, marked, marks_of
 from llmlab.errors import UsageError
 from llmlab.lab import Lab
 from llmlab.views import markup
 from llmlab.views.answers import Asked, Said, beside, score_of, words_html
 from llmlab.widgets.still import Still
 
-LABEL: Final = "human"
-"""Under which name marks are kept in the book."""
-
-_VALUES: Final = {"right": 1.0, "wrong": 0.0}
 _CSS: Final = """
 .ll-answers .ll-bar-row{display:flex;gap:14px;align-items:center;flex-wrap:wrap;margin:4px 0 8px}
 .ll-answers label{display:inline-flex;align-items:center;gap:3px;cursor:pointer}
@@ -48,6 +45,8 @@ class Answers(Still, anywidget.AnyWidget):
     `marked()` is the comparison scored by the marks.
     """
 
+    pictured = ("rows", "told", "marks")
+
     _esm = Path(__file__).with_name("static") / "answers.js"
     _style = Unicode(markup.CSS + _CSS).tag(sync=True)
     heads = ListOf(Unicode(), help="the arms").tag(sync=True)
@@ -66,10 +65,7 @@ class Answers(Still, anywidget.AnyWidget):
         heads, self._asked = beside(
             run.rows, list(zip(run.summary["prompt"], run.summary["label"], strict=True))
         )
-        kept = self._lab.book.labels(LABEL)
-        mine = {said.key for asked in self._asked for said in asked.said}
-        marks = {key: value for key, value in kept.items() if key in mine and value in _VALUES}
-        super().__init__(heads=heads, marks=marks)
+        super().__init__(heads=heads, marks=marks_of(self._lab.book, run))
         self._draw()
         self.observe(self._keep, "marks")
         self.observe(lambda _: self._draw(), ["page", "diff", "marks"])
@@ -82,7 +78,7 @@ class Answers(Still, anywidget.AnyWidget):
         Raises:
             UsageError: The run has no such call, or the value is neither.
         """
-        if value not in _VALUES:
+        if value not in VALUES:
             raise UsageError(f"a mark is right or wrong, not {value!r}")
         if not any(said.key == key for asked in self._asked for said in asked.said):
             raise UsageError(f"this run has no call {key[:12]!r}: take request_hash of a row")
@@ -90,15 +86,7 @@ class Answers(Still, anywidget.AnyWidget):
 
     def marked(self) -> Comparison:
         """Return the same run scored by the marks: 1 right, 0 wrong, the rest unscored."""
-        rows = self._run.rows.copy()
-        scores = rows["request_hash"].map({key: _VALUES[each] for key, each in self.marks.items()})
-        rows["score"] = scores.astype("float64")
-        return Comparison(
-            f"{self._run.name} (marked)",
-            rows,
-            score_name="right, by hand",
-            notes=(f"scored by {len(self.marks)} marks made by hand",),
-        )
+        return marked(self._run, self.marks)
 
     def still(self) -> str:
         """Return this page of answers as a table."""
@@ -151,4 +139,4 @@ class Answers(Still, anywidget.AnyWidget):
         old, new = change["old"], change["new"]
         for key in {*old, *new}:
             if old.get(key) != new.get(key):
-                self._lab.book.mark(key, LABEL, new.get(key, "none"))
+                self._lab.book.mark(key, LABEL, new.get(key, NONE))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class RunMonitor(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
     """Shows a `Handle` while it runs; any number of monitors may show the same run."""
 
+    pictured = ("state", "done")
+
     state = Unicode("planning", help="planning, running, paused, stopping, done, stopped, failed")
     done = Int(0, help="calls that have ended")
     total = Int(0, help="calls of the run")

@@ -1,16 +1,18 @@
 """Choose models by what they cost, hold and need; the choice is a list of names."""
 
+import threading
 import tomllib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import anywidget
-from traitlets import Dict, Unicode
+from traitlets import Bool, Dict, Unicode
 from traitlets import List as ListOf
 
 from llmlab import default
-from llmlab.errors import ConfigError
+from llmlab.errors import ConfigError, LabError
 from llmlab.lab import Lab
 from llmlab.views import form, markup
 from llmlab.views.listing import NONE
@@ -26,6 +28,9 @@ _CSS: Final = """
 margin-right:8px;background:transparent;border:1px solid var(--ll-line);border-radius:3px}
 .ll-picker input[type=search]{width:20em}
 .ll-picker option{color:initial}
+.ll-picker button{font:inherit;color:inherit;background:transparent;cursor:pointer;
+padding:3px 9px;border:1px solid var(--ll-line);border-radius:3px}
+.ll-picker button:disabled{opacity:.55;cursor:default}
 .ll-picker tbody tr{cursor:pointer}
 .ll-picker table.ll thead th{position:sticky;top:0;z-index:1;
 background:var(--jp-layout-color0,var(--vscode-editor-background,Canvas))}
@@ -43,12 +48,16 @@ class ModelPicker(Still, anywidget.AnyWidget):
         chosen: A line-up or names that are ticked at first; the lab's own line-up when None.
     """
 
+    pictured = ("chosen", "models")
+
     _esm = Path(__file__).with_name("static") / "picker.js"
     _style = Unicode(markup.CSS + _CSS).tag(sync=True)
     chosen = ListOf(Unicode(), help="names, in the order they were ticked").tag(sync=True)
     heads: ListOf[Any] = ListOf().tag(sync=True)
     models: ListOf[Any] = ListOf(help="rows of the table").tag(sync=True)
     lineups = Dict(help="names of each line-up").tag(sync=True)
+    looking = Bool(default_value=False, help="whether the providers are being asked").tag(sync=True)
+    told = Unicode(help="when the providers were asked, or why they could not be").tag(sync=True)
 
     def __init__(
         self, chosen: str | Sequence[str] | None = None, *, lab: Lab | None = None
@@ -61,22 +70,47 @@ class ModelPicker(Still, anywidget.AnyWidget):
             models=self._rows({}),
             lineups=self._lineups(),
         )
+        self.on_msg(lambda _, said, __: self.start_look() if said == "look" else None)
 
     def look(self) -> None:
         """Ask the providers, for free, whether they are well; the health column then says so."""
-        found = self._lab.health().set_index("provider")["state"]
-        self.models = self._rows({str(name): str(state) for name, state in found.items()})
+        states = self._lab.health().set_index("provider")["state"].to_dict()
+        served = self._lab.models(live=True).set_index("model")["served"].to_dict()
+        rows = self._lab.models()
+        pairs = zip(rows["model"], rows["provider"], strict=True)
+        health = {name: _state(home, states.get(home), served.get(name)) for name, home in pairs}
+        self.models = self._rows(health)
+        self.told = f"asked at {datetime.now(tz=UTC):%H:%M} UTC"
+
+    def start_look(self) -> None:
+        """Do as `look` without waiting: the column fills in once they have answered."""
+        if self.looking:
+            return
+        self.looking, self.told = True, "asking the providers, for free \u2026"
+        # A thread, not the cell's: the kernel goes on, and the page hears of it from any thread.
+        threading.Thread(target=self._looked, name="llmlab-picker", daemon=True).start()
+
+    def _looked(self) -> None:
+        try:
+            self.look()
+        except LabError as error:
+            self.told = str(error)
+        finally:
+            self.looking = False
 
     def save(self, name: str, path: str | Path | None = None) -> Path:
         """
         Keep the choice as the line-up *name* in a catalogue file of the user's own.
+
+        This lab knows the line-up at once, others when they are made with that file.
 
         Args:
             name: What the line-up is called from then on.
             path: The file; the one that the setting `catalogue` names when None.
 
         Raises:
-            ConfigError: There is no such setting and no path, or the file is not TOML.
+            ConfigError: There is no such setting and no path, the file is not TOML, or an
+                alias has this name; nothing is written then.
         """
         target = path or self._lab.settings.catalogue
         if target is None:
@@ -84,8 +118,10 @@ class ModelPicker(Still, anywidget.AnyWidget):
                 'say where: save(name, "models.toml"), with catalogue = "models.toml" in '
                 "llmlab.toml, or set it first"
             )
+        self._lab.catalogue.with_lineup(name, self.chosen)
         kept = _with_lineup(Path(target), name, list(self.chosen))
-        self.lineups = {**self.lineups, name: list(self.chosen)}
+        self._lab.lineup(name, self.chosen)
+        self.lineups = self._lineups()
         return kept
 
     def still(self) -> str:
@@ -123,11 +159,20 @@ def _row(label: str, model: dict[Any, Any], health: dict[str, str]) -> dict[str,
         (_known(model["input_usd_per_mtok"], form.money), "r"),
         (_known(model["output_usd_per_mtok"], form.money), "r"),
         (str(model["key"]), ""),
-        (health.get(provider, NONE), ""),
+        (health.get(str(model["model"]), NONE), ""),
         (_known(model["retires"], str), ""),
     ]
     words = " ".join(text for text, _ in cells).lower()
     return {"name": label, "cells": [list(cell) for cell in cells], "words": words}
+
+
+def _state(provider: str, state: str | None, served: object) -> str:
+    """Say how a model is: its provider's state, and that a well one does not list it."""
+    if state is None:
+        return NONE
+    if state == "ok" and served is False:
+        return "not pulled" if provider == "ollama" else "ok, not listed"
+    return state
 
 
 def _known(value: Any, say: Any) -> str:

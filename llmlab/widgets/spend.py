@@ -14,6 +14,8 @@ from llmlab.widgets.still import Still
 class SpendBoard(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
     """The last two weeks from the book, which several notebooks may share; Refresh reads again."""
 
+    pictured = ("today_usd",)
+
     today_usd = Float(0.0, help="dollars that count against today's limit")
     limit_usd = Float(None, allow_none=True, help="dollars a day may cost; None is no limit")
 

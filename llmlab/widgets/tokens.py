@@ -28,6 +28,8 @@ class TokenBudget(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untype
         max_tokens: Kept free for the answer.
     """
 
+    pictured = ("template", "models", "max_tokens")
+
     template = Unicode(help="the words, slots included")
     models = ListOf(Unicode(), help="whose windows are shown")
     max_tokens = Int(512, help="kept free for the answer")

@@ -12,6 +12,7 @@ from playwright.sync_api import TimeoutError as NothingCame
 from tests.browser.conftest import PICTURES, Lab
 
 LOADED: Final = 60_000
+_OUTPUTS: Final = "contains(@class, 'jp-Cell-outputArea')"
 
 
 def notebook(lab: Lab, name: str, cells: list[str]) -> str:
@@ -55,15 +56,18 @@ def idle(page: Page, timeout: float = 120_000) -> None:
 
 
 def output(page: Page, at: int) -> Locator:
-    """Return the output area of the cell at this place."""
+    """Return what is seen of the outputs of the cell at this place."""
     cell = page.locator(".jp-Notebook .jp-Cell").nth(at)
     cell.scroll_into_view_if_needed()
-    return cell.locator(".jp-Cell-outputArea")
+    # Not the still picture of a widget, which is there and hidden as long as the widget lives.
+    return cell.locator(".jp-OutputArea-child").filter(visible=True)
 
 
 def picture(what: Page | Locator, name: str) -> Path:
-    """Take a screenshot into out/browser."""
+    """Take a screenshot into out/browser: of the page, or of all outputs of a cell."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.png"
+    if isinstance(what, Locator):
+        what = what.first.locator(f"xpath=ancestor-or-self::*[{_OUTPUTS}]").last
     what.screenshot(path=str(path))
     return path

@@ -91,6 +91,44 @@ def test_the_budget_follows_the_picker(page: Page, jupyter: Lab, theme: str) -> 
     expect(shown.get_by_text("no value for").first).to_be_visible()
 
 
+HEALTH = """from llmlab import Lab
+from llmlab.sim import Faults, RuleAuthor, Simulator
+from llmlab.widgets import ModelPicker
+slow = Simulator(author=RuleAuthor(), faults=Faults.parse(["delay:3"]))
+await slow.start()
+lab = Lab(book=":memory:", env={
+    "OPENAI_API_KEY": "sk-test-00000000000000000000000000", "LLMLAB_LOCAL_MODEL": "no-model",
+    "OPENAI_BASE_URL": slow.base_url("openai"), "OLLAMA_HOST": "http://127.0.0.1:9"})
+picker = ModelPicker(["gpt"], lab=lab)
+picker"""
+
+
+def test_health_is_checked_by_a_button_while_the_kernel_works(
+    page: Page, jupyter: Lab, theme: str
+) -> None:
+    """Each model gets its state; until then the button waits and cells run on."""
+    cells = ["%load_ext llmlab", HEALTH, "print('the kernel ' + 'is free')"]
+    open_notebook(page, jupyter, notebook(jupyter, f"health-{theme}.ipynb", cells))
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    run_all(page)
+    shown = output(page, 1)
+    button = shown.get_by_role("button", name=re.compile("Check"))
+    expect(button).to_have_text("Check health")
+
+    button.click()
+
+    expect(button).to_be_disabled()
+    page.locator(".jp-Notebook .jp-Cell").nth(2).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    expect(output(page, 2).get_by_text("the kernel is free")).to_be_visible()
+    expect(shown.get_by_text(re.compile("asked at .* UTC"))).to_be_visible()
+    expect(button).to_be_enabled()
+    rows = shown.locator("tbody tr")
+    expect(rows.filter(has_text="gpt-6-sol").first).to_contain_text("ok")
+    expect(rows.filter(has_text="claude-haiku").first).to_contain_text("no key")
+    picture(shown, f"health-{theme}")
+
+
 ANSWERS = """%%abtest gpt claude --on headlines -o run -q
 --- ask
 What is the sentiment? {{ headline }}

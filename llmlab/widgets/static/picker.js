@@ -54,6 +54,13 @@ export default {
     find.setAttribute("aria-label", "filter models");
     const lineups = document.createElement("select");
     lineups.setAttribute("aria-label", "line-up");
+    const look = document.createElement("button");
+    look.type = "button";
+    look.title = "Ask the providers, for free, whether they are well and list each model";
+    const health = document.createElement("span");
+    health.className = "ll-quiet";
+    health.style.marginLeft = "8px";
+    health.setAttribute("aria-live", "polite");
     const told = document.createElement("div");
     told.className = "ll-quiet";
     told.setAttribute("aria-live", "polite");
@@ -64,7 +71,7 @@ export default {
     const body = document.createElement("tbody");
     table.append(head(model.get("heads")), body);
     scroll.append(table);
-    box.append(find, lineups, scroll, told);
+    box.append(find, lineups, look, health, scroll, told);
     el.append(style, box);
 
     function draw() {
@@ -78,6 +85,14 @@ export default {
       const names = ["line-up \u2026", ...Object.keys(model.get("lineups"))];
       lineups.replaceChildren(...names.map((name, at) => new Option(name, at ? name : "")));
     }
+    function tell() {
+      look.disabled = model.get("looking");
+      look.textContent = look.disabled ? "Checking \u2026" : "Check health";
+      health.textContent = model.get("told");
+    }
+    look.addEventListener("click", () => model.send("look"));
+    model.on("change:looking", tell);
+    model.on("change:told", tell);
     find.addEventListener("input", draw);
     lineups.addEventListener("change", () => {
       const names = model.get("lineups")[lineups.value];
@@ -87,6 +102,7 @@ export default {
     model.on("change:models", draw);
     model.on("change:lineups", offer);
     offer();
+    tell();
     draw();
   },
 };

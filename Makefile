@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help demo test lint unit notebooks test-browser docs install bench clean
+.PHONY: help demo test lint unit notebooks test-browser docs install bench bench-peers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -57,11 +57,19 @@ install: .venv/demo  ## make the environment only
 	@$(BIN)/python -m pip install -q -c constraints.txt --group dev 2>.venv/pip.log || { cat .venv/pip.log; exit 2; }
 	@touch $@
 
-bench: .venv/test  ## measure: pricing, a call, frames, as ratios side by side
-	$(BIN)/python -m benchmarks.pricing
-	$(BIN)/python -m benchmarks.overhead
-	$(BIN)/python -m benchmarks.imports
-	$(BIN)/python -m benchmarks.frames
+bench: .venv/test  ## measure everything as ratios side by side, some ten minutes; writes docs/performance.md
+	$(BIN)/python -m benchmarks.report
+
+bench-peers: .venv/test .venv-peers/installed  ## the same calls through other clients, in .venv-peers
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.report --page
+
+.venv-peers/installed: pyproject.toml
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install -q --upgrade 'pip>=25.1' 2>&1 | grep -v 'is ignored' || true
+	@echo "installing the other clients into .venv-peers ..."
+	@.venv-peers/bin/python -m pip install -q -e . --group bench-peers 2>.venv-peers/pip.log || { cat .venv-peers/pip.log; exit 2; }
+	@touch $@
 
 clean:  ## remove the environment and everything that was made
-	rm -rf .venv out .llmlab
+	rm -rf .venv .venv-peers out .llmlab

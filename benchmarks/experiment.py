@@ -14,11 +14,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
+from benchmarks.stats import KINDS, comparison
 from llmlab import Lab
-from llmlab.comparison import Comparison
 
 PROMPTS: Final = {
     "terse": "{{ ticker }}'s last five daily returns: {{ returns }}. Next five days: up or down?",
@@ -93,28 +92,8 @@ def _end_to_end(folder: Path, count: int) -> None:
 
 def _speed(arms: int, calls: int) -> None:
     """Time the statistics of *arms* × *calls* rows, binary and continuous scores."""
-    rng = np.random.default_rng(0)
-    size, models = arms * calls, [f"m{at}" for at in range(arms // 2)]
-    inputs_ = pd.array(np.tile(np.arange(calls).astype(str), arms).astype(object), dtype="string")
-    base: dict[str, Any] = {
-        "prompt": pd.Categorical(np.array(["p", "q"])[np.repeat(np.arange(arms) % 2, calls)]),
-        "label": pd.Categorical(np.array(models)[np.repeat(np.arange(arms) // 2, calls)]),
-        "input_id": inputs_,
-        "status": pd.Categorical(["ok"]).take(np.zeros(size, dtype=int)),
-        "cost_usd": rng.random(size),
-        "latency_s": rng.random(size),
-        "ttft_s": np.full(size, np.nan),
-        "input_tokens": np.full(size, 100.0),
-        "output_tokens": np.full(size, 10.0),
-        "price_basis": pd.Categorical(["x"]).take(np.zeros(size, dtype=int)),
-        **{name: pd.Categorical(["x"]).take(np.zeros(size, dtype=int))
-           for name in ("model", "provider", "backend", "answered_by")},
-    }  # fmt: skip
-    for kind, scores in (
-        ("binary", (rng.random(size) < 0.6).astype(float)),
-        ("continuous", rng.normal(size=size)),
-    ):
-        run = Comparison("speed", pd.DataFrame({**base, "score": scores}))
+    for kind in KINDS:
+        run = comparison(arms, calls, kind)
         start = perf_counter()
         _ = run.summary, run.pairs
         _line(f"summary + pairs, {kind}", f"{arms} arms × {calls:,} rows", start)

@@ -13,13 +13,15 @@ import argparse
 import gc
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from pathlib import Path
 from statistics import median
 from time import process_time
 from typing import Any, Final
 
 import pandas as pd
 
+from benchmarks.command import command
+from benchmarks.figures import Result, ratios, spread, table
+from benchmarks.machine import Memory, pin
 from llmlab.frames import COLUMNS, to_frame
 from llmlab.frames.lists import Lists
 from llmlab.records import Answer, Failure, Outcome, Prompt, Request, Row, Usage
@@ -29,20 +31,17 @@ MODELS: Final = [f"model-{at}" for at in range(6)]
 """Requests of an arm share its names; answers come with strings of their own."""
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description="Measure how rows become a DataFrame.")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    most = parser.parse_args().rows
-    print("| rows | llmlab, s | pandas from ready lists, s | ratio | frame, MB | peak / frame |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
-    size = 10_000
-    while size <= most:
-        print(_line(size), flush=True)
+def measure(options: argparse.Namespace) -> Result:
+    """Return seconds and bytes by size, from 10,000 rows up."""
+    pin(0)
+    sizes, size = [], 10_000
+    while size <= (10_000 if options.quick else options.rows):
+        sizes.append(_size(size))
         size *= 10
+    return {"rounds": ROUNDS, "sizes": sizes}
 
 
-def _line(size: int) -> str:
+def _size(size: int) -> Result:
     rows, beside = rows_of(size), beside_of(size)
     # First of all, while there is no freed memory about that could be used again unseen.
     peak = _peak(lambda: to_frame(rows, beside))
@@ -55,11 +54,31 @@ def _line(size: int) -> str:
         theirs.append(_timed(lambda: from_ready(ready)))
     gc.enable()
     held = float(to_frame(rows, beside).memory_usage(deep=True).sum())
-    one, other = median(ours), median(theirs)
-    return (
-        f"| {size:,} | {one:.2f} | {other:.2f} | {one / other:.2f} | {held / 1e6:,.0f} | "
-        f"{peak / held:.2f} |"
-    )
+    return {
+        "rows": size,
+        "s": median(ours),
+        "ready_s": median(theirs),
+        "ratio": spread(ratios(ours, theirs)),
+        "frame_mb": held / 1e6,
+        "peak": peak / held,
+    }
+
+
+def show(result: Result) -> str:
+    """Return one line a size."""
+    head = ["rows", "llmlab, s", "pandas from ready lists, s", "ratio", "frame, MB", "peak / frame"]
+    rows = [
+        [
+            f"{each['rows']:,}",
+            f"{each['s']:.2f}",
+            f"{each['ready_s']:.2f}",
+            f"{each['ratio'][1]:.2f} [{each['ratio'][0]:.2f}–{each['ratio'][2]:.2f}]",
+            f"{each['frame_mb']:,.0f}",
+            f"{each['peak']:.2f}",
+        ]
+        for each in result["sizes"]
+    ]
+    return table(head, rows)
 
 
 def from_ready(ready: dict[str, list[Any]]) -> pd.DataFrame:
@@ -118,18 +137,17 @@ def _timed(make: Callable[[], object]) -> float:
 def _peak(make: Callable[[], object]) -> float:
     """Return the most bytes that the process held above those of before."""
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
+    memory = Memory()
+    before = memory.reset()
     kept = make()
-    peak = _status("VmHWM") - before
+    peak = memory.peak() - before
     del kept
-    return peak
+    return float(peak)
 
 
-def _status(name: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith(name))
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=1_000_000, help="most rows")
 
 
 if __name__ == "__main__":
-    main()
+    command("frames", __doc__, measure, show, _options)

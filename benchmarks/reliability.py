@@ -9,20 +9,20 @@ Every server is a process on this machine; its own log of what it served is the 
 
 import argparse
 import asyncio
-import importlib
 import resource
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psutil
 
+from benchmarks.harness import served
+from benchmarks.server import Manner
+from benchmarks.ways.pipeline import InFile, ran_of
 from tests.chaos import table
 from tests.killing import killed
 from tests.spending import spent
@@ -110,25 +110,23 @@ async def _rate(minutes: int = 5) -> None:
 
 def flight() -> None:
     """Hold 1,000 calls in flight at a server that takes 50 ms."""
-    overhead: Any = importlib.import_module("benchmarks.overhead")
-    command = [sys.executable, "-m", "benchmarks.overhead", "--serve", "--delay", "0.05"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - ours
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        process = psutil.Process()
+    process = psutil.Process()
+    with served() as server:
+        client = InFile(server.url)
+        server.ask(Manner(delay=0.05))
         before, files = process.memory_info().rss, process.num_fds()
-        with tempfile.TemporaryDirectory() as folder, _Peak(process) as peak:
+        with _Peak(process) as peak:
             start = time.monotonic()
-            rows = asyncio.run(
-                overhead.llmlab(port, 10_000, 1, Path(folder) / "lab.db", in_flight=1000)
-            )
+            rows = client.rows(10_000, 1_000)
             took = time.monotonic() - start
-        server.terminate()
+        failed = ran_of(rows).errors
+        client.close()
     print(
         f"flight: {len(rows)} calls, 1,000 in flight, 50 ms server: {took:.1f} s "
-        f"({len(rows) / took:.0f} calls/s), 0 errors; at most {peak.files - files} sockets and "
-        f"files more than before, {process.num_fds() - files} after; memory "
-        f"{before / 2**20:.0f} MB before, {peak.memory / 2**20:.0f} MB at most "
+        f"({len(rows) / took:.0f} calls/s), {failed} errors; at most "
+        f"{peak.files - files} sockets and files more than before, "
+        f"{process.num_fds() - files} after; memory {before / 2**20:.0f} MB before, "
+        f"{peak.memory / 2**20:.0f} MB at most "
         f"(all {len(rows)} rows of 1.3 kB kept)"
     )
 

@@ -93,6 +93,8 @@ def run(folder: Path, options: argparse.Namespace) -> None:
     from llmlab import Lab
     from llmlab.errors import LabError
 
+    # A shell that starts the tests in the background has its children ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _note_what_is_handed_on(folder)
     lab = Lab(
         book=folder / "lab.db",

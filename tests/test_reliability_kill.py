@@ -22,7 +22,7 @@ def test_a_killed_run_takes_up_where_it_stopped(tmp_path: Path) -> None:
 
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
     """After Ctrl-C the finished rows are there, no task is left, the rest is sent next time."""
-    with provider(tmp_path, "delay:0.3") as url:
+    with provider(tmp_path, "delay:0.05") as url:
         with kernel(tmp_path, url, 300) as process:
             began(process)
             _wait_for(tmp_path / "handed.log")

@@ -2,16 +2,20 @@
 
 import hashlib
 from dataclasses import fields
+from operator import attrgetter
 
 import msgspec
 from msgspec.structs import replace
 
-from llmlab.records import Answer, HttpCall, Request
+from llmlab.records import Answer, HttpCall, Parameters, Request
 from llmlab.wire import Endpoint
 
 _ENCODER = msgspec.json.Encoder()
 _SORTED = msgspec.json.Encoder(order="deterministic", enc_hook=dict)
 _DECODER = msgspec.json.Decoder(Answer)
+
+_ASKED = tuple(item.name for item in fields(Parameters) if item.name != "context")
+_asked = attrgetter(*_ASKED)
 
 
 def key_of(call: HttpCall, endpoint: Endpoint, *, path: str, repeat: int) -> str:
@@ -43,12 +47,8 @@ def content_of(request: Request) -> str:
     words stay out as well, so that a tape outlives a change of how llmlab writes them, and
     so does the window that a server was given: it is not part of what is asked.
     """
-    given = {
-        item.name: value
-        for item in fields(request.parameters)
-        if item.name != "context"
-        and (value := getattr(request.parameters, item.name)) not in (None, ())
-    }
+    values = zip(_ASKED, _asked(request.parameters), strict=True)
+    given = {name: value for name, value in values if value is not None and value != ()}
     asked = {
         "model": request.name,
         "api": request.api,

@@ -51,7 +51,7 @@ class ChatReading:
 
     def take(self, event: Event) -> Piece | None:
         """Take one chunk; raise the error it carries."""
-        if event.data.strip() == _DONE:
+        if event.data.startswith(b"[") and event.data.strip() == _DONE:
             self.ended = True
             return None
         chunk = decode_line(event.data, wire.Chunk, self.provider)
@@ -61,14 +61,17 @@ class ChatReading:
         if not is_nothing(chunk.usage):
             # Some servers repeat a growing usage in every chunk: the last one holds.
             _count(self.heard, chunk.usage, reasoning_apart=self.reasoning_apart)
-        first = next((each for each in chunk.choices or () if each.index == 0), None)
-        if first is None:
-            return None
-        self.heard.stop = first.finish_reason or self.heard.stop
-        return _hear(self.heard, first.delta or wire.Message())
+        for choice in chunk.choices or ():
+            if choice.index == 0:
+                self.heard.stop = choice.finish_reason or self.heard.stop
+                return None if choice.delta is None else _hear(self.heard, choice.delta)
+        return None
 
 
 def _head(heard: Heard, said: wire.Completion | wire.Chunk) -> None:
+    known = (heard.id, heard.model, heard.fingerprint)
+    if (said.id, said.model, said.system_fingerprint) == known and said.citations is None:
+        return  # a chunk that says again what the first one said
     heard.model = said.model or heard.model
     heard.id = said.id or heard.id
     heard.fingerprint = said.system_fingerprint or heard.fingerprint
@@ -77,13 +80,14 @@ def _head(heard: Heard, said: wire.Completion | wire.Chunk) -> None:
 
 
 def _hear(heard: Heard, message: wire.Message) -> Piece | None:
-    heard.tools = heard.tools or bool(message.tool_calls) or message.function_call is not None
+    if message.tool_calls or message.function_call is not None:
+        heard.tools = True
     for note in message.annotations or ():
         if note.url_citation is not None:
             heard.cite(note.url_citation.url, note.url_citation.title)
     # DeepSeek and xAI say reasoning_content, Ollama's /v1 and several gateways reasoning.
     piece = heard.say(message.content, message.reasoning_content or message.reasoning)
-    return heard.decline(message.refusal) or piece
+    return piece if message.refusal is None else heard.decline(message.refusal) or piece
 
 
 def _count(heard: Heard, found: object, *, reasoning_apart: bool) -> None:

@@ -34,6 +34,7 @@ class Counting:
         self._book = book
         self._settings = settings
         self._lock = threading.Lock()
+        self._rooms: dict[tuple[int, str, int | None], Room] = {}
 
     @cached_property
     def counters(self) -> "Counters":
@@ -83,10 +84,14 @@ class Counting:
         return fit(template, values, arm.model, space, packer=self.packer).prompt
 
     def _room(self, max_tokens: int, model: Model) -> "Room":
-        from llmlab.budget import Tiers, room
+        found = self._rooms.get((max_tokens, model.name, model.context))
+        if found is None:
+            from llmlab.budget import Tiers, room
 
-        tiers = Tiers(local=self._settings.tier_local, api=self._settings.tier_api)
-        return room(model, max_tokens=max_tokens, tiers=tiers)
+            tiers = Tiers(local=self._settings.tier_local, api=self._settings.tier_api)
+            found = room(model, max_tokens=max_tokens, tiers=tiers)
+            self._rooms[max_tokens, model.name, model.context] = found
+        return found
 
     def check(self, request: Request, model: Model) -> None:
         """
@@ -95,12 +100,12 @@ class Counting:
         Raises:
             BudgetError: Prompt and output limit pass the model's window or the tier's budget.
         """
-        from llmlab.budget import check
-
         space = self._room(request.parameters.max_tokens, model)
         # Bytes bound tokens: most prompts are so short that nothing needs to be counted.
         words = request.prompt.words
         if len(words.encode()) > space.tokens:
+            from llmlab.budget import check
+
             check(request.prompt, model, space, self.counters)
 
     def learn(self, plan: Sequence[Planned], answers: "Sequence[tuple[str, Answer]]") -> None:

@@ -147,13 +147,11 @@ def _ask(
         if isinstance(row.outcome, Answer)
     }
     for row in landed:
-        parts.keeper.question(_question(row), by=endpoint.identity)
+        content = content_of(row.request)
+        # As a single question is kept: a tape then has it, failed ones too.
+        question = replace(row, run=QUESTIONS, input_id=question_id(content))
+        parts.keeper.question(question, by=endpoint.identity, content=content)
     return [said.get(each.key) for each in prepared], landed
-
-
-def _question(row: Row) -> Row:
-    """Keep a judge's call as a single question is kept: a tape then has it, failed ones too."""
-    return replace(row, run=QUESTIONS, input_id=question_id(content_of(row.request)))
 
 
 def _replayed(parts: "Parts", cells: Sequence[Cell]) -> tuple[list[Choice | None], list[Row]]:

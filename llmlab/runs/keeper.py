@@ -64,9 +64,9 @@ class Keeper:
         if self._tape is not None:
             self._record(each.line for each in taken)
 
-    def question(self, row: Row, *, by: str) -> None:
-        """Keep one answered question; asked again, the last one counts."""
-        taken = Taken(row=row, content=content_of(row.request), by=by)
+    def question(self, row: Row, *, by: str, content: str) -> None:
+        """Keep one answered question, named by its *content*; asked again, the last one counts."""
+        taken = Taken(row=row, content=content, by=by)
         self._register()
         with self._lock:
             self._questions[taken.content] = taken

@@ -5,21 +5,20 @@ In: a row that has landed. Out: bytes for an item of a run; and what they say, y
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from llmlab.book import RunItem
-from llmlab.calls.identity import recall
+from llmlab.calls.identity import pack, recall
 from llmlab.errors import BookError
 from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Request, Row
 from llmlab.runs.tape import Line, line_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _Kept(Struct, frozen=True, kw_only=True):
     """One row less what the book has already."""
 
     provider: str
@@ -39,7 +38,7 @@ class _Kept:
     answer: Answer | None = None
     """Where it is not the one that the book has for this key: two equal cells of one plan."""
     failure: Failure | None = None
-    beside: dict[str, Any] = field(default_factory=dict)
+    beside: dict[str, Any] = msgspec.field(default_factory=dict)
     """The values of columns that a row does not hold, by the column's name."""
 
 
@@ -64,13 +63,20 @@ _DECODER: Final = msgspec.json.Decoder(_Kept)
 
 def meta_of(taken: Taken, stored: Mapping[str, bytes]) -> bytes:
     """Write what the book does not have already; *stored* are its answers by key."""
-    row = taken.row
-    kept = replace(_kept(row, taken.content, taken.by), beside=dict(taken.beside))
-    if isinstance(row.outcome, Answer):
-        there = stored.get(row.request_hash)
-        if there is None or recall(there) != structs.replace(row.outcome, from_book=True):
-            kept = replace(kept, answer=row.outcome)
-    return _ENCODER.encode(kept)
+    outcome = taken.row.outcome
+    there = stored.get(taken.row.request_hash)
+    own = outcome if isinstance(outcome, Answer) and not _is(outcome, there) else None
+    return _ENCODER.encode(_kept(taken, own))
+
+
+def _is(answer: Answer, stored: bytes | None) -> bool:
+    """Say whether *answer* is the one that the book has, whoever of both it came from."""
+    if stored is None:
+        return False
+    if pack(structs.replace(answer, from_book=False)) == stored:
+        return True
+    # Bytes differ also where an older llmlab wrote them: then what they say decides.
+    return recall(stored) == structs.replace(answer, from_book=True)
 
 
 def taken_of(run: str, item: RunItem, stored: Mapping[str, bytes]) -> Taken:
@@ -117,8 +123,8 @@ def label_of(item: RunItem) -> str:
     return _DECODER.decode(item.meta).label
 
 
-def _kept(row: Row, content: str, by: str) -> _Kept:
-    request, outcome = row.request, row.outcome
+def _kept(taken: Taken, answer: Answer | None) -> _Kept:
+    row, request, outcome = taken.row, taken.row.request, taken.row.outcome
     return _Kept(
         provider=request.provider,
         model=request.model,
@@ -128,11 +134,13 @@ def _kept(row: Row, content: str, by: str) -> _Kept:
         version=request.prompt.version,
         input=row.input_id,
         repeat=request.repeat,
-        content=content,
-        by=by,
+        content=taken.content,
+        by=taken.by,
         stream=request.stream,
         from_book=isinstance(outcome, Answer) and outcome.from_book,
         score=row.score,
         score_error=row.score_error,
+        answer=answer,
         failure=outcome if isinstance(outcome, Failure) else None,
+        beside=dict(taken.beside),
     )

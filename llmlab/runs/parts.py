@@ -11,6 +11,7 @@ from llmlab.backends.health import Health, Pulled
 from llmlab.book import Book, Limits
 from llmlab.calls.batches import POLL_S
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.purse import Purse
 from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError
 from llmlab.runs import tape_file
@@ -108,8 +109,18 @@ class Parts:
             permits={"stand-in": STAND_IN_PERMITS, "local": STAND_IN_PERMITS},
         )
 
+    @cached_property
+    def purse(self) -> Purse:
+        """The one line of all who wait for money, since they spend from one book."""
+        return Purse()
+
+    @cached_property
+    def asker(self) -> Caller:
+        """Who makes single calls, under the settings' limits."""
+        return self.caller()
+
     def caller(self, run_limit: float | None = None) -> Caller:
-        """Return who makes calls, under the settings' limits or a run's own."""
+        """Return who makes the calls of a run, under the settings' limits or the run's own."""
         return Caller(
             book=self.book,
             session=self.session,
@@ -120,6 +131,7 @@ class Parts:
             drop=self.settings.drop_parameters,
             unpriced=self.settings.unpriced,
             window=self.settings.tier_local,
+            purse=self.purse,
         )
 
     def deadline(self, prepared: Prepared) -> float:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
+from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
 from llmlab.runs.parts import Parts
@@ -67,7 +68,7 @@ async def _answer(
         return _told(replayed_answer(parts.tape, request, arm.model, drop=drop), on_piece)
     endpoint = await parts.backends.endpoint(arm.model.provider)
     await require_pulled(parts.pulled, arm.model, endpoint)
-    caller = parts.caller()
+    caller = parts.asker
     prepared = caller.prepare(request, arm.model, endpoint)
     parts.counting.check(prepared.request, arm.model)
     answer = caller.known(prepared) if _deterministic(request.parameters) else None
@@ -80,8 +81,9 @@ async def _answer(
         if isinstance(outcome, Failure):
             raise _error_of(outcome, arm.model.provider)
         answer = outcome
-    row = question_row(prepared.request, prepared.key, answer)
-    parts.keeper.question(row, by=endpoint.identity)
+    content = content_of(prepared.request)
+    row = question_row(prepared.request, prepared.key, answer, content)
+    parts.keeper.question(row, by=endpoint.identity, content=content)
     return answer
 
 

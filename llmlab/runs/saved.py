@@ -17,7 +17,6 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.book import Book, RunItem, RunRecord
-from llmlab.calls.identity import content_of
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Failure, Request, Row
 from llmlab.runs.experiment import Experiment
@@ -115,13 +114,13 @@ def save_questions(book: Book, questions: Sequence[Taken], *, at: float) -> None
     )
 
 
-def question_row(request: Request, key: str, answer: Answer) -> Row:
-    """Make the row of a single question."""
+def question_row(request: Request, key: str, answer: Answer, content: str) -> Row:
+    """Make the row of a single question; *content* names it, as `content_of` does."""
     return Row(
         run=QUESTIONS,
         request=request,
         request_hash=key,
-        input_id=question_id(content_of(request)),
+        input_id=question_id(content),
         outcome=answer,
     )
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from llmlab.scores.numeric import number_of
 from llmlab.scores.scorer import Floats, Score, Scorer, known_targets, numeric
@@ -81,6 +80,8 @@ def _influences(x: Floats, y: Floats) -> Floats:
 
 
 def _centred_ranks(values: Floats) -> Floats:
+    from scipy import stats
+
     ranks = np.asarray(stats.rankdata(values), dtype=float)
     return np.asarray((ranks - ranks.mean()) / values.size, dtype=float)
 

@@ -9,12 +9,15 @@ session behind dead. Everything async happens here, whoever asks, from whichever
 import asyncio
 import atexit
 import concurrent.futures
+import contextvars
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from llmlab.errors import UsageError
+from llmlab.wire.mailbox import Mailbox
 
 T = TypeVar("T")
 
@@ -31,6 +34,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Mailbox] = WeakKeyDictionary()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -77,10 +81,19 @@ class Engine:
             raise
 
     async def bridge(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await *work* from any loop; it runs on the engine's."""
-        if asyncio.get_running_loop() is self._loop:
+        """Await *work* from any loop; it runs on the engine's. Cancelling the wait cancels it."""
+        here, there = asyncio.get_running_loop(), self.loop
+        if here is there:
             return await work
-        return await asyncio.wrap_future(self.submit(work))
+        arrived: asyncio.Future[T] = here.create_future()
+        crossing = _Crossing(work, arrived, self._mailbox(here))
+        inbox = self._mailbox(there)
+        inbox.post(crossing.start)
+        try:
+            return await arrived
+        except asyncio.CancelledError:
+            inbox.post(crossing.cancel)
+            raise
 
     def close(self, *, timeout: float = 5.0) -> None:
         """Stop the loop and join its thread; calling it again does nothing."""
@@ -99,6 +112,13 @@ class Engine:
             if not thread.is_alive():
                 loop.close()
 
+    def _mailbox(self, loop: asyncio.AbstractEventLoop) -> Mailbox:
+        with self._lock:
+            found = self._mailboxes.get(loop)
+            if found is None:
+                found = self._mailboxes[loop] = Mailbox(loop)
+            return found
+
     def _start(self) -> None:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="llmlab-engine", daemon=True)
@@ -115,6 +135,50 @@ class Engine:
         await asyncio.gather(*rest, return_exceptions=True)
         while self._closers:
             await self._closers.pop()()
+
+
+class _Crossing(Generic[T]):
+    """Work from another loop, on its way over to the engine and back."""
+
+    __slots__ = ("_back", "_context", "_task", "_work", "arrived")
+
+    def __init__(
+        self, work: Coroutine[Any, Any, T], arrived: "asyncio.Future[T]", back: Mailbox
+    ) -> None:
+        self._work = work
+        self._context = contextvars.copy_context()
+        self._task: asyncio.Task[T] | None = None
+        self._back = back
+        self.arrived = arrived
+
+    def start(self) -> None:
+        """Begin, on the engine's loop, in the context of who asked."""
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._work, context=self._context)
+        self._task.add_done_callback(self._ended)
+
+    def cancel(self) -> None:
+        """Give up, on the engine's loop."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _ended(self, task: "asyncio.Task[T]") -> None:
+        # Looked at here: an error that nobody waits for any more is not worth a complaint.
+        if not task.cancelled():
+            task.exception()
+        self._back.post(self._arrive)
+
+    def _arrive(self) -> None:
+        task = self._task
+        assert task is not None  # noqa: S101 - it has ended
+        if self.arrived.done():
+            return
+        if task.cancelled():
+            self.arrived.cancel()
+        elif (error := task.exception()) is not None:
+            self.arrived.set_exception(error)
+        else:
+            self.arrived.set_result(task.result())
 
 
 async def _announced(work: Coroutine[Any, Any, T], let_go: threading.Event) -> T:

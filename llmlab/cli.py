@@ -206,7 +206,7 @@ def _config(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab(book=None) as lab:
+    with Lab() as lab:
         print(lab.configuration())
     return 0
 

@@ -67,7 +67,7 @@ class Lab:
     def __init__(  # noqa: PLR0913 - the settings of a lab, all by name
         self,
         *,
-        book: str | Path | None = None,
+        book: str | Path | None = "",
         mode: Mode | None = None,
         tape: str | Path | None = None,
         env: Mapping[str, str] | None = None,
@@ -82,7 +82,7 @@ class Lab:
         self._env = dict(os.environ if env is None else env)
         self.project = Path(config) if config is not None else project_of(Path.cwd())
         given = {
-            "book": book,
+            "book": ":memory:" if book is None else book or None,
             "mode": mode,
             "tape": tape,
             "budget": budget,

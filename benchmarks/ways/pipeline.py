@@ -12,7 +12,7 @@ from benchmarks.ways.awaited import words_of
 from benchmarks.worker import Ran
 from llmlab.book import Book, Limits
 from llmlab.calls.caller import Caller
-from llmlab.catalogue import Catalogue
+from llmlab.catalogue import Arm, Catalogue
 from llmlab.ops import Secret
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Parameters, Prompt, Request
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PLENTY: Final = RateLimit(rpm=1e8, tpm=1e12)
 RICH: Final = Limits(run=Decimal(1_000_000), day=Decimal(1_000_000))
 DEADLINE: Final = 60.0
+PARAMETERS: Final = Parameters(max_tokens=512)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +43,14 @@ class Made:
     prices: Prices = field(default_factory=Prices)
     catalogue: Catalogue = field(default_factory=lambda: Catalogue.load(None))
     sent: int = 0
+    arm: Arm = field(init=False)
+    endpoint: Endpoint = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One of each for all calls of an arm, as the grid of a run has it.
+        self.arm = self.catalogue.arms(f"openai/{MODEL}")[0]
+        key = Secret("sk-benchmark-0123456789")
+        self.endpoint = Endpoint(provider="openai", base_url=self.url, key=key)
 
     def caller(self, in_flight: int) -> Caller:
         """Return who calls, through doors as wide as what is in flight."""
@@ -56,19 +65,16 @@ class Made:
     def planned(self, caller: Caller, *, stream: bool = False) -> Planned:
         """Prepare the next call, one that nobody has made before."""
         self.sent += 1
-        arm = self.catalogue.arms(f"openai/{MODEL}")[0]
-        endpoint = Endpoint(
-            provider="openai", base_url=self.url, key=Secret("sk-benchmark-0123456789")
-        )
         request = Request(
             provider="openai",
             model=MODEL,
             prompt=Prompt(name="p", user=words_of(self.sent)),
-            parameters=Parameters(max_tokens=512),
+            parameters=PARAMETERS,
             stream=stream,
         )
-        cell = Cell(request=request, arm=arm, input=Input(id=str(self.sent)))
-        return Planned(cell=cell, prepared=caller.prepare(request, arm.model, endpoint))
+        cell = Cell(request=request, arm=self.arm, input=Input(id=str(self.sent)))
+        prepared = caller.prepare(request, self.arm.model, self.endpoint)
+        return Planned(cell=cell, prepared=prepared)
 
     async def rows(self, calls: int, in_flight: int) -> "list[Row]":
         """Prepare, send, price and keep so many calls: one run of its own name."""

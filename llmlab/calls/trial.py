@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Attempt, Settled
+from llmlab.calls.deadline import Deadline
 from llmlab.calls.patience import next_wait, until_probe
 from llmlab.calls.prepared import FREE, OnPiece, Prepared
 from llmlab.calls.purse import Short, may_fit_later
@@ -47,6 +48,7 @@ class Trial:
         self._started_at = 0.0
         self._begun = 0.0
         self._ends: float | None = None
+        self._limit = Deadline()
         self._short_since: float | None = None
         self._last: CallError | None = None
         self._sending: Sending | None = None
@@ -58,17 +60,23 @@ class Trial:
     async def outcome(self) -> Outcome:
         """Try until it is answered, cannot be, or the deadline is over."""
         try:
-            async with asyncio.timeout(None) as limit:
-                return await self._tried(limit)
-        except TimeoutError:
+            outcome = await self._tried()
+        except asyncio.CancelledError:
+            if not self._limit.end():
+                raise
             if self._pending is not None:
                 await asyncio.wrap_future(self._pending)
             return self.failure(self._late())
+        except BaseException:
+            self._limit.end()
+            raise
+        self._limit.end()
+        return outcome
 
-    async def _tried(self, limit: asyncio.Timeout) -> Outcome:
+    async def _tried(self) -> Outcome:
         while True:
             try:
-                return await self._attempt(limit)
+                return await self._attempt()
             except Short as short:
                 await self._stand_in_line(short)
                 continue
@@ -147,7 +155,7 @@ class Trial:
 
     # ---- one attempt
 
-    async def _attempt(self, limit: asyncio.Timeout) -> Answer:
+    async def _attempt(self) -> Answer:
         """Pass the gate, record the attempt, send it and settle it."""
         clock = self._caller.clock
         arrived = clock()
@@ -157,7 +165,7 @@ class Trial:
             self._begun = clock()
             if self._ends is None:
                 self._ends = self._begun + self._deadline
-                limit.reschedule(asyncio.get_running_loop().time() + self._deadline)
+                self._limit.begin(self._deadline)
             try:
                 answer = await self._answer(start)
             except CallError as error:
@@ -167,7 +175,7 @@ class Trial:
             except BaseException:
                 # Cancelled or broken: nobody knows what the provider did, so the book keeps
                 # the worst price. The future is left to the book's own thread.
-                self._pending = self._caller.book.finish(ticket, self._gave_up(limit))
+                self._pending = self._caller.book.finish(ticket, self._gave_up())
                 raise
             self._gate.breaker.succeeded()
             await self._finish(ticket, won(answer))
@@ -230,9 +238,9 @@ class Trial:
                 return
         await self._caller.book.finish_async(ticket, settled)
 
-    def _gave_up(self, limit: asyncio.Timeout) -> Settled:
+    def _gave_up(self) -> Settled:
         """Settle an attempt that was cancelled; the deadline counts against the provider."""
-        if limit.expired():
+        if self._limit.cut:
             error = TimedOut(f"cut by the deadline of {self._deadline:g} s")
             self._gate.failed(error)
         else:

@@ -21,7 +21,7 @@ _LEFT: Final = (
     ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-tokens-remaining"),
 )
 _PLENTY: Final = 4
-"""Windows with room for four times all that can be in flight are not watched."""
+"""Windows with room for four times all that can be in flight are not watched closely."""
 
 _PROMPT: Final = 1000.0
 """Tokens that a call may well have, where nobody said how many."""
@@ -64,6 +64,7 @@ class Gate:
         self._total = total
         self._permits = permits
         self._in_flight = 0
+        self._look_again = 0
 
     def passed(self, tokens: float = 0.0) -> "Passage":
         """
@@ -114,7 +115,11 @@ class Gate:
             headers: The reply's, with a `get` that knows lower-case names.
             now: Unix time, for a reset that is a date.
         """
+        if start.number < self._look_again:
+            return
         if self._has_plenty(start, headers):
+            # So much is left that the replies to all that is in flight need no look, either.
+            self._look_again = start.number + self._permits
             return
         room = room_of(headers, "requests", now=now)
         if room.remaining is not None:

@@ -45,8 +45,8 @@ class Lab:
     One engine, one session, one book: everything a notebook asks goes through here.
 
     Args:
-        book: The SQLite file of every call; None is `<project>/.llmlab/lab.db`, ":memory:"
-            keeps nothing.
+        book: The SQLite file of every call, by default `<project>/.llmlab/lab.db`; None keeps
+            it in memory, as ":memory:" does.
         mode: "live" (with stand-ins where no key is); "stand-in"; "record", which is live and
             appends to *tape* at the end; "replay", where only *tape* answers.
         tape: The file to record on or to replay; see `docs/replay.md`.

@@ -107,3 +107,14 @@ def test_production_refuses_a_template_with_faults(tmp_path: Path) -> None:
         lab.abtest(["odd"], "gpt", values={"x": 1}, quiet=True)
 
     assert "tier" in str(said.value)
+
+
+def test_no_book_is_one_in_memory(tmp_path: Path) -> None:
+    """`book=None` keeps nothing on the disk; leaving it out is the project's own file."""
+    with Lab(book=None, env={}, config=tmp_path) as kept_nowhere:
+        in_memory = kept_nowhere.book.path
+    with Lab(env={}, config=tmp_path) as kept:
+        in_file = kept.book.path
+
+    assert in_memory is None
+    assert in_file == tmp_path / ".llmlab" / "lab.db"

@@ -63,7 +63,7 @@ def for_arm(arm: Arm, parameters: Parameters) -> Parameters:
         for name, value in arm.parameters.items()
         if getattr(parameters, name) == _DEFAULTS[name]
     }
-    return replace(parameters, **own)
+    return replace(parameters, **own) if own else parameters
 
 
 def default_api(model: Model, parameters: Parameters) -> Api:

@@ -19,7 +19,7 @@ from llmlab.runs.experiment import Experiment
 from llmlab.runs.kept import Taken
 from llmlab.runs.tape import Line, Tape
 
-_MANY: Final = 256
+_MANY: Final = 1024
 """Questions that wait before they are written: a write each would cost more than the question's
 own, and the answers themselves are in the book already."""
 

@@ -15,6 +15,7 @@ from llmlab.calls.purse import Purse
 from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError
 from llmlab.runs import tape_file
+from llmlab.runs.asking import Askings
 from llmlab.runs.configuration import book_path
 from llmlab.runs.counting import Counting
 from llmlab.runs.keeper import Keeper
@@ -113,6 +114,11 @@ class Parts:
     def purse(self) -> Purse:
         """The one line of all who wait for money, since they spend from one book."""
         return Purse()
+
+    @cached_property
+    def askings(self) -> Askings:
+        """The ways to ask that were understood already."""
+        return Askings()
 
     @cached_property
     def asker(self) -> Caller:

@@ -8,9 +8,8 @@ from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
-from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
+from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt, Request
 from llmlab.runs.parts import Parts
-from llmlab.runs.plan import parameters_of, request_for
 from llmlab.runs.replay import replayed_answer
 from llmlab.runs.saved import question_row
 from llmlab.runs.wishes import as_type
@@ -53,15 +52,18 @@ async def _answer(
         ReplayMiss: The tape has no answer to this question.
         CallError: The call failed.
     """
-    arm = parts.catalogue.arms(model or parts.settings.models)[0]
-    words = Prompt(name="ask", user=prompt, system=system)
-    request = request_for(
-        arm,
-        words,
-        parameters_of(parameters),
-        repeat=repeat,
+    model = model or parts.settings.models
+    asking = parts.askings.of(parts.catalogue, model, api, parameters)
+    arm = asking.arm
+    request = Request(
+        provider=arm.model.provider,
+        model=arm.model.id,
+        label=arm.label,
+        prompt=Prompt(name="ask", user=prompt, system=system),
+        parameters=asking.parameters,
+        api=asking.api,
         stream=on_piece is not None,
-        api=api,
+        repeat=repeat,
     )
     if parts.settings.mode == "replay":
         drop = parts.settings.drop_parameters

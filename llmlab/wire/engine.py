@@ -24,6 +24,10 @@ T = TypeVar("T")
 _PATIENCE: Final = 5.0
 """Seconds that cancelled work may take to let go."""
 
+_COMPANY: Final = 4
+_LINGER: Final = 0.001
+"""Seconds for which a result waits for others, when so many are under way."""
+
 
 class Engine:
     """A loop on a thread, started when first needed and stopped by `close` or at exit."""
@@ -34,7 +38,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Mailbox] = WeakKeyDictionary()
+        self._ferries: WeakKeyDictionary[asyncio.AbstractEventLoop, _Ferry] = WeakKeyDictionary()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -86,14 +90,17 @@ class Engine:
         if here is there:
             return await work
         arrived: asyncio.Future[T] = here.create_future()
-        crossing = _Crossing(work, arrived, self._mailbox(here))
-        inbox = self._mailbox(there)
-        inbox.post(crossing.start)
+        ferry = self._ferry(here, there)
+        crossing = _Crossing(work, arrived, ferry)
+        ferry.over.post(crossing.start)
+        ferry.under_way += 1
         try:
             return await arrived
         except asyncio.CancelledError:
-            inbox.post(crossing.cancel)
+            ferry.over.post(crossing.cancel)
             raise
+        finally:
+            ferry.under_way -= 1
 
     def close(self, *, timeout: float = 5.0) -> None:
         """Stop the loop and join its thread; calling it again does nothing."""
@@ -112,11 +119,11 @@ class Engine:
             if not thread.is_alive():
                 loop.close()
 
-    def _mailbox(self, loop: asyncio.AbstractEventLoop) -> Mailbox:
+    def _ferry(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> "_Ferry":
         with self._lock:
-            found = self._mailboxes.get(loop)
-            if found is None:
-                found = self._mailboxes[loop] = Mailbox(loop)
+            found = self._ferries.get(here)
+            if found is None or found.there is not there:
+                found = self._ferries[here] = _Ferry(here, there)
             return found
 
     def _start(self) -> None:
@@ -137,19 +144,35 @@ class Engine:
             await self._closers.pop()()
 
 
+class _Ferry:
+    """The way between one foreign loop and the engine's, and how many are under way on it."""
+
+    __slots__ = ("back", "over", "there", "under_way")
+
+    def __init__(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> None:
+        self.there = there
+        self.over = Mailbox(to=there, by=here)
+        self.back = Mailbox(to=here, by=there)
+        self.under_way = 0
+
+    def land(self, call: Callable[[], object]) -> None:
+        """Post *call* back; wait a moment for company when many are under way."""
+        self.back.post(call, linger=_LINGER if self.under_way >= _COMPANY else 0.0)
+
+
 class _Crossing(Generic[T]):
     """Work from another loop, on its way over to the engine and back."""
 
-    __slots__ = ("_back", "_context", "_task", "_work", "arrived")
+    __slots__ = ("_arrived", "_context", "_ferry", "_task", "_work")
 
     def __init__(
-        self, work: Coroutine[Any, Any, T], arrived: "asyncio.Future[T]", back: Mailbox
+        self, work: Coroutine[Any, Any, T], arrived: "asyncio.Future[T]", ferry: _Ferry
     ) -> None:
         self._work = work
         self._context = contextvars.copy_context()
         self._task: asyncio.Task[T] | None = None
-        self._back = back
-        self.arrived = arrived
+        self._ferry = ferry
+        self._arrived = arrived
 
     def start(self) -> None:
         """Begin, on the engine's loop, in the context of who asked."""
@@ -166,19 +189,19 @@ class _Crossing(Generic[T]):
         # Looked at here: an error that nobody waits for any more is not worth a complaint.
         if not task.cancelled():
             task.exception()
-        self._back.post(self._arrive)
+        self._ferry.land(self._arrive)
 
     def _arrive(self) -> None:
         task = self._task
         assert task is not None  # noqa: S101 - it has ended
-        if self.arrived.done():
+        if self._arrived.done():
             return
         if task.cancelled():
-            self.arrived.cancel()
+            self._arrived.cancel()
         elif (error := task.exception()) is not None:
-            self.arrived.set_exception(error)
+            self._arrived.set_exception(error)
         else:
-            self.arrived.set_result(task.result())
+            self._arrived.set_result(task.result())
 
 
 async def _announced(work: Coroutine[Any, Any, T], let_go: threading.Event) -> T:

@@ -1,4 +1,4 @@
-"""Calls from any thread onto one event loop: many of them for one wake-up."""
+"""Calls from one event loop onto another: many of them for one wake-up."""
 
 import asyncio
 from collections import deque
@@ -15,21 +15,37 @@ class Mailbox:
     Do what `loop.call_soon_threadsafe` does, but ring once for all that is posted meanwhile.
 
     To wake a loop is a system call, at which a thread loses Python's global lock and must win it
-    back: once a call, it costs more than the call.
+    back, and on a busy core two changes of thread: once a call, it costs more than the call.
+
+    Args:
+        to: The loop that makes the calls.
+        by: The loop that posts them, which is the only one.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, *, to: asyncio.AbstractEventLoop, by: asyncio.AbstractEventLoop) -> None:
+        self._to = to
+        self._by = by
         self._posted: deque[Callable[[], object]] = deque()
         self._rung = False
 
-    def post(self, call: Callable[[], object]) -> None:
-        """Have *call* called on the loop; a loop that is closed has nobody left to tell."""
+    def post(self, call: Callable[[], object], *, linger: float = 0.0) -> None:
+        """
+        Have *call* called on the other loop, together with all that is posted until then.
+
+        The bell is rung when this round of the posting loop is over, or *linger* seconds later.
+        """
         self._posted.append(call)
-        if not self._rung:
-            self._rung = True
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._empty)
+        if self._rung:
+            return
+        self._rung = True
+        if linger:
+            self._by.call_later(linger, self._ring)
+        else:
+            self._by.call_soon(self._ring)
+
+    def _ring(self) -> None:
+        with suppress(RuntimeError):  # a loop that is closed has nobody left to tell
+            self._to.call_soon_threadsafe(self._empty)
 
     def _empty(self) -> None:
         # First of all: what is posted after the last look below rings again.
@@ -38,5 +54,4 @@ class Mailbox:
             if not self._posted:
                 return
             self._posted.popleft()()
-        self._rung = True
-        self._loop.call_soon(self._empty)
+        self._to.call_soon(self._empty)

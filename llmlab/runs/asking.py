@@ -1,0 +1,66 @@
+"""
+What the options of a question come to: which arm is asked, with which parameters, on which wire.
+
+In: the words of a caller. Out: a frozen `Asking`. A loop that asks ten thousand questions with
+the same options has them understood once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from llmlab.catalogue import Arm, Catalogue, default_api
+from llmlab.records import Api, Parameters
+from llmlab.runs.plan import merged, parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+_REMEMBERED: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One way to ask."""
+
+    arm: Arm
+    parameters: Parameters
+    api: Api
+
+
+class Askings:
+    """The ways to ask that were understood already, of one catalogue."""
+
+    def __init__(self) -> None:
+        self._catalogue: Catalogue | None = None
+        self._known: dict[Hashable, Asking] = {}
+
+    def of(
+        self, catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
+    ) -> Asking:
+        """
+        Understand *options* of a question to *model*.
+
+        Raises:
+            UnknownModel: There is no such model.
+            BadParameter: There is no such option.
+        """
+        if catalogue is not self._catalogue or len(self._known) >= _REMEMBERED:
+            self._catalogue, self._known = catalogue, {}
+        name = (model, api, *sorted(options.items()))
+        try:
+            found = self._known.get(name)
+        except TypeError:  # an option that is no key, such as a schema: it is understood anew
+            return _understood(catalogue, model, api, options)
+        if found is None:
+            found = self._known[name] = _understood(catalogue, model, api, options)
+        return found
+
+
+def _understood(
+    catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
+) -> Asking:
+    arm = catalogue.arms(model)[0]
+    base = parameters_of(options)
+    wire = api or default_api(arm.model, base)
+    return Asking(arm=arm, parameters=merged(arm, base), api=wire)

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -267,3 +268,20 @@ def test_a_write_that_the_system_refuses(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_journal_is_folded_into_the_file_while_calls_go_on(tmp_path: Path) -> None:
+    """What was written reaches the file itself before the book is closed, beside the writer."""
+    path = tmp_path / "lab.db"
+    with Book.open(path) as book:
+        sent = [book.begin(attempt(f"k{number}")) for number in range(600)]
+        before = path.stat().st_size
+        for each in sent:
+            answered = Settled(status="ok", answer=b"x" * 2_000, cost_usd=Decimal("0.002"))
+            book.finish(each.result(), answered)
+        until = time.monotonic() + 10
+        while path.stat().st_size < before + 500_000 and time.monotonic() < until:
+            time.sleep(0.01)
+
+        assert path.stat().st_size >= before + 500_000
+        assert book.verify() == []

@@ -70,6 +70,7 @@ class Book:
             explain=opened.explain,
             linger=linger,
             gate=opened.gate,
+            wrote=opened.checkpointer.wrote if opened.checkpointer else None,
         )
         atexit.register(self.close)
 

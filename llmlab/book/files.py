@@ -14,8 +14,8 @@ from llmlab.errors import BookError
 T = TypeVar("T")
 
 _MAGIC = b"SQLite format 3\x00"
-_CHECKPOINT_PAGES = 4_000
-"""16 MB of journal between two checkpoints: each one makes a group of writes wait for the disk."""
+_CHECKPOINT_PAGES = 16_000
+"""64 MB of journal: then a commit folds it itself, and its group waits. `Checkpointer` comes before."""
 
 _CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space and run again; what was stored is safe",

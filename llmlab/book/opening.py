@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
+from llmlab.book.checkpoint import Checkpointer
 from llmlab.book.files import (
     book_error,
     check_header,
@@ -45,6 +46,8 @@ class Opened:
     gate: threading.Lock
     lock: OwnerLock | None
     owner: int
+    checkpointer: Checkpointer | None = None
+    """Keeps the journal small; a book in memory has none."""
 
     @property
     def owners(self) -> Path | None:
@@ -57,6 +60,8 @@ class Opened:
 
     def close(self, now: float) -> None:
         """Give up what is under way, let go of everything; BookError if it cannot be written."""
+        if self.checkpointer is not None:
+            self.checkpointer.stop()
         try:
             guard(self.path, lambda: in_transaction(self.connection, self.owner, now, end_self))
         finally:
@@ -128,10 +133,11 @@ def _register(
         if lock is not None:
             lock.release()
         raise
-    pool: FilePool | MemoryPool = MemoryPool(connection, gate)
-    if path is not None:
-        pool = FilePool(partial(connect_reader, path, timeout=timeout))
-    return Opened(path, connection, pool, gate, lock, owner)
+    if path is None:
+        return Opened(path, connection, MemoryPool(connection, gate), gate, lock, owner)
+    pool = FilePool(partial(connect_reader, path, timeout=timeout))
+    checkpointer = Checkpointer(partial(connect, path, timeout=timeout))
+    return Opened(path, connection, pool, gate, lock, owner, checkpointer)
 
 
 def in_transaction(

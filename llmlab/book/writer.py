@@ -45,6 +45,7 @@ class Writer:
         explain: Makes a `BookError` of what SQLite or the system said.
         linger: Seconds to wait for company when several calls are under way.
         gate: Held during each group; a reader that shares the connection holds it too.
+        wrote: Told how many jobs each group had, once they are told.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Writer:
         explain: Callable[[Exception], BookError],
         linger: float,
         gate: threading.Lock,
+        wrote: Callable[[int], None] | None = None,
     ) -> None:
         self._connection = connection
         self._owner = owner
@@ -63,6 +65,7 @@ class Writer:
         self._explain = explain
         self._linger = linger
         self._gate = gate
+        self._wrote = wrote
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._submitting = threading.Lock()
         self._closed = False
@@ -115,6 +118,8 @@ class Writer:
             wanted = [item for item in group if _is_wanted(item)]
             if wanted:
                 self._tell(wanted, self._write(wanted))
+                if self._wrote is not None:
+                    self._wrote(len(wanted))
 
     def _take(self, first: Item | None) -> tuple[list[Item], bool]:
         group: list[Item] = []

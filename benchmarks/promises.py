@@ -175,7 +175,7 @@ PROMISES: Final = (
             ("a call in pieces", streaming.CALL), ("`lab.stream`", streaming.STREAM)
         )
         for manner, shape in (
-            ("in a burst", streaming.BURST), ("50 paced streams", streaming.PACED)
+            ("50 bursts", streaming.BURST), ("50 paced streams", streaming.PACED)
         )
     ),
     *(

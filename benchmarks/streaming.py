@@ -1,10 +1,11 @@
 """
 What a streamed chunk costs in CPU, and what llmlab adds to the time to the first words.
 
-One stream after another, 200 chunks in a burst; 50 streams at once, each with 100 chunks, one
-every 10 ms; for the time to the first words, which is that of the user, from the call, one after
-another with a chunk every 2 ms. The reference splits whatever bytes aiohttp hands over and decodes
-each event with orjson; beside it the same by aiohttp's lines, as most people would write it.
+50 streams at once, each with 200 chunks in a burst, or with 100 chunks, one every 10 ms; bursts
+one after another, where the call itself weighs on its chunks; for the time to the first words,
+which is that of the user, from the call, one after another with a chunk every 2 ms. The reference
+splits whatever bytes aiohttp hands over and decodes each event with orjson; beside it the same by
+aiohttp's lines, as most people would write it.
 """
 
 import argparse
@@ -25,14 +26,15 @@ WAYS: Final = (
     Way(name=CALL, target="benchmarks.ways.pipeline:Streamed"),
     Way(name=STREAM, target="benchmarks.ways.labs:Streamed"),
 )
-BURST: Final = Shape(calls=60, in_flight=1, manner=Manner(chunks=200))
+BURST: Final = Shape(calls=200, in_flight=50, manner=Manner(chunks=200))
+ALONE: Final = Shape(calls=60, in_flight=1, manner=Manner(chunks=200))
 PACED: Final = Shape(calls=50, in_flight=50, manner=Manner(chunks=100, pace=0.01))
 FIRST: Final = Shape(calls=50, in_flight=1, manner=Manner(chunks=10, pace=0.002))
 
 
 def measure(options: argparse.Namespace) -> Result:
     """Return the shapes, each with its ways, CPU by the chunk."""
-    shapes = [BURST, PACED, FIRST]
+    shapes = [BURST, PACED, ALONE, FIRST]
     if options.quick:
         shapes = [Shape(calls=4, in_flight=1, manner=Manner(chunks=20))]
     rounds = 1 if options.quick else options.rounds

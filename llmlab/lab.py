@@ -149,8 +149,9 @@ class Lab:
         future: concurrent.futures.Future[Answer] = self._parts.engine.submit(work)
         future.add_done_callback(lambda _: pieces.end())
         try:
-            async for piece in pieces:
-                yield piece
+            async for come in pieces:
+                for piece in come:
+                    yield piece
             whole: Answer = await asyncio.wrap_future(future)
             yield Piece(answer=whole)
         finally:

@@ -17,7 +17,7 @@ async def test_values_put_by_another_thread_arrive_in_order() -> None:
 
     thread = threading.Thread(target=fill)
     thread.start()
-    found = [number async for number in channel]
+    found = [number async for come in channel for number in come]
     thread.join()
 
     assert found == list(range(20_000))
@@ -29,7 +29,7 @@ async def test_a_value_put_while_the_reader_waits_wakes_it() -> None:
     found = []
 
     async def read() -> None:
-        async for number in channel:
+        async for (number,) in channel:
             found.append(number)
             threading.Thread(target=channel.put if number < 50 else channel.end,
                              args=(number + 1,) if number < 50 else ()).start()  # fmt: skip

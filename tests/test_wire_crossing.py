@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from llmlab.wire import Engine
+from llmlab.wire.engine import _Ferry
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="nobody")
 
@@ -113,3 +114,46 @@ async def test_a_loop_that_closes_harms_no_other(engine: Engine) -> None:
     await asyncio.to_thread(leave)
 
     assert await engine.bridge(short()) == "done"
+
+
+async def test_an_engine_that_stops_lets_a_crowd_go(engine: Engine) -> None:
+    """Results that wait for company on the way back are not left behind by a loop that ends."""
+
+    async def wait() -> None:
+        await asyncio.sleep(60)
+
+    waiting = [asyncio.create_task(engine.bridge(wait())) for _ in range(20)]
+    await engine.bridge(asyncio.sleep(0))
+    await asyncio.to_thread(engine.close)
+
+    async with asyncio.timeout(5):
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(each) for each in ended} == {asyncio.CancelledError}
+
+
+async def test_work_that_comes_too_late_is_let_go(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that closes between the look at it and the knock leaves nobody at the door."""
+    ferry = engine._ferry
+
+    def closing(here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> _Ferry:
+        found = ferry(here, there)
+        engine.close()
+        return found
+
+    monkeypatch.setattr(engine, "_ferry", closing)
+
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await engine.bridge(asyncio.sleep(0, "done"))
+    monkeypatch.undo()
+    assert await engine.bridge(asyncio.sleep(0, "done")) == "done"
+
+
+def test_loops_that_are_closed_are_forgotten(engine: Engine) -> None:
+    """A program that calls `asyncio.run` for each question does not grow."""
+    for _ in range(10):
+        asyncio.run(engine.bridge(asyncio.sleep(0)))
+
+    assert len(engine._ferries) == 1

@@ -22,6 +22,7 @@ class Scripted:
     def __init__(self, *replies: bytes) -> None:
         self.replies = list(replies)
         self.requests: list[bytes] = []
+        self.writers: list[asyncio.StreamWriter] = []
         self.connections = 0
         self.port = 0
         self.hang_up = False
@@ -29,6 +30,7 @@ class Scripted:
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer until the client goes, or hang up after one reply."""
         self.connections += 1
+        self.writers.append(writer)
         try:
             while self.replies:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -197,3 +199,125 @@ async def test_heads_do_not_pile_up() -> None:
 
     assert direct is not None
     assert len(direct._heads) <= 256
+
+
+async def test_a_reply_nobody_asked_for_is_nobodys_answer() -> None:
+    """What a server says on an idle connection is not taken for the answer to the next call."""
+    async with serving() as (server, session):
+        server.replies += [OK, OK.replace(b"hello", b"right")]
+        await session.send(server.call(), server.endpoint())
+        server.writers[0].write(OK.replace(b"hello", b"stale"))
+        await _until(lambda: _has_come(session))
+        exchange = await session.send(server.call(), server.endpoint())
+
+    assert exchange.reply.body == BODY.replace(b"hello", b"right")
+    assert server.connections == 2
+
+
+def _has_come(session: Session) -> bool:
+    """Say whether something lies on the one idle connection."""
+    connector = session._session.connector if session._session else None
+    assert connector is not None
+    ((protocol, _),) = next(iter(connector._conns.values()))
+    return protocol.should_close
+
+
+async def test_a_switch_of_protocols_is_a_reply() -> None:
+    """101 is the last thing a connection says in HTTP: nothing is waited for after it."""
+    switch = b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n"
+    async with serving(switch) as (server, session), asyncio.timeout(5):
+        exchange = await session.send(server.call(), server.endpoint())
+
+        assert session.connections == 0
+    assert exchange.reply.status == 101
+
+
+@asynccontextmanager
+async def _deaf(reply: bytes) -> AsyncIterator[tuple[HttpCall, list[asyncio.StreamWriter]]]:
+    """Serve *reply* to the head of a request whose body, of 20 MB, is never read."""
+    writers: list[asyncio.StreamWriter] = []
+    over = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        writers.append(writer)
+        await over.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    try:
+        yield HttpCall(url=url, body=b"x" * 20_000_000), writers
+    finally:
+        over.set()
+        server.close()
+
+
+async def test_a_connection_with_half_a_request_on_it_is_not_used_again() -> None:
+    """Refused before all was sent: the next request is not written into the rest of this one."""
+    refused = b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\n{}"
+    session = Session()
+    async with _deaf(refused) as (call, writers), asyncio.timeout(5):
+        endpoint = Endpoint(provider="openai", base_url=call.url, key=Secret("sk-x"))
+        replies = [await session.send(call, endpoint) for _ in range(2)]
+        await session.close()
+
+    assert [each.reply.status for each in replies] == [413, 413]
+    assert len(writers) == 2
+
+
+async def test_a_cancelled_upload_is_not_sent_to_its_end() -> None:
+    """Who gives up while the request is going out has not asked, and leaves no socket behind."""
+    session = Session()
+    async with _deaf(b"") as (call, writers), asyncio.timeout(5):
+        endpoint = Endpoint(provider="openai", base_url=call.url, key=Secret("sk-x"))
+        task = asyncio.create_task(session.send(call, endpoint))
+        await _until(lambda: bool(writers))
+        connector = session._session.connector if session._session else None
+        assert connector is not None
+        (protocol,) = connector._acquired
+        transport = protocol.transport
+        assert transport is not None
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert transport.get_write_buffer_size() == 0
+        await session.close()
+
+
+async def test_a_password_in_the_address_is_sent_as_one() -> None:
+    """`user:password@` becomes basic authorization, as aiohttp makes it; a key comes first."""
+    async with serving(OK, OK) as (server, session):
+        url = server.url.replace("//", "//user:p%40w@")
+        await session.send(HttpCall(url=url, auth="none"), server.endpoint())
+        await session.send(HttpCall(url=url), server.endpoint())
+
+    assert b"authorization: Basic dXNlcjpwQHc=\r\n" in server.requests[0]
+    assert b"user:p" not in server.requests[0]
+    assert b"authorization: Bearer sk-x\r\n" in server.requests[1]
+
+
+async def test_a_key_that_is_no_text_is_refused_without_showing_it() -> None:
+    """A stray byte in an environment variable is one clear line; no error carries the key."""
+    async with serving(OK) as (server, session):
+        with pytest.raises(ConfigError, match="no text") as caught:
+            await session.send(server.call(), server.endpoint("sk-planted\udcff"))
+
+    assert "planted" not in repr(caught.value)
+    assert not server.requests
+
+
+async def test_a_redirect_takes_no_key_to_another_host() -> None:
+    """aiohttp takes `authorization` off on the way; an `x-api-key` does not go there at all."""
+    async with serving(OK) as (other, _), serving() as (server, session):
+        away = f"http://localhost:{other.port}/there"
+        moved = f"HTTP/1.1 307 Moved\r\nlocation: {away}\r\ncontent-length: 0\r\n\r\n".encode()
+        server.replies += [moved, moved, moved]
+        call = HttpCall(url=server.url, body=b"{}", auth="x-api-key")
+        refused = await session.send(call, server.endpoint("sk-planted"))
+        followed = await session.send(server.call(), server.endpoint("sk-planted"))
+
+    assert refused.reply.status == 307
+    assert followed.reply.status == 200
+    assert [b"planted" in each for each in other.requests] == [False]

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _MAGIC = b"SQLite format 3\x00"
 _CHECKPOINT_PAGES = 16_000
-"""64 MB of journal: then a commit folds it itself, and its group waits. `Checkpointer` comes before."""
+"""64 MB of journal: a commit then folds it itself, and waits. `Checkpointer` comes before."""
 
 _CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space and run again; what was stored is safe",

@@ -27,10 +27,11 @@ class Deadline:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._over)
 
     def end(self) -> bool:
-        """Stop counting; say whether the deadline cancelled the task, and nobody else did."""
+        """Stop counting; say, once, whether the deadline cancelled the task, and nobody else."""
         if self._timer is None or self._task is None:
             return False
         self._timer.cancel()
+        self._timer = None
         return self.cut and self._task.uncancel() <= self._cancelling
 
     def _over(self) -> None:

@@ -65,7 +65,8 @@ class Trial:
             if not self._limit.end():
                 raise
             if self._pending is not None:
-                await asyncio.wrap_future(self._pending)
+                # Shielded: a wait that is cancelled would take the settlement out of the queue.
+                await asyncio.shield(asyncio.wrap_future(self._pending))
             return self.failure(self._late())
         except BaseException:
             self._limit.end()
@@ -177,6 +178,8 @@ class Trial:
                 # the worst price. The future is left to the book's own thread.
                 self._pending = self._caller.book.finish(ticket, self._gave_up())
                 raise
+            # It is there and paid for: from here on only the book takes time, and little of it.
+            self._limit.end()
             self._gate.breaker.succeeded()
             await self._finish(ticket, won(answer))
             return answer

@@ -44,7 +44,7 @@ def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
 def decode_line(data: bytes, shape: type[T], provider: str) -> T:
     """Return one JSON document of a stream as *shape*, or raise `Unreadable`."""
     try:
-        return _decoded(data, shape)
+        return _decoder(shape).decode(data)  # type: ignore[no-any-return, arg-type]
     except _BROKEN as error:
         raise unreadable(error, provider) from None
 

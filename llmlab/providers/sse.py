@@ -66,24 +66,26 @@ class Sse:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Return the events that *chunk* completes."""
-        take = self._take
-        return [event for line in self._lines.feed(chunk) if (event := take(line)) is not None]
+        return self._events(self._lines.feed(chunk))
 
     def rest(self) -> list[Event]:
         """Return the event that the end of the stream completes, if any."""
-        self._take(self._lines.rest())
-        event = self._take(b"")
-        return [event] if event else []
+        return self._events([self._lines.rest(), b""])
 
-    def _take(self, line: bytes) -> Event | None:
-        if not self._started:
-            line, self._started = line.removeprefix(_BOM), True
-        if line:
-            self._note(line)
-            return None
-        name, data = self._name, self._data
-        self._name, self._data = "", []
-        return Event(name, data[0] if len(data) == 1 else b"\n".join(data)) if data else None
+    def _events(self, lines: list[bytes]) -> list[Event]:
+        if not self._started and lines:
+            lines[0], self._started = lines[0].removeprefix(_BOM), True
+        events = []
+        for line in lines:
+            if line:
+                self._note(line)
+                continue
+            name, data = self._name, self._data
+            if data:
+                events.append(Event(name, data[0] if len(data) == 1 else b"\n".join(data)))
+                self._data = []
+            self._name = ""
+        return events
 
     def _note(self, line: bytes) -> None:
         if line.startswith(b"data: "):  # as everybody writes it

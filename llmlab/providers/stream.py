@@ -88,11 +88,12 @@ class Stream:
 
     def _take(self, events: list[Event], *, last: bool = False) -> list[Piece]:
         pieces: list[Piece] = []
+        reading = self.reading
         for event in events:
-            if self.ended or self.failed is not None:
+            if reading.ended or self.failed is not None:
                 break
             try:
-                piece = self.reading.take(event)
+                piece = reading.take(event)
             except CallError as error:
                 # The last event may have broken off inside: that is a cut, not a bad reply.
                 if not (last and isinstance(error, Unreadable)):

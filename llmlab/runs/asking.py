@@ -47,7 +47,9 @@ class Askings:
         """
         if catalogue is not self._catalogue or len(self._known) >= _REMEMBERED:
             self._catalogue, self._known = catalogue, {}
-        name = (model, api, *sorted(options.items()))
+        # With their types: 1, 1.0 and True are one key, but not the same words to a provider.
+        asked = sorted(options.items())
+        name = (model, api, *asked, *(type(value) for _, value in asked))
         try:
             found = self._known.get(name)
         except TypeError:  # an option that is no key, such as a schema: it is understood anew

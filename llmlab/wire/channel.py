@@ -31,13 +31,15 @@ class Channel(Generic[T]):
         """End the iteration after what was put so far."""
         self._put(None)
 
-    async def __aiter__(self) -> AsyncIterator[T]:
+    async def __aiter__(self) -> AsyncIterator[list[T]]:
+        """Yield what has come since the last time, in order."""
         while True:
-            while self._items:
-                item = self._items.popleft()
-                if item is None:
-                    return
-                yield item
+            come = [self._items.popleft() for _ in range(len(self._items))]
+            ended = bool(come) and come[-1] is None
+            if items := [item for item in come if item is not None]:
+                yield items
+            if ended:
+                return
             # In this order: what is put after the look below rings again.
             self._rung = False
             self._bell.clear()

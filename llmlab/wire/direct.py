@@ -9,10 +9,12 @@ are aiohttp's own, and so is what is rare: `Session` leaves proxies and redirect
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmlab.errors import ConfigError
+from llmlab.ops import Shy
 from llmlab.records import HttpCall
 from llmlab.wire.endpoint import Endpoint
 
@@ -28,8 +30,12 @@ _HEADERS: Final = {
     "content-type": "application/json",
     "user-agent": "llmlab",
 }
-_BREAKS: Final = frozenset("\r\n\0")
-_INTERIM: Final = range(100, 200)
+_UNSENDABLE: Final = re.compile("[\r\n\0\ud800-\udfff]")
+"""What would smuggle a header, and what a byte becomes that was no UTF-8."""
+
+_INTERIM: Final = frozenset(range(100, 200)) - {101}
+"""Replies before the reply; 101 is the last one on its connection."""
+
 _MOST: Final = 256
 """Heads to keep: more than a lab has addresses, and few enough for labs that make up new ones."""
 
@@ -61,7 +67,8 @@ class DirectReply(NamedTuple):
 
     def release(self) -> None:
         """Give the connection back when the body was read to its end; close it when it was not."""
-        self.connection.release()
+        if not _cut(self.connection):
+            self.connection.release()
 
     def close(self) -> None:
         """Close the connection."""
@@ -94,11 +101,22 @@ class Direct:
             while message.code in _INTERIM:
                 message, content = await protocol.read()
         except BaseException:
+            _cut(connection)
             connection.close()
             raise
         return DirectReply(message.code, message.headers, content, connection)
 
     async def _connected(self, request: "ClientRequest") -> "Connection":
+        """Connect, passing over idle connections on which a reply came that nobody asked for."""
+        while True:
+            connection = await self._connection(request)
+            protocol = connection.protocol
+            # It would be taken for the answer to this call, and each answer for the one before.
+            if protocol is None or not protocol._buffer:  # noqa: SLF001 - has no public name
+                return connection
+            connection.close()
+
+    async def _connection(self, request: "ClientRequest") -> "Connection":
         connector, timeout = self._session.connector, self._session.timeout
         assert connector is not None  # noqa: S101 - Session drops us when it closes
         try:
@@ -127,10 +145,13 @@ class Direct:
             "POST", url, loop=asyncio.get_running_loop(), session=self._session, headers={}
         )
         headers = {"host": request.headers["Host"], **_HEADERS}
+        if "Authorization" in request.headers:  # from user:password@ in the address
+            headers["authorization"] = Shy(request.headers["Authorization"])
         headers |= {**call.headers, **endpoint.headers[call.auth]}
-        for name, value in headers.items():
-            if not _BREAKS.isdisjoint(name + value):
-                raise ConfigError(f"{endpoint.provider}: the header {name!r} holds a line break")
+        for name in headers:
+            if _UNSENDABLE.search(name + headers[name]):
+                why = "a line break or a byte that is no text"
+                raise ConfigError(f"{endpoint.provider}: the header {name!r} holds {why}")
         first = f"POST {url.raw_path_qs} HTTP/1.1\r\n"
         # In one expression: a local with the key in it would show in a verbose traceback.
         return Head(_joined(first, headers), request)
@@ -139,6 +160,17 @@ class Direct:
 def _joined(first: str, headers: Mapping[str, str]) -> bytes:
     lines = (f"{name}: {value}\r\n" for name, value in headers.items())
     return b"%b%bcontent-length: " % (first.encode(), "".join(lines).encode())
+
+
+def _cut(connection: "Connection") -> bool:
+    """Break off a request that is not wholly sent: what comes next would be read as its rest."""
+    transport = connection.transport
+    if transport is None or not transport.get_write_buffer_size():
+        return False
+    # Not closed: that would wait for a server that does not read, and send it all the same.
+    transport.abort()
+    connection.close()
+    return True
 
 
 def _write(transport: asyncio.Transport | None, head: Head, body: bytes) -> None:

@@ -13,8 +13,8 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 from llmlab.errors import UsageError
 from llmlab.wire.mailbox import Mailbox
@@ -38,7 +38,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._ferries: WeakKeyDictionary[asyncio.AbstractEventLoop, _Ferry] = WeakKeyDictionary()
+        self._ferries: dict[asyncio.AbstractEventLoop, _Ferry] = {}
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -92,15 +92,15 @@ class Engine:
         arrived: asyncio.Future[T] = here.create_future()
         ferry = self._ferry(here, there)
         crossing = _Crossing(work, arrived, ferry)
+        ferry.aboard.add(crossing)
         ferry.over.post(crossing.start)
-        ferry.under_way += 1
         try:
             return await arrived
         except asyncio.CancelledError:
             ferry.over.post(crossing.cancel)
             raise
         finally:
-            ferry.under_way -= 1
+            ferry.aboard.discard(crossing)
 
     def close(self, *, timeout: float = 5.0) -> None:
         """Stop the loop and join its thread; calling it again does nothing."""
@@ -118,13 +118,24 @@ class Engine:
             thread.join(timeout)
             if not thread.is_alive():
                 loop.close()
+            self._strand(loop)
 
     def _ferry(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> "_Ferry":
         with self._lock:
             found = self._ferries.get(here)
             if found is None or found.there is not there:
+                # A ferry knows its loop, so a weak dictionary would keep both: look for the closed.
+                self._ferries = {k: v for k, v in self._ferries.items() if not k.is_closed()}
                 found = self._ferries[here] = _Ferry(here, there)
             return found
+
+    def _strand(self, there: asyncio.AbstractEventLoop) -> None:
+        """Let go who waits for work on *there*, which runs no more: it brings nothing back."""
+        with self._lock:
+            stranded = [ferry for ferry in self._ferries.values() if ferry.there is there]
+        for ferry in stranded:
+            with suppress(RuntimeError):  # its loop is closed: nobody waits there
+                ferry.here.call_soon_threadsafe(ferry.strand)
 
     def _start(self) -> None:
         loop = asyncio.new_event_loop()
@@ -145,19 +156,25 @@ class Engine:
 
 
 class _Ferry:
-    """The way between one foreign loop and the engine's, and how many are under way on it."""
+    """The way between one foreign loop and the engine's, and what is under way on it."""
 
-    __slots__ = ("back", "over", "there", "under_way")
+    __slots__ = ("aboard", "back", "here", "over", "there")
 
     def __init__(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> None:
+        self.here = here
         self.there = there
-        self.over = Mailbox(to=there, by=here)
+        self.over = Mailbox(to=there, by=here, undelivered=self.strand)
         self.back = Mailbox(to=here, by=there)
-        self.under_way = 0
+        self.aboard: set[_Crossing[Any]] = set()
 
     def land(self, call: Callable[[], object]) -> None:
         """Post *call* back; wait a moment for company when many are under way."""
-        self.back.post(call, linger=_LINGER if self.under_way >= _COMPANY else 0.0)
+        self.back.post(call, linger=_LINGER if len(self.aboard) >= _COMPANY else 0.0)
+
+    def strand(self) -> None:
+        """Let everybody go, on the foreign loop: the engine's runs no more."""
+        for crossing in tuple(self.aboard):
+            crossing.let_go()
 
 
 class _Crossing(Generic[T]):
@@ -184,6 +201,15 @@ class _Crossing(Generic[T]):
         """Give up, on the engine's loop."""
         if self._task is not None:
             self._task.cancel()
+
+    def let_go(self) -> None:
+        """Hand over what there is, on the asker's loop; work that did not end is cancelled."""
+        if self._task is not None and self._task.done():
+            self._arrive()
+        else:
+            if self._task is None:
+                self._work.close()
+            self._arrived.cancel()
 
     def _ended(self, task: "asyncio.Task[T]") -> None:
         # Looked at here: an error that nobody waits for any more is not worth a complaint.

@@ -1,6 +1,7 @@
 """What a call must pass before it is sent: breaker, permits, rate limit."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _PLENTY: Final = 4
 
 _PROMPT: Final = 1000.0
 """Tokens that a call may well have, where nobody said how many."""
+_COUNT: Final = re.compile(r"[0-9]{1,15}")
 _TOKENS: Final = ("tokens", "input-tokens", "output-tokens")
 
 
@@ -141,18 +143,14 @@ class Gate:
 
         It saves reading a dozen headers on each of the many replies that say so.
         """
+        many = _PLENTY * self._permits
         for requests, tokens in _LEFT:
-            left = headers.get(requests)
-            if left is not None:
-                rest = headers.get(tokens, "")
+            left, rest = headers.get(requests), headers.get(tokens)
+            if left is not None or rest is not None:
                 return (
                     not self.limiter.told
-                    and left.isdigit()
-                    and int(left) > _PLENTY * self._permits
-                    and (not rest or rest.isdigit())
-                    and (
-                        not rest or int(rest) > _PLENTY * self._permits * max(start.tokens, _PROMPT)
-                    )
+                    and _above(left, many)
+                    and _above(rest, many * max(start.tokens, _PROMPT))
                 )
         return True
 
@@ -173,6 +171,11 @@ class Gate:
             limiter=self.limiter.stats,
             retries_left=self.retries.left,
         )
+
+
+def _above(said: str | None, most: float) -> bool:
+    """Say whether a header says a number above *most*; what is not said or none needs a look."""
+    return said is not None and _COUNT.fullmatch(said) is not None and int(said) > most
 
 
 class Passage:

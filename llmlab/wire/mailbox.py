@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 _MOST: Final = 256
@@ -20,11 +19,19 @@ class Mailbox:
     Args:
         to: The loop that makes the calls.
         by: The loop that posts them, which is the only one.
+        undelivered: Called on *by* when *to* is found closed; by default nobody is left to tell.
     """
 
-    def __init__(self, *, to: asyncio.AbstractEventLoop, by: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        *,
+        to: asyncio.AbstractEventLoop,
+        by: asyncio.AbstractEventLoop,
+        undelivered: Callable[[], object] | None = None,
+    ) -> None:
         self._to = to
         self._by = by
+        self._undelivered = undelivered
         self._posted: deque[Callable[[], object]] = deque()
         self._rung = False
 
@@ -44,8 +51,13 @@ class Mailbox:
             self._by.call_soon(self._ring)
 
     def _ring(self) -> None:
-        with suppress(RuntimeError):  # a loop that is closed has nobody left to tell
+        try:
             self._to.call_soon_threadsafe(self._empty)
+        except RuntimeError:  # the loop is closed
+            self._rung = False
+            self._posted.clear()
+            if self._undelivered is not None:
+                self._undelivered()
 
     def _empty(self) -> None:
         # First of all: what is posted after the last look below rings again.

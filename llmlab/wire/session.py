@@ -116,13 +116,21 @@ class Session:
 
     async def _request(self, call: HttpCall, endpoint: Endpoint) -> Reply:
         session = self._session or self._make()
+        # On the way to another host aiohttp takes off `authorization`, but no key of another name.
+        follow = call.auth != "x-api-key"
         if self._direct is not None and call.method == "POST":
             reply = await self._direct.post(call, endpoint)
-            if reply.status not in _REDIRECTS:
+            if not follow or reply.status not in _REDIRECTS:
                 return reply
             reply.close()
         headers = {**_JSON, **call.headers, **endpoint.headers[call.auth]}
-        return await session.request(call.method, call.url, data=call.body or None, headers=headers)
+        return await session.request(
+            call.method,
+            call.url,
+            data=call.body or None,
+            headers=headers,
+            allow_redirects=follow,
+        )
 
     @property
     def connections(self) -> int:

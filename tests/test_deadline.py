@@ -10,7 +10,7 @@ import pytest
 from llmlab.book import Book
 from llmlab.calls import trial
 from llmlab.calls.deadline import Deadline
-from llmlab.records import Answer, Failure
+from llmlab.records import Answer
 from llmlab.wire import Session
 from tests.chaos import FAULTS, NOW, FakeTime, Server, caller_on, prepared_by
 
@@ -159,7 +159,7 @@ async def test_a_settlement_outlives_who_waits_for_it(monkeypatch: pytest.Monkey
             caller = caller_on(book, session, time)
             prepared = prepared_by(caller, server.url, "x")
             task = asyncio.create_task(caller.outcome(prepared, deadline=0.05))
-            while not settling:
+            while not settling:  # noqa: ASYNC110 - a real deadline has no event to wait for
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0)
             task.cancel()
@@ -167,5 +167,4 @@ async def test_a_settlement_outlives_who_waits_for_it(monkeypatch: pytest.Monkey
         await session.close()
 
     assert isinstance(ended[0], asyncio.CancelledError)
-    assert not isinstance(ended[0], Failure)
     assert not settling[0].cancelled()

@@ -65,8 +65,37 @@ async def _waits(gate: Gate, tokens: float = 0.0) -> bool:
             0.0,
             True,
         ),
+        (
+            {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "30s"},
+            10.0,
+            True,
+        ),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "4000",
+                "anthropic-ratelimit-input-tokens-remaining": "0",
+                "anthropic-ratelimit-input-tokens-reset": "2025-11-22T14:00:30Z",
+            },
+            10.0,
+            True,
+        ),
+        ({"x-ratelimit-remaining-requests": "²"}, 0.0, False),
+        ({"x-ratelimit-remaining-requests": "9" * 5000}, 0.0, False),
     ],
-    ids=["silent", "plenty", "one", "none", "tokens", "too-few-tokens", "xai", "anthropic"],
+    ids=[
+        "silent",
+        "plenty",
+        "one",
+        "none",
+        "tokens",
+        "too-few-tokens",
+        "xai",
+        "anthropic",
+        "only-tokens",
+        "only-input-tokens",
+        "no-number",
+        "too-long-a-number",
+    ],
 )
 async def test_what_a_reply_says_is_left_is_heeded(
     clock: Clock, headers: Mapping[str, str], tokens: float, *, waits: bool

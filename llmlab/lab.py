@@ -14,9 +14,9 @@ from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
+from llmlab.runs.asked_count import asked_count
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import configuration
-from llmlab.runs.counting import asked_count
 from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts

@@ -7,28 +7,23 @@ Whatever is wrong with the request itself is found by `prepare`, before anything
 Retries happen inside one deadline, outside the permits (`Trial`).
 """
 
-import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import structs
 
-from llmlab.book import Book, Limits
 from llmlab.calls.identity import key_of, recall
+from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared, window_tokens, worst_of
-from llmlab.calls.purse import Purse
 from llmlab.calls.trial import Trial
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
 from llmlab.records import Answer, Outcome, Parameters, Request
-from llmlab.wire import Endpoint, Gates, Session
+from llmlab.wire import Endpoint
 
 if TYPE_CHECKING:
-    from llmlab.pricing import Prices
+    pass
 
 __all__ = ["Caller", "OnPiece", "Prepared"]
 
@@ -39,24 +34,9 @@ _REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """All that a call needs from outside, so that a test can hand in its own."""
+class Caller(Means):
+    """Prepares calls and makes them."""
 
-    book: Book
-    session: Session
-    gates: Gates
-    prices: "Prices"
-    limits: Limits
-    attempts: int = 4
-    drop: bool = False
-    unpriced: bool = False
-    window: int = 8_192
-    """Tokens of context that a model on this machine is given (tier 1)."""
-    clock: Callable[[], float] = time.perf_counter
-    now: Callable[[], float] = time.time
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    jitter: Callable[[], float] = random.random
-    purse: Purse = field(default_factory=Purse)
     accepted: dict[tuple[int, int, str], Accepted] = field(default_factory=dict, repr=False)
     """Parameters that were found good for a model, by who they are."""
 

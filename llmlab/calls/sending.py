@@ -1,16 +1,14 @@
 """Send one attempt and read what comes back, whole or in pieces."""
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared
 from llmlab.errors import CallError
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer
 from llmlab.wire import Flow, Gate
 from llmlab.wire.limiter import Start
-
-if TYPE_CHECKING:
-    from llmlab.calls.caller import Caller
 
 Timed: TypeAlias = tuple[Answer, float, float, float | None]
 """An answer with its latency, and the seconds to its first byte and first piece of text."""
@@ -21,12 +19,12 @@ _OK: Final = 200
 class Sending:
     """One attempt on the wire; `decoder` has what a stream brought, also when it broke."""
 
-    __slots__ = ("_caller", "_gate", "_on_piece", "_prepared", "decoder")
+    __slots__ = ("_gate", "_means", "_on_piece", "_prepared", "decoder")
 
     def __init__(
-        self, caller: "Caller", prepared: Prepared, gate: Gate, *, on_piece: OnPiece | None
+        self, means: Means, prepared: Prepared, gate: Gate, *, on_piece: OnPiece | None
     ) -> None:
-        self._caller = caller
+        self._means = means
         self._prepared = prepared
         self._gate = gate
         self._on_piece = on_piece
@@ -42,17 +40,17 @@ class Sending:
         return await (self._stream if self._prepared.request.stream else self._whole)(start)
 
     async def _whole(self, start: Start) -> Timed:
-        prepared, caller = self._prepared, self._caller
-        exchange = await caller.session.send(prepared.call, prepared.endpoint)
-        self._gate.heard(start, exchange.reply.headers, caller.now())
+        prepared, means = self._prepared, self._means
+        exchange = await means.session.send(prepared.call, prepared.endpoint)
+        self._gate.heard(start, exchange.reply.headers, means.now())
         answer = prepared.adapter.read(exchange.reply, prepared.request)
         return answer, exchange.latency, exchange.ttfb, None
 
     async def _stream(self, start: Start) -> Timed:
-        prepared, clock = self._prepared, self._caller.clock
+        prepared, clock = self._prepared, self._means.clock
         began = clock()
-        async with self._caller.session.open(prepared.call, prepared.endpoint) as flow:
-            self._gate.heard(start, flow.headers, self._caller.now())
+        async with self._means.session.open(prepared.call, prepared.endpoint) as flow:
+            self._gate.heard(start, flow.headers, self._means.now())
             if flow.status != _OK or _is_json(flow):
                 reply = await flow.whole()
                 answer = prepared.adapter.read(reply, prepared.request)
@@ -69,7 +67,7 @@ class Sending:
             async for chunk in flow.chunks():
                 for piece in decoder.feed(chunk):
                     if first is None and piece.text:
-                        first = self._caller.clock() - began
+                        first = self._means.clock() - began
                     if self._on_piece is not None:
                         self._on_piece(piece)
                 if decoder.failed is not None:

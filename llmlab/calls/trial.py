@@ -3,10 +3,11 @@
 import asyncio
 from concurrent.futures import Future
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from llmlab.book import Attempt, Settled
 from llmlab.calls.deadline import Deadline
+from llmlab.calls.means import Means
 from llmlab.calls.patience import next_wait, until_probe
 from llmlab.calls.prepared import FREE, OnPiece, Prepared
 from llmlab.calls.purse import Short, may_fit_later
@@ -18,9 +19,6 @@ from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
 
-if TYPE_CHECKING:
-    from llmlab.calls.caller import Caller
-
 _SAVING_AGAIN: Final = (0.1, 0.5, 2.0)
 """Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""
 
@@ -30,19 +28,19 @@ class Trial:
 
     def __init__(
         self,
-        caller: "Caller",
+        means: Means,
         prepared: Prepared,
         *,
         run: str | None,
         deadline: float,
         on_piece: OnPiece | None,
     ) -> None:
-        self._caller = caller
+        self._means = means
         self._prepared = prepared
         self._run = run
         self._deadline = deadline
         self._on_piece = on_piece
-        self._gate: Gate = caller.gates[prepared.door]
+        self._gate: Gate = means.gates[prepared.door]
         self.number = 0
         self._queued = 0.0
         self._started_at = 0.0
@@ -90,7 +88,7 @@ class Trial:
                 wait, why = self._wait(error)
                 if wait is None:
                     return self.failure(error, why)
-            await self._caller.sleep(wait)
+            await self._means.sleep(wait)
 
     def failure(self, error: CallError, why: str = "") -> Failure:
         """Keep what a table can show of *error*; *why* says why it was not tried again."""
@@ -104,7 +102,7 @@ class Trial:
             partial=partial,
             attempts=self.number,
             started_at=self._started_at,
-            latency=self._caller.clock() - self._begun if self._begun else None,
+            latency=self._means.clock() - self._begun if self._begun else None,
             queued=self._queued,
             backend=self._prepared.endpoint.backend,
             cost=self._loss(partial),
@@ -121,12 +119,12 @@ class Trial:
 
     def _left(self) -> float:
         """Seconds until the deadline, which begins with the first attempt."""
-        return self._deadline if self._ends is None else self._ends - self._caller.clock()
+        return self._deadline if self._ends is None else self._ends - self._means.clock()
 
     def _wait(self, error: CallError) -> tuple[float | None, str]:
         """Seconds until the next attempt; None and why when there is none."""
-        caller, decoder = self._caller, self._decoder
-        if self.number >= caller.attempts:
+        means, decoder = self._means, self._decoder
+        if self.number >= means.attempts:
             return None, ""
         if self._on_piece is not None and decoder is not None and decoder.text:
             return None, "its first words are shown already"
@@ -134,7 +132,7 @@ class Trial:
             error,
             failed=self.number,
             left=self._left(),
-            jitter=caller.jitter(),
+            jitter=means.jitter(),
             retries=self._gate.retries,
         )
 
@@ -146,19 +144,19 @@ class Trial:
 
     async def _stand_in_line(self, short: Short) -> None:
         """Wait for a settlement, at most as long as the deadline."""
-        began = self._caller.clock()
+        began = self._means.clock()
         if self._short_since is None:
             self._short_since = began
         if began - self._short_since >= self._deadline:
             raise short.error
-        await self._caller.purse.wait()
-        self._queued += self._caller.clock() - began
+        await self._means.purse.wait()
+        self._queued += self._means.clock() - began
 
     # ---- one attempt
 
     async def _attempt(self) -> Answer:
         """Pass the gate, record the attempt, send it and settle it."""
-        clock = self._caller.clock
+        clock = self._means.clock
         arrived = clock()
         async with self._gate.passed(self._prepared.tokens) as start:
             self._queued += clock() - arrived
@@ -176,7 +174,7 @@ class Trial:
             except BaseException:
                 # Cancelled or broken: nobody knows what the provider did, so the book keeps
                 # the worst price. The future is left to the book's own thread.
-                self._pending = self._caller.book.finish(ticket, self._gave_up())
+                self._pending = self._means.book.finish(ticket, self._gave_up())
                 raise
             # It is there and paid for: from here on only the book takes time, and little of it.
             self._limit.end()
@@ -186,20 +184,20 @@ class Trial:
 
     async def _begin(self, start: Start) -> int:
         """Write the attempt down and reserve its worst price."""
-        caller, gate = self._caller, self._gate
+        means, gate = self._means, self._gate
         self.number += 1
-        self._started_at = caller.now()
+        self._started_at = means.now()
         attempt = self._record()
         try:
-            ticket = await caller.book.begin_async(
-                attempt, caller.limits, allow_unpriced=caller.unpriced
+            ticket = await means.book.begin_async(
+                attempt, means.limits, allow_unpriced=means.unpriced
             )
         except BaseException as error:
             self.number -= 1
             gate.limiter.give_back(start)
             gate.breaker.left()
             if isinstance(error, LimitError) and may_fit_later(
-                caller.book, caller.limits, attempt, earlier=self._charged
+                means.book, means.limits, attempt, earlier=self._charged
             ):
                 raise Short(error) from None
             raise
@@ -210,13 +208,13 @@ class Trial:
 
     async def _answer(self, start: Start) -> Answer:
         self._sending = sending = Sending(
-            self._caller, self._prepared, self._gate, on_piece=self._on_piece
+            self._means, self._prepared, self._gate, on_piece=self._on_piece
         )
         answer, latency, ttfb, ttft = await sending.answer(start)
         timing = Timing(
             latency=latency, ttfb=ttfb, ttft=ttft, queued=self._queued, attempts=self.number
         )
-        answer = valued(answer, self._prepared, self._caller.prices, self._started_at, timing)
+        answer = valued(answer, self._prepared, self._means.prices, self._started_at, timing)
         usage = answer.usage
         if usage.input is not None and usage.output is not None:
             self._gate.limiter.correct(start, usage.input + usage.output)
@@ -233,13 +231,13 @@ class Trial:
         """Write what became of the attempt; money was paid, so a full disk is tried again."""
         for pause in _SAVING_AGAIN:
             try:
-                await self._caller.book.finish_async(ticket, settled)
+                await self._means.book.finish_async(ticket, settled)
             except BookError:
-                await self._caller.sleep(pause)
+                await self._means.sleep(pause)
             else:
-                self._caller.purse.moved()
+                self._means.purse.moved()
                 return
-        await self._caller.book.finish_async(ticket, settled)
+        await self._means.book.finish_async(ticket, settled)
 
     def _gave_up(self) -> Settled:
         """Settle an attempt that was cancelled; the deadline counts against the provider."""
@@ -249,7 +247,7 @@ class Trial:
         else:
             error = TimedOut("cancelled while under way")
             self._gate.breaker.left()
-        self._caller.purse.moved()
+        self._means.purse.moved()
         return self._lost(error)
 
     def _lost(self, error: CallError) -> Settled:
@@ -260,7 +258,7 @@ class Trial:
         if not is_free(error):
             self._charged += self._prepared.worst or FREE
         usage = decoder.usage if decoder is not None else None
-        return lost(error, latency=self._caller.clock() - self._begun, usage=usage)
+        return lost(error, latency=self._means.clock() - self._begun, usage=usage)
 
     def _loss(self, partial: str) -> Decimal | None:
         """Value the part of a stream that came; None where nothing came."""
@@ -268,9 +266,7 @@ class Trial:
         usage = Usage() if decoder is None else decoder.usage
         if not partial and usage.output is None:
             return None
-        return loss(
-            self._prepared, self._caller.prices, self._started_at, text=partial, usage=usage
-        )
+        return loss(self._prepared, self._means.prices, self._started_at, text=partial, usage=usage)
 
     def _record(self) -> Attempt:
         prepared, request = self._prepared, self._prepared.request

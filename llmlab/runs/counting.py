@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Book
 from llmlab.catalogue import Arm, Model
-from llmlab.errors import UsageError
-from llmlab.providers.listing import count_call, read_count
 from llmlab.records import Answer, Parameters, Prompt, Request
 from llmlab.runs.plan import filled_alike, merged
 from llmlab.runs.run import Planned
@@ -17,7 +15,6 @@ from llmlab.templates import Template
 
 if TYPE_CHECKING:
     from llmlab.budget import Count, Counters, Packer, Room
-    from llmlab.runs.parts import Parts
 
 _KEY: Final = "counters"
 _NAME: Final = "learned"
@@ -136,30 +133,3 @@ def _teaches(answer: Answer) -> bool:
         and not usage.searches
         and bool(usage.input)
     )
-
-
-async def asked_count(parts: "Parts", text: str, arm: Arm) -> "Count":
-    """
-    Ask the provider how many tokens *text* has; see `Lab.count`.
-
-    Raises:
-        BadParameter: The provider has no counter.
-        UsageError: Nobody but a stand-in would answer.
-        CallError: The provider did not answer.
-    """
-    from llmlab.budget import Count
-
-    prompt = Prompt(name="count", user=text)
-    request = Request(provider=arm.model.provider, model=arm.model.id, prompt=prompt)
-    endpoint = await parts.backends.endpoint(arm.model.provider)
-    if endpoint.backend == "stand-in":
-        raise UsageError(
-            f"{arm.label} is played by a stand-in, which cannot count for it: "
-            "set its key, or leave out ask=True"
-        )
-    exchange = await parts.session.send(count_call(request, endpoint.base_url, arm.model), endpoint)
-    tokens = read_count(exchange.reply, arm.model.provider)
-    return Count(
-        tokens=tokens, how="exact", low=tokens, high=tokens,
-        kind="prose", by=f"{arm.model.provider}'s own counter", words=(("prose", tokens),),
-    )  # fmt: skip

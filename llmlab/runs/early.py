@@ -16,6 +16,7 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Row
+from llmlab.runs.bounds import bound_of
 from llmlab.scores.apply import score_row
 from llmlab.scores.scorer import Scorer
 
@@ -138,24 +139,6 @@ class Early:
 def _mean(by_input: Mapping[str, Sequence[float]], inputs: Sequence[str]) -> float:
     values = [float(np.mean(by_input[each])) for each in inputs]
     return float(np.mean(values)) if values else _NOTHING
-
-
-def bound_of(scorer: Scorer) -> float:
-    """
-    Return the largest difference that two scores of one input can have.
-
-    Raises:
-        UsageError: The score has no range, or an input alone has no score.
-    """
-    if scorer.aggregate is not None:
-        raise UsageError(f"stop_when_clear cannot use {scorer.name!r}: one input has no such score")
-    width = scorer.high - scorer.low
-    if not 0.0 < width < math.inf:
-        raise UsageError(
-            f"stop_when_clear needs a score with a range, which {scorer.name!r} has not: "
-            "give a tolerance (number:5%), or a function with values in 0..1"
-        )
-    return width
 
 
 def units_of(experiment: "Experiment") -> tuple[Unit, ...]:

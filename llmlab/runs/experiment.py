@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from llmlab.catalogue import Arm, Catalogue
 from llmlab.errors import TemplateError, UsageError
 from llmlab.records import Parameters
-from llmlab.runs.early import bound_of
+from llmlab.runs.bounds import bound_of
 from llmlab.runs.guards import guard_notes, look_ahead_notes
 from llmlab.runs.inputs import (
     AnyScore,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmlab.errors import UsageError
-from llmlab.runs.early import bound_of
+from llmlab.runs.bounds import bound_of
 from llmlab.runs.guards import dates_of
 from llmlab.runs.plan import Input
 from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of

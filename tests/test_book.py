@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -413,3 +414,21 @@ def test_importing_the_book_is_cheap() -> None:
     )
 
     assert done.stdout.strip() == "set()"
+
+
+async def test_a_begin_cancelled_as_its_ticket_arrives_reserves_nothing(book: Book) -> None:
+    """Cancelled in the very round of the loop in which it was told, it is taken back as well."""
+    begun = asyncio.create_task(book.begin_async(attempt("a")))
+    tell = book._writer._tell_loop
+
+    def tell_and_cancel(told: Any) -> None:
+        tell(told)
+        begun.cancel()
+
+    book._writer._tell_loop = tell_and_cancel  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await begun
+    book._writer._tell_loop = tell  # type: ignore[method-assign]
+
+    await settled_down(book)
+    assert book.spent() == 0

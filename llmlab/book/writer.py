@@ -90,7 +90,17 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._put(Item(job, future, loop))
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # Cancelled in the round in which it was told: it is written, and nobody will use it.
+            if job.undo_if_unwanted and future.done() and not future.cancelled():
+                self._undo(future)
+            raise
+
+    def _undo(self, future: "asyncio.Future[Any]") -> None:
+        if future.exception() is None and not self._closed:
+            self._queue.put(Item(Release(future.result()), Future()))
 
     def _put(self, item: Item) -> None:
         with self._submitting:

@@ -35,10 +35,9 @@ class Channel(Generic[T]):
         """Yield what has come since the last time, in order."""
         while True:
             come = [self._items.popleft() for _ in range(len(self._items))]
-            ended = bool(come) and come[-1] is None
             if items := [item for item in come if item is not None]:
                 yield items
-            if ended:
+            if len(items) < len(come):
                 return
             # In this order: what is put after the look below rings again.
             self._rung = False

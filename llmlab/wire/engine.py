@@ -9,24 +9,19 @@ session behind dead. Everything async happens here, whoever asks, from whichever
 import asyncio
 import atexit
 import concurrent.futures
-import contextvars
 import os
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from llmlab.errors import UsageError
-from llmlab.wire.mailbox import Mailbox
+from llmlab.wire.crossing import Crossing, Ferry
 
 T = TypeVar("T")
 
 _PATIENCE: Final = 5.0
 """Seconds that cancelled work may take to let go."""
-
-_COMPANY: Final = 4
-_LINGER: Final = 0.001
-"""Seconds for which a result waits for others, when so many are under way."""
 
 
 class Engine:
@@ -38,7 +33,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._ferries: dict[asyncio.AbstractEventLoop, _Ferry] = {}
+        self._ferries: dict[asyncio.AbstractEventLoop, Ferry] = {}
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -91,7 +86,7 @@ class Engine:
             return await work
         arrived: asyncio.Future[T] = here.create_future()
         ferry = self._ferry(here, there)
-        crossing = _Crossing(work, arrived, ferry)
+        crossing = Crossing(work, arrived, ferry)
         ferry.aboard.add(crossing)
         ferry.over.post(crossing.start)
         try:
@@ -120,13 +115,13 @@ class Engine:
                 loop.close()
             self._strand(loop)
 
-    def _ferry(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> "_Ferry":
+    def _ferry(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> Ferry:
         with self._lock:
             found = self._ferries.get(here)
             if found is None or found.there is not there:
                 # A ferry knows its loop, so a weak dictionary would keep both: look for the closed.
                 self._ferries = {k: v for k, v in self._ferries.items() if not k.is_closed()}
-                found = self._ferries[here] = _Ferry(here, there)
+                found = self._ferries[here] = Ferry(here, there)
             return found
 
     def _strand(self, there: asyncio.AbstractEventLoop) -> None:
@@ -153,81 +148,6 @@ class Engine:
         await asyncio.gather(*rest, return_exceptions=True)
         while self._closers:
             await self._closers.pop()()
-
-
-class _Ferry:
-    """The way between one foreign loop and the engine's, and what is under way on it."""
-
-    __slots__ = ("aboard", "back", "here", "over", "there")
-
-    def __init__(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> None:
-        self.here = here
-        self.there = there
-        self.over = Mailbox(to=there, by=here, undelivered=self.strand)
-        self.back = Mailbox(to=here, by=there)
-        self.aboard: set[_Crossing[Any]] = set()
-
-    def land(self, call: Callable[[], object]) -> None:
-        """Post *call* back; wait a moment for company when many are under way."""
-        self.back.post(call, linger=_LINGER if len(self.aboard) >= _COMPANY else 0.0)
-
-    def strand(self) -> None:
-        """Let everybody go, on the foreign loop: the engine's runs no more."""
-        for crossing in tuple(self.aboard):
-            crossing.let_go()
-
-
-class _Crossing(Generic[T]):
-    """Work from another loop, on its way over to the engine and back."""
-
-    __slots__ = ("_arrived", "_context", "_ferry", "_task", "_work")
-
-    def __init__(
-        self, work: Coroutine[Any, Any, T], arrived: "asyncio.Future[T]", ferry: _Ferry
-    ) -> None:
-        self._work = work
-        self._context = contextvars.copy_context()
-        self._task: asyncio.Task[T] | None = None
-        self._ferry = ferry
-        self._arrived = arrived
-
-    def start(self) -> None:
-        """Begin, on the engine's loop, in the context of who asked."""
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._work, context=self._context)
-        self._task.add_done_callback(self._ended)
-
-    def cancel(self) -> None:
-        """Give up, on the engine's loop."""
-        if self._task is not None:
-            self._task.cancel()
-
-    def let_go(self) -> None:
-        """Hand over what there is, on the asker's loop; work that did not end is cancelled."""
-        if self._task is not None and self._task.done():
-            self._arrive()
-        else:
-            if self._task is None:
-                self._work.close()
-            self._arrived.cancel()
-
-    def _ended(self, task: "asyncio.Task[T]") -> None:
-        # Looked at here: an error that nobody waits for any more is not worth a complaint.
-        if not task.cancelled():
-            task.exception()
-        self._ferry.land(self._arrive)
-
-    def _arrive(self) -> None:
-        task = self._task
-        assert task is not None  # noqa: S101 - it has ended
-        if self._arrived.done():
-            return
-        if task.cancelled():
-            self._arrived.cancel()
-        elif (error := task.exception()) is not None:
-            self._arrived.set_exception(error)
-        else:
-            self._arrived.set_result(task.result())
 
 
 async def _announced(work: Coroutine[Any, Any, T], let_go: threading.Event) -> T:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from llmlab.wire import Engine
-from llmlab.wire.engine import _Ferry
+from llmlab.wire.crossing import Ferry
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="nobody")
 
@@ -137,7 +137,7 @@ async def test_work_that_comes_too_late_is_let_go(
     """An engine that closes between the look at it and the knock leaves nobody at the door."""
     ferry = engine._ferry
 
-    def closing(here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> _Ferry:
+    def closing(here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> Ferry:
         found = ferry(here, there)
         engine.close()
         return found

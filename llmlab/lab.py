@@ -16,7 +16,7 @@ from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
 from llmlab.runs.conduct import Landed, Watch, conduct
-from llmlab.runs.configuration import configuration
+from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
@@ -101,6 +101,11 @@ class Lab:
             sent=self._sent,
         )
         self._parts = Parts(self.settings, self._env, self.project)
+
+    def __repr__(self) -> str:
+        """Say where the book lies, who is asked and how; never a key."""
+        book = book_path(self.settings, self.project) or ":memory:"
+        return f"Lab(book='{book}', mode={self.settings.mode!r}, models={self.settings.models!r})"
 
     # ---- one question -------------------------------------------------------------------
 

@@ -118,3 +118,11 @@ def test_no_book_is_one_in_memory(tmp_path: Path) -> None:
 
     assert in_memory is None
     assert in_file == tmp_path / ".llmlab" / "lab.db"
+
+
+def test_a_lab_says_where_its_book_lies_and_who_is_asked(tmp_path: Path) -> None:
+    """Its repr is one line without a key, and opens nothing."""
+    with Lab(env={"OPENAI_API_KEY": f"sk-{'a' * 40}"}, config=tmp_path) as lab:
+        said = repr(lab)
+
+    assert said == f"Lab(book='{tmp_path / '.llmlab' / 'lab.db'}', mode='live', models='six')"

@@ -57,6 +57,16 @@ def test_llm_streams_words_then_one_quiet_line(lab: Kernel) -> None:
     assert re.search(r"\d+ in, \d+ out .* stand-in: not this model", figures["text/plain"])
 
 
+def test_an_answer_as_a_last_line_shows_its_words_and_figures(lab: Kernel) -> None:
+    """What `lab.ask` returns reads as an answer in a cell, not as a record of thirty fields."""
+    said = lab.run("import llmlab\nllmlab.ask('Is 5 $ more than 4 $?', 'claude')")
+
+    shown = said.shown[-1]
+    assert said.status == "ok"
+    assert re.search(r"\d+ in, \d+ out .* stand-in: not this model", shown["text/markdown"])
+    assert "Answer(" not in shown["text/plain"]
+
+
 LLM_OPTIONS = {
     "-o": ("-o it", "it.requested", "'anthropic/claude-haiku-4-5'"),
     "--out": ("--out it", "type(it).__name__", "'Answer'"),

@@ -9,6 +9,8 @@ from llmlab import default
 from llmlab.notebook.completion import complete
 from llmlab.notebook.magics import LLMLab
 from llmlab.notebook.parsing import one_line
+from llmlab.notebook.said import bundle_of
+from llmlab.records import Answer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -21,6 +23,8 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     shell.register_magics(magics)
     for name in ("%%llm", "%%abtest", "%abtest", "%lab"):
         shell.set_hook("complete_command", complete, str_key=name)
+    if shell.display_formatter is not None:
+        shell.display_formatter.mimebundle_formatter.for_type(Answer, bundle_of)
     trouble = nest() if magics.nest_asyncio else ""
     with one_line():
         print(default.greeting())

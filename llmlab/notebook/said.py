@@ -16,6 +16,14 @@ _DOLLARS: Final = re.compile(r"(?<!\\)\$(?=\d)")
 """The sign of an amount: between two of them a page would see a formula."""
 
 
+def bundle_of(answer: Answer) -> dict[str, str]:
+    """Return how an answer shows as the last line of a cell: its words, then its figures."""
+    line = figures(answer)
+    words = _DOLLARS.sub(r"\\$", answer.text)
+    small = f'<div class="{NO_MATH}" style="opacity:.7;font-size:85%">{escape(line)}</div>'
+    return {"text/markdown": f"{words}\n\n{small}", "text/plain": f"{answer.text}\n[{line}]"}
+
+
 class Said:
     """
     Collects the pieces on the engine's thread and shows them on the cell's.

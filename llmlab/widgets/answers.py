@@ -22,11 +22,11 @@ _CSS: Final = """
 .ll-answers button{font:inherit;color:inherit;background:transparent;cursor:pointer;
 border:1px solid var(--ll-line);border-radius:3px;padding:0 7px}
 .ll-answers button:disabled{opacity:.45;cursor:default}
-.ll-answers table.ll td,.ll-answers table.ll tbody th{white-space:normal;vertical-align:top;
+div.ll-answers table.ll td,div.ll-answers table.ll tbody th{white-space:normal;vertical-align:top;
 min-width:9em;max-width:26em;border-bottom:1px solid var(--ll-line)}
 .ll-answers table.ll tbody th{font-weight:400;opacity:.75}
 .ll-answers td:focus{outline:2px solid var(--ll-mark);outline-offset:-2px}
-.ll-answers .ll-words{white-space:pre-wrap;overflow-wrap:anywhere}
+.ll-answers .ll-words{white-space:pre-wrap;overflow-wrap:anywhere;max-height:15em;overflow-y:auto}
 .ll-answers .ll-foot{display:flex;gap:5px;align-items:center;margin-top:3px;font-size:12px}
 .ll-answers .ll-foot span{opacity:.7;margin-right:auto}
 .ll-answers .ll-on{font-weight:700;color:#fff;border-color:transparent}

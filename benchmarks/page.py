@@ -11,6 +11,7 @@ from benchmarks import (
     imports,
     peers,
     pricing,
+    rooms,
     scale,
     simulator,
     streaming,
@@ -31,6 +32,7 @@ SHOW: Final[dict[str, Callable[[Result], str]]] = {
     "stats": reading.show,
     "tokens": tokens.show,
     "book": book.show,
+    "rooms": rooms.show,
     "scale": scale.show,
     "simulator": simulator.show,
 }
@@ -124,6 +126,27 @@ costs a little. Packed into a window; the repeated cases use what the first one 
 The difference between calls with and without it, its writing thread included.
 
 {book}
+
+## Where it goes
+
+The engine's thread in a run with everything on, by `cProfile`: a map, not a bill.
+
+{rooms}
+
+**What is not reached, and what would have to change.** A run's own work is spread over all rooms,
+none of which stands out. The first lever was the client: a POST goes straight onto aiohttp's pool
+and parser (decision 7); what aiohttp still takes is its parser and its pool. The second were the
+records, which are Structs (decision 8). What would come next is fewer coroutines a call (a state
+machine in the place of readable steps), a reservation kept in memory for a block of calls, and an
+event loop in C; each costs clarity or a promise.
+
+*Awaited one by one* crosses two threads that share Python's lock; free threading would change it,
+and handing in many questions at once (`lab.abtest`) does not have it. `lab.stream` hands every
+piece across in the same way. *The book* costs most when calls end one by one: a commit writes the
+pages that its few rows touch, and the index of answers, whose keys are hashes, touches a page a
+row; longer groups would cost time to every answer, and an index by time would not find them.
+*10,000 in flight*: the connection, its parser and its task are most of the memory, for the
+reference as well, and both get slower as the caches get colder.
 
 ## Scale
 

@@ -276,7 +276,7 @@ def test_the_page_is_written_from_figures(tmp_path: Path) -> None:
 
     text = page(dict.fromkeys(SHOW) | {"calls": found})
 
-    assert text.count("\n## ") == 14
+    assert text.count("\n## ") == 15
     assert f"Not measured: `python -m benchmarks.{'peers'}`" in text
     assert str(ROOT) not in text
 

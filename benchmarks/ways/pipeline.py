@@ -101,7 +101,7 @@ class InFile:
     def __init__(self, url: str) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self.path = Path(self._folder.name) / "lab.db"
-        self._made = Made(url=url, book=self._book(), limits=self.limits, rates=self.rates)
+        self.made = Made(url=url, book=self._book(), limits=self.limits, rates=self.rates)
 
     def _book(self) -> Book:
         return Book.open(self.path)
@@ -112,11 +112,11 @@ class InFile:
 
     def rows(self, calls: int, in_flight: int) -> "list[Row]":
         """Send a plan as a run does; return its rows."""
-        return self._made.engine.run(self._made.rows(calls, in_flight))
+        return self.made.engine.run(self.made.rows(calls, in_flight))
 
     def close(self) -> None:
         """Close the book and remove its file."""
-        self._made.close()
+        self.made.close()
         self._folder.cleanup()
 
 
@@ -134,12 +134,12 @@ class Streamed(InFile):
 
     def run(self, calls: int, in_flight: int) -> Ran:
         """Send from so many workers, as `%%llm` does one."""
-        return self._made.engine.run(self._streams(calls, in_flight))
+        return self.made.engine.run(self._streams(calls, in_flight))
 
     async def _streams(self, calls: int, in_flight: int) -> Ran:
         import asyncio
 
-        ran, caller = Ran(), self._made.caller(in_flight)
+        ran, caller = Ran(), self.made.caller(in_flight)
         numbers = iter(range(calls))
 
         async def work() -> None:
@@ -160,7 +160,7 @@ class Streamed(InFile):
                 if not firsts:
                     firsts.append(perf_counter() - start)
 
-        planned = self._made.planned(caller, stream=True)
+        planned = self.made.planned(caller, stream=True)
         outcome = await caller.outcome(
             planned.prepared, run="streams", deadline=DEADLINE, on_piece=piece
         )

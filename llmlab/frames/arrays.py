@@ -82,7 +82,7 @@ def _times(values: list[Any]) -> Any:
     # Whole microseconds: a double holds no more of a Unix time, and no less survives a file.
     micros = np.rint(np.where(unknown, 0.0, seconds) * 1e6).astype(np.int64)
     at = (micros * 1_000).view("datetime64[ns]")
-    at[unknown] = np.datetime64("NaT")
+    at[unknown] = np.datetime64("NaT", "ns")
     return pd.DatetimeIndex(at).tz_localize("UTC").array
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from scipy import stats
@@ -88,6 +88,7 @@ def test_a_score_that_does_not_fit_is_one_line(name: str, targets: list[object],
 
 
 @given(st.text())
+@example("0\x1f%")
 def test_scores_never_raise_on_what_a_model_says(said: str) -> None:
     """A model may say anything."""
     for name, targets in (("label", LABELS), ("number", [1.0]), ("direction", [0.1])):

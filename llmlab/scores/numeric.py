@@ -27,7 +27,7 @@ def value_of(digits: str) -> float:
     """Return what the digits say, thousands' commas and percent understood."""
     digits = digits.replace(",", "").strip()
     if digits.endswith("%"):
-        return float(digits.rstrip("% ")) / 100.0
+        return float(digits.removesuffix("%").strip()) / 100.0
     return float(digits)
 
 

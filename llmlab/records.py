@@ -207,7 +207,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
     queued: float = 0.0
     backend: Backend = "live"
     cost: Decimal | None = None
-    """Dollars known to be lost on it, such as the tokens of a stream that was cut."""
+    """Dollars lost on it, by estimate: the tokens of a stream that was cut."""
 
 
 Outcome: TypeAlias = Answer | Failure

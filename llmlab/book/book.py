@@ -157,6 +157,10 @@ class Book:
         """Return the answers there are to `keys`."""
         return self._read(lambda connection: reads.answers(connection, keys, self._since(max_age)))
 
+    def latencies(self, *, latest: int) -> list[tuple[str, str, str, float]]:
+        """Return `(provider, model, backend, seconds)` of the answers of the latest attempts."""
+        return self._read(lambda connection: reads.latencies(connection, latest))
+
     def _since(self, max_age: float | None) -> float | None:
         return None if max_age is None else self._clock() - max_age
 

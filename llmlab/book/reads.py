@@ -79,6 +79,16 @@ def spend(connection: sqlite3.Connection, by: Sequence[str]) -> list[dict[str, o
     ]
 
 
+def latencies(connection: sqlite3.Connection, latest: int) -> list[tuple[str, str, str, float]]:
+    """Return provider, model, backend and seconds of the answers among the latest attempts."""
+    sql = """
+        SELECT provider, model, backend, latency_s FROM calls
+        WHERE id > (SELECT coalesce(max(id), 0) FROM attempts) - ?
+        AND status = 'ok' AND latency_s IS NOT NULL
+    """
+    return connection.execute(sql, (latest,)).fetchall()
+
+
 def account(connection: sqlite3.Connection, scope: str) -> Account:
     """Return the money of a scope; nothing was ever spent in one that is not there."""
     row = connection.execute(

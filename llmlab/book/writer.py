@@ -94,13 +94,9 @@ class Writer:
             return await future
         except asyncio.CancelledError:
             # Cancelled in the round in which it was told: it is written, and nobody will use it.
-            if job.undo_if_unwanted and future.done() and not future.cancelled():
-                self._undo(future)
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._take_back(job, future.result())
             raise
-
-    def _undo(self, future: "asyncio.Future[Any]") -> None:
-        if future.exception() is None and not self._closed:
-            self._queue.put(Item(Release(future.result()), Future()))
 
     def _put(self, item: Item) -> None:
         with self._submitting:
@@ -188,7 +184,7 @@ class Writer:
             try:
                 loop.call_soon_threadsafe(self._tell_loop, told)
             except RuntimeError:  # the loop is closed: nobody there will send anything
-                self._take_back(told)
+                self._take_back_all(told)
 
     def _tell_loop(self, told: Sequence[tuple[Item, Result]]) -> None:
         unwanted = []
@@ -197,12 +193,16 @@ class Writer:
                 unwanted.append((item, result))
             else:
                 _set(item.future, result)
-        self._take_back(unwanted)
+        self._take_back_all(unwanted)
 
-    def _take_back(self, unwanted: Sequence[tuple[Item, Result]]) -> None:
+    def _take_back_all(self, unwanted: Sequence[tuple[Item, Result]]) -> None:
         for item, (value, error) in unwanted:
-            if item.job.undo_if_unwanted and error is None and not self._closed:
-                self._queue.put(Item(Release(value), Future()))
+            if error is None:
+                self._take_back(item.job, value)
+
+    def _take_back(self, job: Job[Any], value: Any) -> None:
+        if job.undo_if_unwanted and not self._closed:
+            self._queue.put(Item(Release(value), Future()))
 
 
 def _is_wanted(item: Item) -> bool:

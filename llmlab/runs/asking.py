@@ -1,31 +1,21 @@
 """
 What the options of a question come to: which arm is asked, with which parameters, on which wire.
 
-In: the words of a caller. Out: a frozen `Asking`. A loop that asks ten thousand questions with
+In: the words of a caller. Out: an `Asking`. A loop that asks ten thousand questions with
 the same options has them understood once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.catalogue import Arm, Catalogue, default_api
-from llmlab.records import Api, Parameters
-from llmlab.runs.plan import merged, parameters_of
+from llmlab.catalogue import Catalogue
+from llmlab.records import Api
+from llmlab.runs.plan import Asking, asking_of, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
 _REMEMBERED: Final = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """One way to ask."""
-
-    arm: Arm
-    parameters: Parameters
-    api: Api
 
 
 class Askings:
@@ -62,7 +52,4 @@ class Askings:
 def _understood(
     catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
 ) -> Asking:
-    arm = catalogue.arms(model)[0]
-    base = parameters_of(options)
-    wire = api or default_api(arm.model, base)
-    return Asking(arm=arm, parameters=merged(arm, base), api=wire)
+    return asking_of(catalogue.arms(model)[0], parameters_of(options), api)

@@ -75,7 +75,7 @@ def conduct(
     known = _known(caller, plan, batch=batch)
     limit = parts.settings.budget.run if budget is None else budget
     author = parts.backends.author
-    at = time.time()
+    at, at_once = time.time(), _at_once(parts, plan)
     seen = forecast(
         experiment,
         plan,
@@ -84,7 +84,7 @@ def conduct(
         limit=limit,
         author=author,
         at=at,
-        pace=_pace(parts, plan, batch=batch),
+        pace=_pace(parts, at_once, batch=batch),
         notes=(*experiment.notes, *retirements(parts.catalogue, experiment.arms, now=at)),
     )
     watch.planned(seen)
@@ -96,7 +96,7 @@ def conduct(
         name=experiment.name,
         caller=caller,
         deadline=parts.deadline,
-        at_once=_at_once(parts, plan),
+        at_once=at_once,
         passes=passes,
         early=early,
     )
@@ -210,10 +210,10 @@ def _at_once(parts: Parts, plan: Sequence[Planned]) -> int:
     return max(1, min(parts.settings.max_in_flight, room))
 
 
-def _pace(parts: Parts, plan: Sequence[Planned], *, batch: bool) -> Pace:
+def _pace(parts: Parts, at_once: int, *, batch: bool) -> Pace:
     """Say what is known of how fast this run can go."""
     return Pace(
-        at_once=_at_once(parts, plan),
+        at_once=at_once,
         per_provider=parts.settings.per_provider,
         earlier=earlier(parts.book),
         batch=batch,

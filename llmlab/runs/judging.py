@@ -15,7 +15,7 @@ from llmlab.calls.identity import content_of, recall
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Parameters, Plan, Row
 from llmlab.runs.experiment import Experiment
-from llmlab.runs.plan import Cell, Input, request_for
+from llmlab.runs.plan import Cell, Input, asking_of
 from llmlab.runs.replay import QUESTIONS, as_asked, question_id
 from llmlab.runs.run import Planned, Runner, Tally
 from llmlab.scores.judge import (
@@ -87,6 +87,7 @@ def _cells(
     """Write each comparison twice, once in either order."""
     inputs = {each.id: each for each in experiment.inputs}
     slots = {slot for template in experiment.templates for slot in template.slots}
+    asking = asking_of(arm, Parameters(max_tokens=judge.max_tokens))
     made = []
     for number, match in enumerate(listed):
         if _text(rows[match.one]) == _text(rows[match.other]):
@@ -95,10 +96,8 @@ def _cells(
         task = {name: value for name, value in about.values.items() if name in slots}
         texts = _text(rows[match.one]), _text(rows[match.other])
         for order in (texts, texts[::-1]):
-            request = request_for(
-                arm,
+            request = asking.request(
                 question(judge, task, about.target, order),
-                Parameters(max_tokens=judge.max_tokens),
                 repeat=rows[match.one].request.repeat,
             )
             made.append(Cell(request=request, arm=arm, input=Input(id=f"{number}")))

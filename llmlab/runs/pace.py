@@ -23,12 +23,6 @@ Times: TypeAlias = Mapping[tuple[str, ...], Sequence[float]]
 LATEST: Final = 5_000
 """Attempts of the book that are looked at: how fast a model was a year ago tells little."""
 
-_SQL: Final = """
-    SELECT provider, model, backend, latency_s FROM calls
-    WHERE id > (SELECT coalesce(max(id), 0) FROM attempts) - ?
-    AND status = 'ok' AND latency_s IS NOT NULL
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -52,10 +46,8 @@ class Estimate:
 
 def earlier(book: "Book") -> Times:
     """Return the seconds of the latest answers, by model and by provider."""
-    # `calls` is the view that programs which only read may rely on; see the book's schema.
-    rows = book._read(lambda connection: connection.execute(_SQL, (LATEST,)).fetchall())  # noqa: SLF001 - no public question asks for times
     found: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for provider, model, backend, seconds in rows:
+    for provider, model, backend, seconds in book.latencies(latest=LATEST):
         found[provider, model, backend].append(seconds)
         found[provider, backend].append(seconds)
     return found

@@ -31,6 +31,28 @@ class Cell(Struct, frozen=True, kw_only=True, gc=False):
     input: Input
 
 
+class Asking(Struct, frozen=True, kw_only=True):
+    """One way to ask: which arm, with which parameters, on which wire."""
+
+    arm: Arm
+    parameters: Parameters
+    api: Api
+
+    def request(self, prompt: Prompt, *, repeat: int = 0, stream: bool = False) -> Request:
+        """Return the question in these words."""
+        model = self.arm.model
+        return Request(
+            provider=model.provider,
+            model=model.id,
+            label=self.arm.label,
+            prompt=prompt,
+            parameters=self.parameters,
+            api=self.api,
+            stream=stream,
+            repeat=repeat,
+        )
+
+
 Filler: TypeAlias = Callable[
     [Template, Mapping[str, object], Sequence[Arm], Parameters], Sequence[Prompt]
 ]
@@ -74,11 +96,12 @@ def grid(  # noqa: PLR0913 - the axes and how they are crossed
         raise UsageError(f"repeats must be at least 1, not {repeats}")
     draw = random.Random(seed)  # noqa: S311 - an order of work, not a secret
     base = parameters or Parameters()
+    askings = [asking_of(arm, base) for arm in arms]
     cells: list[Cell] = []
     for repeat, each in _order(inputs, repeats, draw, whole):
         block = _block(
             templates,
-            arms,
+            askings,
             each,
             base,
             repeat=repeat,
@@ -111,7 +134,7 @@ def _order(
 
 def _block(
     templates: Sequence[Template],
-    arms: Sequence[Arm],
+    askings: Sequence[Asking],
     each: Input,
     base: Parameters,
     *,
@@ -120,16 +143,17 @@ def _block(
     first: Mapping[str, int],
     filled: Filler,
 ) -> list[Cell]:
+    arms = [asking.arm for asking in askings]
     return [
         Cell(
-            request=request_for(
-                arm, prompt, base, repeat=repeat + first.get(prompt.name, 0), stream=stream
+            request=asking.request(
+                prompt, repeat=repeat + first.get(prompt.name, 0), stream=stream
             ),
-            arm=arm,
+            arm=asking.arm,
             input=each,
         )
         for template in templates
-        for arm, prompt in zip(arms, filled(template, each.values, arms, base), strict=True)
+        for asking, prompt in zip(askings, filled(template, each.values, arms, base), strict=True)
     ]
 
 
@@ -140,31 +164,15 @@ def filled_alike(
     return [template.fill(values)] * len(arms)
 
 
-def request_for(
-    arm: Arm,
-    prompt: Prompt,
-    base: Parameters,
-    *,
-    repeat: int = 0,
-    stream: bool = False,
-    api: Api | None = None,
-) -> Request:
+def asking_of(arm: Arm, base: Parameters, api: Api | None = None) -> Asking:
     """
     Ask *arm* with its own parameters, over which what the caller set wins.
 
     A model that reasons gets `REASONING_ROOM` tokens on top of `max_tokens`: every provider
     counts reasoning against the output limit, and a small limit would leave no answer at all.
     """
-    return Request(
-        provider=arm.model.provider,
-        model=arm.model.id,
-        label=arm.label,
-        prompt=prompt,
-        parameters=merged(arm, base),
-        api=api or default_api(arm.model, base),
-        stream=stream,
-        repeat=repeat,
-    )
+    wire = api or default_api(arm.model, base)
+    return Asking(arm=arm, parameters=merged(arm, base), api=wire)
 
 
 REASONING_ROOM: Final = 4096

@@ -8,7 +8,7 @@ from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
-from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt, Request
+from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
 from llmlab.runs.parts import Parts
 from llmlab.runs.replay import replayed_answer
 from llmlab.runs.saved import question_row
@@ -54,17 +54,8 @@ async def _answer(
     """
     model = model or parts.settings.models
     asking = parts.askings.of(parts.catalogue, model, api, parameters)
-    arm = asking.arm
-    request = Request(
-        provider=arm.model.provider,
-        model=arm.model.id,
-        label=arm.label,
-        prompt=Prompt(name="ask", user=prompt, system=system),
-        parameters=asking.parameters,
-        api=asking.api,
-        stream=on_piece is not None,
-        repeat=repeat,
-    )
+    arm, words = asking.arm, Prompt(name="ask", user=prompt, system=system)
+    request = asking.request(words, repeat=repeat, stream=on_piece is not None)
     if parts.settings.mode == "replay":
         drop = parts.settings.drop_parameters
         return _told(replayed_answer(parts.tape, request, arm.model, drop=drop), on_piece)

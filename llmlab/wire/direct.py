@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from multidict import CIMultiDictProxy
 
-_HEADERS: Final = {
+HEADERS: Final = {
     "accept": "*/*",
     "accept-encoding": "gzip, deflate",
     "content-type": "application/json",
@@ -144,7 +144,7 @@ class Direct:
         request = ClientRequest(
             "POST", url, loop=asyncio.get_running_loop(), session=self._session, headers={}
         )
-        headers = {"host": request.headers["Host"], **_HEADERS}
+        headers = {"host": request.headers["Host"], **HEADERS}
         if "Authorization" in request.headers:  # from user:password@ in the address
             headers["authorization"] = Shy(request.headers["Authorization"])
         headers |= {**call.headers, **endpoint.headers[call.auth]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from msgspec import Struct
 
 from llmlab.records import HttpCall, HttpReply
-from llmlab.wire.direct import Direct, DirectReply
+from llmlab.wire.direct import HEADERS, Direct, DirectReply
 from llmlab.wire.endpoint import Endpoint
 from llmlab.wire.meaning import errors_of
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Reply: TypeAlias = "aiohttp.ClientResponse | DirectReply"
 
-_JSON: Final = {"content-type": "application/json"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -123,7 +122,7 @@ class Session:
             if not follow or reply.status not in _REDIRECTS:
                 return reply
             reply.close()
-        headers = {**_JSON, **call.headers, **endpoint.headers[call.auth]}
+        headers = {**HEADERS, **call.headers, **endpoint.headers[call.auth]}
         return await session.request(
             call.method,
             call.url,
@@ -155,7 +154,6 @@ class Session:
             connector=aiohttp.TCPConnector(limit=self._max, ttl_dns_cache=300),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
-            headers={"user-agent": "llmlab", "accept-encoding": "gzip, deflate"},
             trust_env=self._proxies,
         )
         self._direct = None if self._proxies else Direct(self._session)

@@ -209,16 +209,15 @@ def test_repeats_are_averaged_within_an_input_first() -> None:
     assert (arm.score, arm.inputs, arm.calls) == (0.5, 2, 5)
 
 
-def test_pairs_use_only_inputs_that_both_answered() -> None:
-    """A failed call takes its input out of the pair, not out of the other arms."""
+def test_a_failed_call_takes_its_input_out_for_every_arm() -> None:
+    """Rank, letters and pairs rest on the same inputs, so none contradicts another."""
     rows = make_rows({A: [1, 1, 0, 0], B: [1, 0, 1, 0], C: [0, 0, 0, 1]})
     lost = (rows["label"] == "claude") & (rows["input_id"] == "i00000")
     rows.loc[lost, "status"] = "error"
 
-    found = {frozenset((pair.a, pair.b)): pair for pair in pairs(rows)}
-
-    assert found[frozenset((A, B))].inputs == 4
-    assert found[frozenset((A, C))].inputs == 3
+    assert {pair.inputs for pair in pairs(rows)} == {3}
+    assert {(arm.compared, arm.ranked) for arm in arms(rows)} == {(3, True)}
+    assert {arm.name: arm.inputs for arm in arms(rows)} == {A: 4, B: 4, C: 3}
 
 
 def test_clusters_flip_as_one_and_widen_the_interval() -> None:
@@ -359,14 +358,14 @@ def test_nothing_scored_still_has_costs() -> None:
 
 
 def test_arms_without_a_shared_input_are_not_compared() -> None:
-    """No shared input: p is NaN and the verdict notes it."""
+    """No shared input: p is NaN and the verdict says that nothing can be ranked."""
     rows = make_rows({A: [1, 0, np.nan, np.nan], B: [np.nan, np.nan, 1, 1]})
 
     (pair,) = pairs(rows)
     words = verdict(arms(rows), [pair])
 
     assert np.isnan(pair.p)
-    assert "Some arms share no scored input and cannot be compared." in words.notes
+    assert words.sentence == "No input has a score of every arm, so the arms cannot be ranked."
 
 
 def test_one_arm_has_no_pairs() -> None:

@@ -80,8 +80,16 @@ class Kept:
 
     @cached_property
     def _arms(self) -> "tuple[Arm, ...]":
-        from llmlab.stats import arms
+        from llmlab.stats import arms, looked_arms
 
+        if self._bound is not None:
+            return looked_arms(
+                self.rows,
+                bound=self._bound,
+                compared=self._pairs,
+                chance=self.chance,
+                cluster=self.clusters,
+            )
         return arms(self.rows, chance=self.chance, cluster=self.clusters, compared=self._pairs)
 
     @cached_property

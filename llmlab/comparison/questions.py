@@ -88,7 +88,7 @@ class Questions(Kept):
         """
         from llmlab.stats.tables import cuped_pair
 
-        return cuped_pair(self.rows, a, b, covariates)
+        return cuped_pair(self.rows, a, b, covariates, cluster=self.clusters)
 
     def calibration(self, bins: int = 10) -> "pd.DataFrame":
         """Return Brier's score and its parts for each arm that stated probabilities."""

@@ -80,11 +80,24 @@ def about_of(
 
 
 def _held_bound(experiment: Experiment, rows: Sequence[Row]) -> float | None:
-    """Return the range of a run that was looked at; None when its scores left the range."""
+    """
+    Return the range of a run that was watched; None when two arms lie further apart.
+
+    As in `Early`: a run in which that happens is not stopped, so it is one of fixed size.
+    """
     bound = experiment.bound
-    known = [row.score for row in rows if row.score is not None and not math.isnan(row.score)]
-    wide = bool(known) and bound is not None and max(known) - min(known) > bound
-    return None if wide else bound
+    if bound is None:
+        return None
+    scores: dict[str, dict[tuple[str, str], list[float]]] = {}
+    for row in rows:
+        if row.score is not None and not math.isnan(row.score):
+            arm = (row.request.prompt.name, row.request.label)
+            scores.setdefault(row.input_id, {}).setdefault(arm, []).append(row.score)
+    for by_arm in scores.values():
+        means = [sum(each) / len(each) for each in by_arm.values()]
+        if max(means) - min(means) > bound * (1.0 + 1e-9):
+            return None
+    return bound
 
 
 def beside_of(experiment: Experiment, rows: Sequence[Row]) -> dict[str, list[Any]]:

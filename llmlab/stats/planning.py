@@ -9,7 +9,8 @@ from scipy import stats
 from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import at_least, fraction, positive
-from llmlab.stats.matrix import Cluster, Name
+from llmlab.stats.clusters import Cluster
+from llmlab.stats.matrix import Name
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.power import paired_power
 

@@ -55,6 +55,11 @@ class Kept:
         self._aa = aa
 
     @property
+    def watched(self) -> bool:
+        """Whether the run could be stopped by what it showed (`stop_when_clear`)."""
+        return self._bound is not None
+
+    @property
     def _kept(self) -> dict[str, Any]:
         """What makes an equal Comparison."""
         return {

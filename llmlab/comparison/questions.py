@@ -33,7 +33,14 @@ class Questions(Kept):
         """
         from llmlab.stats.tables import not_worse
 
-        return not_worse(self.rows, than=than, margin=margin, alpha=alpha, cluster=self.clusters)
+        return not_worse(
+            self.rows,
+            than=than,
+            margin=margin,
+            alpha=alpha,
+            cluster=self.clusters,
+            bound=self._bound,
+        )
 
     def plan(self, power: float = 0.8, **options: Any) -> "pd.DataFrame":
         """

@@ -11,6 +11,7 @@ from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import Flags, Floats, Ints, positive
 from llmlab.stats.clusters import Cluster
 from llmlab.stats.differences import standard_error
+from llmlab.stats.equivalence import Equivalence
 from llmlab.stats.matrix import Matrix, Name, matrix, numbers
 from llmlab.stats.multiple import holm
 from llmlab.stats.paired import Pair
@@ -119,10 +120,28 @@ class Watched:
         return PairedSequence(1.0 - level, bound=bound, largest=self.largest)
 
 
-def p_at_any_time(watched: Watched, gaps: Floats, lines: Flags, margin: float) -> float:
-    """Return the p-value of "the mean of *gaps* is -*margin* or less", valid whenever asked."""
+def looked_equivalence(
+    watched: Watched, one: int, other: int, *, margin: float, alpha: float
+) -> Equivalence:
+    """Return whether arm *other* is not worse than arm *one* by *margin*, valid at any time."""
+    table = watched.table
+    lines = watched.complete(table.of_pair(one, other))
+    gaps = table.scores[:, other] - table.scores[:, one]
     means, sizes = watched.looks(gaps, lines)
-    return p_below(-means / watched.bound, margin / watched.bound, sizes / watched.largest)
+    sequence = watched.sequence(1.0 - 2.0 * alpha, watched.bound)
+    sequence.feed(means, sizes)
+    interval, shares, edge = sequence.interval(), sizes / watched.largest, margin / watched.bound
+    return Equivalence(
+        inputs=int(lines.sum()),
+        difference=_mean(gaps[lines]),
+        low=interval.low,
+        high=interval.high,
+        margin=margin,
+        p_not_worse=p_below(-means / watched.bound, edge, shares),
+        p_not_better=p_below(means / watched.bound, edge, shares),
+        alpha=alpha,
+        test="betting, any look",
+    )
 
 
 def _pair(watched: Watched, one: int, other: int, level: float) -> Pair:

@@ -13,8 +13,9 @@ from llmlab.stats.checks import Ints
 from llmlab.stats.clusters import Cluster
 from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import best_of, deflate
-from llmlab.stats.equivalence import equivalence
+from llmlab.stats.equivalence import Equivalence, equivalence
 from llmlab.stats.frontier import break_even, frontier
+from llmlab.stats.looked import Watched, looked_equivalence
 from llmlab.stats.matrix import Matrix, Name, matrix, numbers
 from llmlab.stats.multiple import holm
 from llmlab.stats.onesided import above
@@ -61,12 +62,14 @@ def not_worse(
     margin: float,
     cluster: Cluster = None,
     alpha: float = 0.05,
+    bound: float | None = None,
 ) -> "pd.DataFrame":
     """
     Return for every other arm whether it is not worse than *than* by *margin* or more.
 
     One row an arm, cheapest first: `difference` is the arm minus *than*, `p_adjusted` Holm over
-    arms, `not_worse` at *alpha* after that, `cheaper` the share of cost that is saved.
+    arms, `not_worse` at *alpha* after that, `cheaper` the share of cost that is saved. *bound*
+    is the largest difference of two scores, for a run that was watched as it went.
     """
     import pandas as pd
 
@@ -74,13 +77,11 @@ def not_worse(
     base = table.names.index(arm_called(table.names, than))
     costs = {arm.name: arm.cost_per_1000_usd for arm in _plain_arms(rows)}
     others = [at for at in range(len(table.names)) if at != base]
+    watched = None if bound is None else Watched.read(rows, cluster, bound)
     found = [
-        equivalence(
-            *(table.scores[table.of_pair(base, at), place] for place in (base, at)),
-            margin=margin,
-            clusters=_listed(table.clusters_of(table.of_pair(base, at))),
-            alpha=alpha,
-        )
+        looked_equivalence(watched, base, at, margin=margin, alpha=alpha)
+        if watched is not None
+        else _equivalence(table, base, at, margin=margin, alpha=alpha)
         for at in others
     ]
     adjusted = holm([each.p_not_worse for each in found])
@@ -104,6 +105,17 @@ def not_worse(
         for at, each, p in zip(others, found, adjusted, strict=True)
     ]
     return pd.DataFrame(lines).sort_values("cost_per_1000_usd", ignore_index=True)
+
+
+def _equivalence(table: Matrix, base: int, at: int, *, margin: float, alpha: float) -> Equivalence:
+    lines = table.of_pair(base, at)
+    return equivalence(
+        table.scores[lines, base],
+        table.scores[lines, at],
+        margin=margin,
+        clusters=_listed(table.clusters_of(lines)),
+        alpha=alpha,
+    )
 
 
 def planned(

@@ -82,7 +82,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One row of `Shown.pairs`: B minus A, on the inputs that both answered."""
+    """One row of `Shown.pairs`: B minus A, on the inputs compared."""
 
     prompt_a: str = ""
     label_a: str = ""

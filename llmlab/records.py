@@ -255,7 +255,10 @@ class Plan:
     seconds_by: str = ""
     """By what the time is estimated, or why it is not known."""
     detectable: float | None = None
-    """Smallest paired difference of scores that a test of this size finds with 80 % power."""
+    """
+    Smallest difference of scores that the strictest paired test finds with 80 % power; infinite
+    when so few inputs or clusters can find none.
+    """
     live: tuple[str, ...] = ()
     """Labels answered by their own provider."""
     stand_ins: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import numpy as np
 from llmlab.stats.arms import Arm
 from llmlab.stats.matrix import Name
 from llmlab.stats.paired import Pair
-from llmlab.stats.power import detectable
+from llmlab.stats.reach import Reach, least_units
 
 FEW_INPUTS: Final = 30
 FEW_CLUSTERS: Final = 10
@@ -45,6 +45,9 @@ def size_notes(
         notes.append("Some arms share no scored input and cannot be compared.")
     if inputs < FEW_INPUTS:
         notes.append(f"Only {inputs} {'input' if inputs == 1 else 'inputs'}: intervals are wide.")
+    few = _few_units(pairs, alpha)
+    if few:
+        return [*notes, few]
     clusters = [pair.clusters for pair in pairs if pair.clusters]
     if clusters and min(clusters) < FEW_CLUSTERS:
         notes.append(f"Only {min(clusters)} clusters: the test can rarely tell arms apart.")
@@ -53,22 +56,36 @@ def size_notes(
     return notes
 
 
+def _few_units(pairs: Sequence[Pair], alpha: float) -> str:
+    """Say that no difference at all could have been found, where that is so."""
+    units = max((pair.clusters or pair.inputs for pair in pairs), default=0)
+    if not units or any(pair.test == "betting, any look" for pair in pairs):
+        return ""
+    least = least_units(alpha / len(pairs))
+    kind = "clusters" if any(pair.clusters for pair in pairs) else "inputs"
+    if units >= least:
+        return ""
+    family = "1 comparison needs" if len(pairs) == 1 else f"{len(pairs)} comparisons need"
+    return (
+        f"With {units} {kind} no difference can be found, however large: {family} at least "
+        f"{least} {kind} at {alpha:g}."
+    )
+
+
 def _detectable_note(pairs: Sequence[Pair], alpha: float) -> list[str]:
     """Say what would have been seen, with the strictest step of Holm (alpha over pairs)."""
-    usable = [pair for pair in pairs if pair.sd > 0.0]
+    usable = sorted((pair for pair in pairs if pair.sd > 0.0), key=lambda pair: pair.sd)
     if not usable:
         return []
-    size = int(np.median([pair.inputs for pair in usable]))
-    sd = float(np.median([pair.sd for pair in usable]))
-    least = detectable(sd, size, POWER, alpha / len(pairs))
-    if np.isnan(least):
-        return []
-    if least > 1.0 and all(abs(pair.difference) <= 1.0 for pair in usable):
-        return [f"With {size:,} inputs no possible difference is found in {POWER:.0%} of runs."]
+    pair = usable[(len(usable) - 1) // 2]
+    units, kind = pair.clusters or pair.inputs, "clusters" if pair.clusters else "inputs"
+    least = Reach.of(pair, alpha / len(pairs)).detectable(units, POWER)
+    if least > 1.0 and all(abs(each.difference) <= 1.0 for each in usable):
+        return [f"With {units:,} {kind} no possible difference is found in {POWER:.0%} of runs."]
     family = f"{len(pairs)} comparison{'' if len(pairs) == 1 else 's'}"
     found = f"a difference of {number(least)} is found in {POWER:.0%} of runs"
     test = f"(paired test, {alpha:g} over {family})"
-    return [f"With {size:,} inputs {found} {test}; a smaller one may go unseen."]
+    return [f"With {units:,} {kind} {found} {test}; a smaller one may go unseen."]
 
 
 def missing_notes(

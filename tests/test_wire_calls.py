@@ -10,7 +10,7 @@ import pytest
 from llmlab.errors import CallError, ConfigError, CutOff, Unavailable
 from llmlab.ops import Secret
 from llmlab.records import HttpCall
-from llmlab.wire import Endpoint, Session
+from llmlab.wire import Endpoint, Flow, Session
 from tests.wire_server import BODY, OK, left_open, serving
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -95,6 +95,26 @@ async def test_a_reply_that_breaks_off_is_an_error_that_may_have_cost() -> None:
     assert isinstance(garbage, Unavailable)
     assert isinstance(half, CutOff)
     assert open_after_nothing == open_after_garbage == open_after_half == 0
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_chunks_that_break_off_in_the_middle_are_no_wait(way: str, *, stream: bool) -> None:
+    """What is no chunk any more ends the call at once, also after its headers were read."""
+    if way == "unlike":
+        return  # aiohttp leaves who reads waiting, until the call's deadline
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    async with serving(head) as (server, session), asyncio.timeout(5):
+        async with session.open(server.call(), server.endpoint()) as flow:
+            server.writers[0].write(b"zz\r\n")
+            with pytest.raises(CutOff):
+                await (_read(flow) if stream else flow.whole())
+
+        assert left_open(session) == 0
+
+
+async def _read(flow: Flow) -> None:
+    async for _ in flow.chunks():
+        pass
 
 
 async def test_a_cancelled_call_closes_its_connection() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _LARGE: Final = 1_000_000
+_DNS_S: Final = 300
 LOG: Final = logging.getLogger(__name__)
 
 
@@ -170,19 +171,19 @@ class Session:
         """Return the pool of connections, and whether aiohttp is as the fast way knows it."""
         import aiohttp
 
+        # A connection a call: what lies on an idle one cannot be looked at without those names.
+        plain = aiohttp.TCPConnector(limit=self._max, ttl_dns_cache=_DNS_S, force_close=True)
+        unlike = differences(plain)
+        if unlike:
+            LOG.debug(
+                "aiohttp %s is not as the fast way knows it (%s): calls go through ClientSession",
+                aiohttp.__version__,
+                ", ".join(unlike),
+            )
+            return plain, False
         from llmlab.wire.fast.pool import Pool
 
-        pool = Pool(limit=self._max, ttl_dns_cache=300)
-        unlike = differences(pool)
-        if not unlike:
-            return pool, True
-        LOG.debug(
-            "aiohttp %s is not as the fast way knows it (%s): calls go through ClientSession",
-            aiohttp.__version__,
-            ", ".join(unlike),
-        )
-        # A connection a call: what lies on an idle one cannot be looked at without those names.
-        return aiohttp.TCPConnector(limit=self._max, ttl_dns_cache=300, force_close=True), False
+        return Pool(limit=self._max, ttl_dns_cache=_DNS_S), True
 
 
 async def _through(

@@ -51,6 +51,7 @@ CALLED: Final = (
         ("read_until_eof", "auto_decompress"),
     ),
     Called("aiohttp.client_proto", "ResponseHandler.read", ("self",), awaited=True),
+    Called("aiohttp.client_proto", "ResponseHandler.set_exception", ("self", "exc", "cause")),
     Called(
         "aiohttp.client_reqrep",
         "ClientRequest.__init__",
@@ -62,8 +63,8 @@ HELD: Final = (
     Held("aiohttp.connector", "Connection", ("protocol", "transport")),
     Held("aiohttp.http", "RawResponseMessage", ("code", "headers")),
 )
-OF_A_PROTOCOL: Final = ("_buffer", "transport")
-OF_A_CONNECTOR: Final = ("_conns", "_acquired")
+OF_A_PROTOCOL: Final = ("_buffer", "_payload", "transport")
+OF_A_CONNECTOR: Final = ("_acquired", "_conns", "_factory", "_loop")
 
 
 def differences(connector: "aiohttp.BaseConnector") -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlab.errors import CallError, ConfigError, CutOff, Unreadable
+from llmlab.providers.batch import way_of
 from llmlab.records import HttpCall
 from llmlab.settings import Sourced
 from llmlab.wire import Session, body
@@ -231,6 +232,17 @@ async def test_a_file_of_many_answers_has_a_bound_of_its_own() -> None:
         exchange = await session.send(call, server.endpoint())
 
     assert len(exchange.reply.body) == 2000
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "xai"])
+def test_the_results_of_every_batch_have_that_bound(provider: str) -> None:
+    """Each provider's way to fetch results says that they are a file; its other calls do not."""
+    found = way_of(provider, "messages" if provider == "anthropic" else "chat")
+    assert found is not None
+    way, _ = found
+
+    assert way.results_call("b-1", "f-1", "https://api.example.com/v1").bulk
+    assert not way.state_call("b-1", "https://api.example.com/v1").bulk
 
 
 async def test_headers_without_end_are_no_reply() -> None:

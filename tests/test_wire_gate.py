@@ -144,6 +144,19 @@ async def test_no_header_of_a_success_holds_longer_than_a_429_may(
     assert not await _waits(gate)
 
 
+async def test_a_call_is_held_by_what_it_takes(clock: Clock) -> None:
+    """Fifty tokens left hold a call of sixty for as long as their reset, and none of forty."""
+    gate = _gate(clock)
+    async with gate.passed() as start:
+        gate.heard(start, _left(499, tokens=50), now=0.0)
+
+    assert (gate.limiter.held(60.0), gate.limiter.held(40.0), gate.limiter.held()) == (
+        6.0,
+        0.0,
+        0.0,
+    )
+
+
 async def test_who_holds_a_provider_is_said(clock: Clock) -> None:
     """A 429 and a header may hold it at once: the longer one is named; both end by themselves."""
     gate = _gate(clock)

@@ -137,16 +137,17 @@ class Limiter:
         """Start nothing for *seconds*, at most `LONGEST_DEMAND`: a 429 asked for it."""
         self._closed_until = max(self._closed_until, self._clock() + _held_for(seconds))
 
-    def held(self) -> float:
-        """Return the seconds from now for which the provider lets nothing start; 0 when free."""
-        return max(0.0, self._closed_until - self._clock(), self._nothing_left())
+    def held(self, tokens: float = 1.0) -> float:
+        """Return the seconds for which the provider lets no call of *tokens* start; 0 when free."""
+        return max(0.0, self._closed_until - self._clock(), self._too_little_left(tokens))
 
     @property
     def held_by(self) -> str:
         """Say what holds the provider now: a 429, or what a reply's headers say is left."""
-        if self._closed_until - self._clock() > self._nothing_left():
+        left = self._too_little_left(1.0)
+        if self._closed_until - self._clock() > left:
             return "a 429"
-        return "its headers" if self._nothing_left() else ""
+        return "its headers" if left else ""
 
     @property
     def told(self) -> bool:
@@ -183,10 +184,10 @@ class Limiter:
             paused_by=self.held_by,
         )
 
-    def _nothing_left(self) -> float:
-        """Seconds for which the headers of a reply leave no room, not even for one request."""
+    def _too_little_left(self, tokens: float) -> float:
+        """Seconds for which the headers of a reply leave no room for a request of *tokens*."""
         now = self._clock()
-        return max(each.delay(now, 1.0) for each in (self._requests_told, self._tokens_told))
+        return max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
 
     def _hear(self, told: _Told, start: Start, left: float, reset: float) -> None:
         if start.number < told.by:

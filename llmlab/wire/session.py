@@ -1,5 +1,6 @@
 """Bytes out, bytes in, over one shared aiohttp session."""
 
+import asyncio
 import io
 import logging
 import time
@@ -18,6 +19,7 @@ from llmlab.wire.fast import Direct, differences
 from llmlab.wire.headers import headers_of
 from llmlab.wire.meaning import errors_of
 from llmlab.wire.moved import REDIRECTS, moved
+from llmlab.wire.proxies import proxy_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -132,7 +134,7 @@ class Session:
         if self._direct is not None and call.method == "POST":
             response = await self._direct.post(call, endpoint)
         else:
-            response = await _through(session, call, endpoint)
+            response = await _through(session, call, endpoint, proxies=self._proxies)
         if response.status in REDIRECTS:
             response.close()
             raise moved(response.status, response.headers, call.url, endpoint.provider)
@@ -161,7 +163,6 @@ class Session:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
-            trust_env=self._proxies,
             auto_decompress=False,
         )
         self._direct = Direct(self._session) if known and not self._proxies else None
@@ -187,9 +188,9 @@ class Session:
 
 
 async def _through(
-    session: "aiohttp.ClientSession", call: HttpCall, endpoint: Endpoint
+    session: "aiohttp.ClientSession", call: HttpCall, endpoint: Endpoint, *, proxies: bool
 ) -> "aiohttp.ClientResponse":
-    """Send *call* as aiohttp does."""
+    """Send *call* as aiohttp does, over a proxy where *proxies* are looked for and one is named."""
     from yarl import URL
 
     url = URL(call.url)
@@ -201,4 +202,5 @@ async def _through(
         data=data or None,
         headers=headers_of(call, endpoint, url),
         allow_redirects=False,
+        proxy=await asyncio.to_thread(proxy_of, url) if proxies else None,
     )

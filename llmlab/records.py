@@ -111,6 +111,8 @@ class HttpCall(Struct, frozen=True, kw_only=True, gc=False):
     auth: Auth = "bearer"
     sent: Mapping[str, object] = msgspec.field(default_factory=dict)
     """The parameters in it, by the provider's names: the body less the words."""
+    bulk: bool = False
+    """Whether the reply is a file of many answers, for which the larger bound holds."""
 
 
 class HttpReply(Struct, frozen=True, kw_only=True, gc=False):

@@ -12,13 +12,22 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 import msgspec
 
 from llmlab.errors import ConfigError
 
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
+
+Megabytes: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
+"""Millions of bytes: more than none, and a number."""
+
+MAX_REPLY_MB: Final = 64.0
+"""More than any model's longest answer takes as a stream, which is some 350 bytes a token."""
+
+MAX_BATCH_MB: Final = 500.0
+"""The results of a batch lie in memory as they are read; a provider takes one of 200 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,10 @@ class Settings:
     max_in_flight: int = 64
     per_provider: int = 32
     """Calls in flight at one provider."""
+    max_reply_mb: Megabytes = MAX_REPLY_MB
+    """Million bytes of one reply that are read, unpacked or as a stream."""
+    max_batch_mb: Megabytes = MAX_BATCH_MB
+    """The same for a file of a batch's results."""
     budget: Budget = field(default_factory=Budget)
     limits: dict[str, RateLimit] = field(default_factory=dict)
     base_urls: dict[str, str] = field(default_factory=dict)

@@ -35,3 +35,20 @@ class Clock:
 def clock() -> Clock:
     """A clock that stands still until `clock.now` is moved."""
     return Clock()
+
+
+@pytest.fixture(params=["fast", "plain", "unlike"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """
+    Send a test's calls each way there is.
+
+    `fast` writes straight onto aiohttp's connections; `plain` goes through its `ClientSession`, as
+    with proxies; `unlike` does so because the installed aiohttp is not as the fast way knows it.
+    """
+    name = str(request.param)
+    if name == "plain":
+        monkeypatch.setattr("llmlab.wire.session.Direct", lambda _session: None)
+    if name == "unlike":
+        found = ("TCPConnector.connect",)
+        monkeypatch.setattr("llmlab.wire.session.differences", lambda _connector: found)
+    return name

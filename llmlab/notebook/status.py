@@ -73,7 +73,8 @@ def _door(door: Any) -> str:
     if limiter.waiting:
         parts.append(f"{limiter.waiting} wait for the rate limit")
     if limiter.paused_s:
-        parts.append(f"paused for {form.seconds(limiter.paused_s)} more")
+        by = f" by {limiter.paused_by}" if limiter.paused_by else ""
+        parts.append(f"paused for {form.seconds(limiter.paused_s)} more{by}")
     parts.append(f"{limiter.requests_in_window} in the last minute")
     return ", ".join(parts)
 

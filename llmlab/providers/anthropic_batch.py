@@ -52,7 +52,7 @@ class AnthropicBatch:
 
     def results_call(self, batch: str, part: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
         """Fetch the results; `results_url` is not followed, for the key would go where it says."""
-        return self.home.call(base, f"/v1/messages/batches/{batch}/results")
+        return self.home.file(base, f"/v1/messages/batches/{batch}/results")
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a line for each request: succeeded, errored, canceled or expired."""

@@ -74,7 +74,7 @@ class OpenAIBatch:
 
     def results_call(self, batch: str, part: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
         """Fetch a file."""
-        return self.home.call(base, f"/files/{part}/content")
+        return self.home.file(base, f"/files/{part}/content")
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a line for each request: its response, or an error such as `batch_expired`."""

@@ -76,7 +76,7 @@ class XaiBatch:
     def results_call(self, batch: str, part: str, base: str) -> HttpCall:
         """Fetch a page."""
         more = f"&pagination_token={part}" if part else ""
-        return self.home.call(base, f"/batches/{batch}/results?page_size=100{more}")
+        return self.home.file(base, f"/batches/{batch}/results?page_size=100{more}")
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a page, and the token of the next one."""

@@ -47,7 +47,11 @@ class Parts:
         self.engine = Engine()
         self.batch_poll_s = POLL_S
         proxies = any(name.lower().endswith("_proxy") for name in env)
-        self.session = Session(proxies=proxies)
+        self.session = Session(
+            proxies=proxies,
+            max_reply_mb=settings.max_reply_mb,
+            max_batch_mb=settings.max_batch_mb,
+        )
         self.backends = Backends(catalogue=self.catalogue, settings=settings, env=env)
         # Made at once: a tape that is not there should be said where the lab is made.
         if settings.mode == "replay":

@@ -42,6 +42,10 @@ def _meaning(error: BaseException, provider: str) -> CallError | None:
         return TimedOut(f"{provider}: no data in time: {told}", provider=provider)
     if isinstance(error, aiohttp.InvalidURL):
         return Unavailable(f"{provider}: no address: {told}", provider=provider, retryable=False)
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+        told = f"the reply is no HTTP: {_told(error.message)}"
+    elif isinstance(error, aiohttp.ServerDisconnectedError):
+        told = "Server disconnected"  # what aiohttp adds is what came of the headers
     if isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError):
         return Unavailable(f"{provider}: {told}", provider=provider, maybe_charged=True)
     return None
@@ -61,7 +65,7 @@ def _not_connected(error: Exception, provider: str) -> Unavailable:
     return Unavailable(f"{provider}: no connection to {why}", provider=provider)
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException | str) -> str:
     """Say on one line what aiohttp said."""
     return redact(" ".join(str(error).split()) or type(error).__name__)[:300]
 

@@ -1,7 +1,6 @@
 """`llmlab`: the lab from a shell."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -257,6 +256,7 @@ def _local(arguments: argparse.Namespace) -> int:
 
 
 def _settings() -> "Settings":
+    from llmlab.ops import Environment
     from llmlab.settings import Sourced
 
-    return Sourced.read(folder=Path.cwd(), env=os.environ).settings
+    return Sourced.read(folder=Path.cwd(), env=Environment.of()).settings

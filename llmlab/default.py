@@ -1,6 +1,5 @@
 """The one default lab, which the magics and `llmlab.ask(...)` use; the only global state."""
 
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,12 +25,14 @@ def greeting() -> str:
     """Say what the default lab would say of itself, without making it: that is for first use."""
     from llmlab.backends.greeting import greeting as said
     from llmlab.catalogue import Catalogue
+    from llmlab.ops import Environment
     from llmlab.settings import Sourced, project_of
 
     if _labs:
         return _labs[0].greeting()
-    settings = Sourced.read(folder=project_of(Path.cwd()), env=os.environ).settings
-    return said(Catalogue.load(settings.catalogue), settings, os.environ)
+    env = Environment.of()
+    settings = Sourced.read(folder=project_of(Path.cwd()), env=env).settings
+    return said(Catalogue.load(settings.catalogue), settings, env)
 
 
 def use(new: "Lab | None") -> None:

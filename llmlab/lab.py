@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.ops import Environment
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
@@ -25,7 +25,7 @@ from llmlab.runs.question import answer_of
 from llmlab.runs.reading import read
 from llmlab.runs.run import always
 from llmlab.runs.tape import Tape
-from llmlab.settings import Mode, Sourced, project_of
+from llmlab.settings import Mode, Sourced, project_of, shielded
 from llmlab.templates import Library
 from llmlab.wire import Channel
 
@@ -79,7 +79,9 @@ class Lab:
         limits: Mapping[str, Mapping[str, float]] | None = None,
         **settings: object,
     ) -> None:
-        self._env = dict(os.environ if env is None else env)
+        # Before anything can fail: a traceback shows the locals of this frame.
+        env, settings = Environment.of(env), shielded(settings)
+        self._env = env
         self.project = Path(config) if config is not None else project_of(Path.cwd())
         given = {
             "book": ":memory:" if book is None else book or None,

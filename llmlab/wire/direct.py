@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmlab.errors import ConfigError
-from llmlab.ops import Shy
+from llmlab.ops import Shy, ShyBytes
 from llmlab.records import HttpCall
 from llmlab.wire.endpoint import Endpoint
 
@@ -157,9 +157,9 @@ class Direct:
         return Head(_joined(first, headers), request)
 
 
-def _joined(first: str, headers: Mapping[str, str]) -> bytes:
+def _joined(first: str, headers: Mapping[str, str]) -> ShyBytes:
     lines = (f"{name}: {value}\r\n" for name, value in headers.items())
-    return b"%b%bcontent-length: " % (first.encode(), "".join(lines).encode())
+    return ShyBytes(b"%b%bcontent-length: " % (first.encode(), "".join(lines).encode()))
 
 
 def _cut(connection: "Connection") -> bool:

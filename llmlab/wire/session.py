@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 
+from llmlab.ops import Scrubber, Strain
 from llmlab.records import HttpCall, HttpReply
 from llmlab.wire.direct import HEADERS, Direct, DirectReply
 from llmlab.wire.endpoint import Endpoint
@@ -39,17 +40,23 @@ class Flow:
     ttfb: float
     response: Reply
     provider: str
+    scrubber: Scrubber
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, in whatever pieces the network makes of it."""
-        with errors_of(self.provider):
+        strain = Strain(self.scrubber)
+        with errors_of(self.provider, self.scrubber):
             async for chunk in self.response.content.iter_any():
-                yield chunk
+                if clean := strain.feed(chunk):
+                    yield clean
+        if rest := strain.end():
+            yield rest
 
     async def whole(self) -> HttpReply:
         """Return the rest as one reply: a stream that was refused before it began."""
-        with errors_of(self.provider):
+        with errors_of(self.provider, self.scrubber):
             body = await self.response.read()
+        body = self.scrubber.reply(self.status, body)
         return HttpReply(status=self.status, headers=self.headers, body=body)
 
 
@@ -84,30 +91,35 @@ class Session:
             Unavailable: No connection, or it broke.
             TimedOut: Connecting took too long.
         """
-        start = self._clock()
-        with errors_of(endpoint.provider):
+        start, scrubber = self._clock(), endpoint.scrubber
+        with errors_of(endpoint.provider, scrubber):
             response = await self._request(call, endpoint)
             ttfb = self._clock() - start
             try:
                 body = await response.read()
             finally:
                 response.release()
-        reply = HttpReply(status=response.status, headers=response.headers, body=body)
+        reply = HttpReply(
+            status=response.status,
+            headers=scrubber.headers(response.headers),
+            body=scrubber.reply(response.status, body),
+        )
         return Exchange(reply=reply, ttfb=ttfb, latency=self._clock() - start)
 
     @asynccontextmanager
     async def open(self, call: HttpCall, endpoint: Endpoint) -> AsyncIterator[Flow]:
         """Send *call* and hand over the reply as soon as its headers are there."""
         start = self._clock()
-        with errors_of(endpoint.provider):
+        with errors_of(endpoint.provider, endpoint.scrubber):
             response = await self._request(call, endpoint)
         try:
             yield Flow(
                 status=response.status,
-                headers=response.headers,
+                headers=endpoint.scrubber.headers(response.headers),
                 ttfb=self._clock() - start,
                 response=response,
                 provider=endpoint.provider,
+                scrubber=endpoint.scrubber,
             )
         finally:
             # Gives the connection back when the body was read, closes it when it was not.

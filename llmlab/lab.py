@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
+from llmlab.backends.trust import vetted
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.errors import ConfigError
 from llmlab.ops import Environment
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
@@ -57,9 +59,12 @@ class Lab:
         attempts: How often one call is tried; 1 never retries.
         max_in_flight: Calls under way at once, over all providers.
         limits: Requests and tokens a minute, such as `{"openai": {"rpm": 500, "tpm": 2e5}}`.
+        look: Whether only to look at what is kept: keys and addresses are checked when
+            something is sent, and not now.
 
     Raises:
-        ConfigError: A setting is unknown or ill-typed.
+        ConfigError: A setting is unknown or ill-typed, or what a file of the project says
+            about addresses and keys waits for the user's word (`llmlab trust`).
         BadKey: A key in *env* is malformed; the variable is named.
         UsageError: The tape to replay cannot be read.
     """
@@ -77,6 +82,7 @@ class Lab:
         attempts: int | None = None,
         max_in_flight: int | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
+        look: bool = False,
         **settings: object,
     ) -> None:
         # Before anything can fail: a traceback shows the locals of this frame.
@@ -95,14 +101,23 @@ class Lab:
             **settings,
         }
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
-        self.settings, self.sources = read.settings, read.sources
-        self._entries = read.entries()
+        known = vetted(read, self.project)
+        self.settings, self.sources = known.settings, read.sources
+        self.waiting = known.waiting
+        """What waits for the user's word; empty when nothing does."""
+        if self.waiting and not look:
+            raise ConfigError(self.waiting)
+        waits = {each.setting for each in known.claims}
+        self._entries = [
+            (name, value, f"{source}, waits" if name in waits else source)
+            for name, value, source in read.entries()
+        ]
         self.prompts = Library(
             self.project / self.settings.prompts,
             mode=self.settings.templates,
             sent=self._sent,
         )
-        self._parts = Parts(self.settings, self._env, self.project)
+        self._parts = Parts(known, self._env, self.project, look=look)
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Catalogue
 from llmlab.catalogue.models import Provider
-from llmlab.errors import BadKey, LocalModelError, UsageError
+from llmlab.errors import BadKey, ConfigError, LocalModelError, UsageError
 from llmlab.ops import Address, Environment, Secret
 from llmlab.providers.ollama_host import host_of
 from llmlab.settings import Settings
@@ -36,10 +36,18 @@ _STAND_IN_KEYS: Final = {
 class Backends:
     """The endpoints of a lab, made when first asked for; what it started it also stops."""
 
-    def __init__(self, *, catalogue: Catalogue, settings: Settings, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        settings: Settings,
+        env: Mapping[str, str],
+        waiting: str = "",
+    ) -> None:
         self._catalogue = catalogue
         self._settings = settings
         self._env = Environment.of(env)
+        self._waiting = waiting
         self._made: dict[str, Endpoint] = {}
         self._simulator: Simulator | None = None
         self._writer: EmbeddedAuthor | None = None
@@ -56,8 +64,10 @@ class Backends:
 
         Raises:
             BadKey: Names the variable and the shape of a key.
-            ConfigError: An address is no address, or plain http to another machine.
+            ConfigError: An address is no address, or plain http to another machine, or what a
+                file of the project says waits for the user's word.
         """
+        self._require_word()
         for name in providers:
             self._base_url(self._catalogue.providers[name])
             self._key(self._catalogue.providers[name])
@@ -71,6 +81,7 @@ class Backends:
         """
         if self._settings.mode == "replay":
             raise UsageError("replay mode sends nothing: use mode='live' for this")
+        self._require_word()
         async with self._lock:
             if provider not in self._made:
                 self._made[provider] = await self._make(provider)
@@ -108,6 +119,7 @@ class Backends:
         home = self._catalogue.providers[provider]
         if self._settings.mode in {"replay", "stand-in"} or not home.base_url:
             return None
+        self._require_word()
         return self._live(home) if await self._is_live(home) else None
 
     async def close(self) -> None:
@@ -122,6 +134,10 @@ class Backends:
             await writer.close()
         if local is not None:
             await asyncio.to_thread(local.stop)
+
+    def _require_word(self) -> None:
+        if self._waiting:
+            raise ConfigError(self._waiting)
 
     async def _make(self, name: str) -> Endpoint:
         if name == "local":

@@ -2,7 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from llmlab.errors import ConfigError
 from llmlab.ops import Address, Scrubber, Secret, Shy
@@ -49,8 +49,8 @@ def checked_url(url: str, *, name: str, plain_http: bool = False) -> Address:
     """
     # First of all: what is shown below, in the error or in this frame, has no password in it.
     url = Address.of(url)
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _parts(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(f"{name}: {str(url)!r} is not an address like https://host/v1")
     if url.query:
         raise ConfigError(
@@ -63,6 +63,16 @@ def checked_url(url: str, *, name: str, plain_http: bool = False) -> Address:
             "use https:// or set plain_http = true"
         )
     return Address(url.rstrip("/"), login=url.login)
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Take an address apart; None for brackets that do not close, or a port that is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts
 
 
 def is_loopback(host: str) -> bool:

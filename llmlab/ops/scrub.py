@@ -160,7 +160,10 @@ def _forms(secret: Secret) -> set[ShyBytes]:
         in_json,
         in_json.replace("/", "\\/"),
     }
-    forms |= {_lower_hex(quoted), _escaped(raw, "{:04x}"), _escaped(raw, "{:04X}")}
+    forms.add(_lower_hex(quoted))
+    for digits in ("{:04x}", "{:04X}"):
+        escaped = _escaped(raw, digits)
+        forms |= {escaped, escaped.replace("/", "\\/"), escaped.replace("/", "\\u002f")}
     return {ShyBytes(form.encode(errors="surrogateescape")) for form in forms}
 
 
@@ -180,10 +183,11 @@ def _lower_hex(quoted: str) -> str:
     return re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
 
 
-def _escaped(raw: str, form: str) -> str:
-    r"""Write as .NET, Go and PHP write JSON that is safe in a page: `+` as `\\u002B`."""
+def _escaped(raw: str, digits: str) -> str:
+    r"""Write as .NET, Go and PHP write JSON that is safe in a page: `+` as `\u002B`."""
     return "".join(
-        each if each.isalnum() or each in "-_." else "\\u" + form.format(ord(each)) for each in raw
+        each if each.isalnum() or each in "-_./" else "\\u" + digits.format(ord(each))
+        for each in raw
     )
 
 

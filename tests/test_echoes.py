@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -34,7 +35,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64 of the header": lambda key: base64.b64encode(f"Bearer {key}".encode()).decode(),
     "base64 for urls": lambda key: base64.urlsafe_b64encode(f"u:{key}".encode()).decode(),
     "quoted": lambda key: quote(key, safe=""),
-    "json": lambda key: json.dumps(key).replace("/", "\\/"),
+    "json": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
     "json for pages": lambda key: key.replace("+", "\\u002B").replace("=", "\\u003D"),
     "first and last by stars": lambda key: f"{key[:10]}******{key[-4:]}",
     "last by stars": lambda key: f"****{key[-4:]}",
@@ -59,12 +60,13 @@ def test_a_refusal_shows_no_key_in_any_form(shape: str, form: str) -> None:
     key = SHAPES[shape]
     scrubber = Scrubber([Secret(key)])
     said = FORMS[form](key)
-    body = json.dumps({"error": {"message": f"wrong key: {said} (see the docs)"}}).encode()
+    body = f'{{"error": {{"message": "wrong key: {said} (see the docs)"}}}}'.encode()
 
     clean = scrubber.reply(401, body)
 
     assert clean != body
-    assert said not in msgspec.json.decode(clean)["error"]["message"]
+    assert key not in msgspec.json.decode(clean)["error"]["message"]
+    assert said not in clean.decode()
     assert said not in scrubber.text(f"wrong key: {said} (see the docs)")
     assert not [each for each in traces(key) if each in clean.decode()]
     assert scrubber.text(said).count("[...]") == 1
@@ -74,7 +76,7 @@ def test_a_refusal_shows_no_key_in_any_form(shape: str, form: str) -> None:
 def test_an_ordinary_reply_is_the_same_object(shape: str) -> None:
     """Nothing is copied or changed where no key is: dots, stars, crosses and hex are words."""
     scrubber = Scrubber([Secret(SHAPES[shape])])
-    body = b'{"text": "Well... **bold** xxx 9f86 sk-... sk-proj-... xai-... correct horse \xe2\x80\xa6"}'
+    body = b'{"text": "Well... **bold** xxx 9f86 sk-... xai-... correct horse \xe2\x80\xa6"}'
 
     assert scrubber.reply(200, body) is body
     assert scrubber.clean(body) is body
@@ -106,7 +108,7 @@ def test_a_key_across_pieces_is_found_wherever_they_are_cut(
     at = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
     strain = Strain(scrubber)
 
-    pieces = [strain.feed(body[a:b]) for a, b in zip(at, at[1:], strict=False)] + [strain.end()]
+    pieces = [strain.feed(body[a:b]) for a, b in itertools.pairwise(at)] + [strain.end()]
 
     assert key not in b"".join(pieces).decode()
     assert b"".join(pieces) == scrubber.clean(body)

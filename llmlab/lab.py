@@ -121,6 +121,8 @@ class Lab:
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""
+        if "settings" not in vars(self):  # in a traceback of what kept it from being made
+            return "Lab(...)"
         book = book_path(self.settings, self.project) or ":memory:"
         return f"Lab(book='{book}', mode={self.settings.mode!r}, models={self.settings.models!r})"
 

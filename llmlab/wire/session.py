@@ -47,8 +47,9 @@ class Flow:
         strain = Strain(self.scrubber)
         with errors_of(self.provider, self.scrubber):
             async for chunk in self.response.content.iter_any():
-                if clean := strain.feed(chunk):
-                    yield clean
+                chunk = strain.feed(chunk)  # noqa: PLW2901 - no frame keeps it as it came
+                if chunk:
+                    yield chunk
         if rest := strain.end():
             yield rest
 

@@ -186,7 +186,9 @@ class Backends:
             return url
         if provider.name == "ollama":
             url = Address(host_of(url), login=url.login, query=url.query)
-        where = provider.base_url_env or f"base_urls.{provider.name}"
+        setting = f"base_urls.{provider.name}"
+        is_set = provider.name in self._settings.base_urls
+        where = setting if is_set else provider.base_url_env or setting
         return checked_url(url, name=where, plain_http=self._settings.plain_http)
 
     def _key(self, provider: Provider) -> Secret | None:

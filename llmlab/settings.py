@@ -159,8 +159,18 @@ def shielded(entries: Mapping[str, object]) -> dict[str, object]:
 
 
 def _tool(path: Path) -> dict[str, object]:
-    entries = _toml(path).get("tool", {}).get("llmlab", {})
-    return dict(entries)
+    tools = _toml(path).get("tool", {})
+    entries = tools.get("llmlab", {}) if isinstance(tools, dict) else {}
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{path}: expected a table, as in [tool.llmlab]")
+    return entries
+
+
+def address_of(value: object) -> Address:
+    """Take an address of a file apart; a TypeError becomes the line that names the entry."""
+    if isinstance(value, str):
+        return Address.of(value)
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -238,8 +248,8 @@ def _source_of(entry: str, sources: Mapping[str, str]) -> str:
 def _path(kind: type, value: object) -> object:
     if kind is Path:
         return Path(str(value)).expanduser()
-    if kind is Address and isinstance(value, str):
-        return Address.of(value)
+    if kind is Address:
+        return address_of(value)
     raise NotImplementedError(f"no conversion to {kind}")
 
 

@@ -21,6 +21,7 @@ from llmlab import Lab
 from llmlab.errors import CallError, LabError
 from llmlab.local import fetch, process
 from llmlab.local.model import SMOLLM2
+from llmlab.wire import session
 from tests.echo import ECHOES, SHAPES, answer, events, key_in, traces, whole
 from tests.walking import found_in, frames_now, frames_of, shown_by
 
@@ -192,10 +193,13 @@ def _session(lab: Lab, folder: Path) -> str:
 # ---- objects and frames -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("way", ["past ClientSession", "by ClientSession"])
 def test_no_object_of_a_lab_prints_a_key_at_rest_or_with_calls_under_way(
-    echo: Echo, tmp_path: Path
+    way: str, echo: Echo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every object by every reference, every task, coroutine and frame of every thread."""
+    if way == "by ClientSession":
+        monkeypatch.setattr(session, "Direct", lambda _: None)
     env = echo.environment()
     lab = Lab(book=tmp_path / "lab.db", env=env, config=tmp_path, deadline=60, attempts=1)
     env.clear()

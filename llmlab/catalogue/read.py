@@ -14,6 +14,7 @@ from llmlab.catalogue.models import Arm, Dead, Model, Provider, Rules
 from llmlab.errors import ConfigError
 from llmlab.ops import Address
 from llmlab.records import Parameters
+from llmlab.settings import address_of
 
 T = TypeVar("T")
 Table: TypeAlias = dict[str, Any]
@@ -192,8 +193,8 @@ def typed(entry: object, kind: type[T], where: str, **fixed: object) -> T:
 
 
 def _address(kind: type, value: object) -> object:
-    if kind is Address and isinstance(value, str):
-        return Address.of(value)
+    if kind is Address:
+        return address_of(value)
     raise NotImplementedError(f"no conversion to {kind}")
 
 

@@ -213,6 +213,7 @@ def test_looking_needs_no_word(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", PLANTED)
     _project(tmp_path, _moved("https://evil.example/v1"))
+    default.use(None)
 
     codes = [main([command]) for command in ("config", "models", "runs")]
     shown = capsys.readouterr()

@@ -21,7 +21,7 @@ _MARK: Final = MARK.encode()
 _SHORTEST: Final = 8
 """Characters of a key that is looked for everywhere; a shorter one is in ordinary words."""
 _SHORT: Final = 4
-"""Characters of one that is looked for where a server refuses, and in headers."""
+"""Characters of one that is looked for in refusals and errors only."""
 _SHOWN: Final = 4
 """Characters of a key's beginning or end beside a mask that are taken for a part of it."""
 _CUT: Final = 8

@@ -1,15 +1,15 @@
 """`llmlab`: the lab from a shell."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmlab.errors import LabError
+from llmlab.errors import ConfigError, LabError
 
 if TYPE_CHECKING:
+    from llmlab.lab import Lab
     from llmlab.settings import Settings
 
 
@@ -93,6 +93,13 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = commands.add_parser("config", help="every setting with where it came from")
     command.set_defaults(run=_config)
 
+    command = commands.add_parser(
+        "trust", help="accept what this project's files say about addresses, keys and paths"
+    )
+    command.add_argument("--list", action="store_true", help="what was accepted, and where")
+    command.add_argument("--forget", action="store_true", help="take the word back for this one")
+    command.set_defaults(run=_trust)
+
     command = commands.add_parser("audit", help="the book's audit trail")
     command.add_argument("action", choices=("verify",), help="find damage, gaps, wrong sums")
     command.set_defaults(run=_audit)
@@ -117,7 +124,8 @@ def _models(arguments: argparse.Namespace) -> int:
     from llmlab.views.models import models_text
 
     del arguments
-    with Lab(book=":memory:") as lab:
+    with Lab(book=":memory:", look=True) as lab:
+        _say_waiting(lab)
         print(models_text(lab.models()))
     return 0
 
@@ -138,7 +146,7 @@ def _spend(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         spent = lab.spend()
     if not len(spent):
         print("nothing was spent yet")
@@ -156,7 +164,7 @@ def _runs(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         runs = lab.runs()
     runs["when"] = [f"{each:%Y-%m-%d %H:%M}" for each in runs["when"]]
     print(runs.to_string(index=False, na_rep="-") if len(runs) else "the book has no run yet")
@@ -166,7 +174,7 @@ def _runs(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.run(arguments.name).export(arguments.file))
     return 0
 
@@ -174,7 +182,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.run(arguments.name).report(arguments.file))
     return 0
 
@@ -182,7 +190,7 @@ def _report(arguments: argparse.Namespace) -> int:
 def _tape_save(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.save_tape(arguments.file, arguments.name))
     return 0
 
@@ -206,8 +214,34 @@ def _config(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
+        _say_waiting(lab)
         print(lab.configuration())
+    return 0
+
+
+def _say_waiting(lab: "Lab") -> None:
+    if lab.waiting:
+        print(f"! {lab.waiting}", file=sys.stderr)
+
+
+def _trust(arguments: argparse.Namespace) -> int:
+    from llmlab import default
+    from llmlab.backends.trusted import accepted, forget
+    from llmlab.settings import project_of
+
+    if arguments.list:
+        for entry in accepted():
+            print("\n".join([entry.folder, *(f"  {what}" for what in entry.what)]))
+        return 0
+    if arguments.forget:
+        print("forgotten" if forget(project_of(Path.cwd())) else "nothing was accepted here")
+        return 0
+    claims = default.trust()
+    for each in claims:
+        print(f"{each.file} may {each.does}")
+    if not claims:
+        print("no file here waits for your word")
     return 0
 
 
@@ -215,7 +249,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         path, problems = lab.book.path, lab.book.verify()
     for problem in problems:
         print(f"! {problem}")
@@ -257,6 +291,11 @@ def _local(arguments: argparse.Namespace) -> int:
 
 
 def _settings() -> "Settings":
+    from llmlab.backends.trust import vetted
+    from llmlab.ops import Environment
     from llmlab.settings import Sourced
 
-    return Sourced.read(folder=Path.cwd(), env=os.environ).settings
+    known = vetted(Sourced.read(folder=Path.cwd(), env=Environment.of()), Path.cwd())
+    if any(each.setting == "local_model" for each in known.claims):
+        raise ConfigError(known.waiting)
+    return known.settings

@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
+from llmlab.backends.trust import vetted
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.errors import ConfigError
+from llmlab.ops import Environment
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
@@ -25,7 +27,7 @@ from llmlab.runs.question import answer_of
 from llmlab.runs.reading import read
 from llmlab.runs.run import always
 from llmlab.runs.tape import Tape
-from llmlab.settings import Mode, Sourced, project_of
+from llmlab.settings import Mode, Sourced, project_of, shielded
 from llmlab.templates import Library
 from llmlab.wire import Channel
 
@@ -57,9 +59,12 @@ class Lab:
         attempts: How often one call is tried; 1 never retries.
         max_in_flight: Calls under way at once, over all providers.
         limits: Requests and tokens a minute, such as `{"openai": {"rpm": 500, "tpm": 2e5}}`.
+        look: Whether only to look at what is kept: keys and addresses are checked when
+            something is sent, and not now.
 
     Raises:
-        ConfigError: A setting is unknown or ill-typed.
+        ConfigError: A setting is unknown or ill-typed, or what a file of the project says
+            about addresses and keys waits for the user's word (`llmlab trust`).
         BadKey: A key in *env* is malformed; the variable is named.
         UsageError: The tape to replay cannot be read.
     """
@@ -77,9 +82,12 @@ class Lab:
         attempts: int | None = None,
         max_in_flight: int | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
+        look: bool = False,
         **settings: object,
     ) -> None:
-        self._env = dict(os.environ if env is None else env)
+        # Before anything can fail: a traceback shows the locals of this frame.
+        env, settings = Environment.of(env), shielded(settings)
+        self._env = env
         self.project = Path(config) if config is not None else project_of(Path.cwd())
         given = {
             "book": ":memory:" if book is None else book or None,
@@ -93,17 +101,28 @@ class Lab:
             **settings,
         }
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
-        self.settings, self.sources = read.settings, read.sources
-        self._entries = read.entries()
+        known = vetted(read, self.project)
+        self.settings, self.sources = known.settings, read.sources
+        self.waiting = known.waiting
+        """What waits for the user's word; empty when nothing does."""
+        if self.waiting and not look:
+            raise ConfigError(self.waiting)
+        waits = {each.setting for each in known.claims}
+        self._entries = [
+            (name, value, f"{source}, waits" if name in waits else source)
+            for name, value, source in read.entries()
+        ]
         self.prompts = Library(
             self.project / self.settings.prompts,
             mode=self.settings.templates,
             sent=self._sent,
         )
-        self._parts = Parts(self.settings, self._env, self.project)
+        self._parts = Parts(known, self._env, self.project, look=look)
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""
+        if "settings" not in vars(self):  # in a traceback of what kept it from being made
+            return "Lab(...)"
         book = book_path(self.settings, self.project) or ":memory:"
         return f"Lab(book='{book}', mode={self.settings.mode!r}, models={self.settings.models!r})"
 

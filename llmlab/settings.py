@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 import msgspec
 
 from llmlab.errors import ConfigError
+from llmlab.ops import Address, Environment
 
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
 
@@ -69,7 +70,7 @@ class Settings:
     """The same for a file of a batch's results."""
     budget: Budget = field(default_factory=Budget)
     limits: dict[str, RateLimit] = field(default_factory=dict)
-    base_urls: dict[str, str] = field(default_factory=dict)
+    base_urls: dict[str, Address] = field(default_factory=dict)
     plain_http: bool = False
     """Whether http:// is allowed to hosts other than this machine."""
     drop_parameters: bool = False
@@ -116,9 +117,11 @@ class Sourced:
         Raises:
             ConfigError: An entry is unknown (the nearest name is given) or ill-typed.
         """
+        # Before anything can fail: a traceback shows the locals of this frame.
+        env, arguments = Environment.of(env or {}), shielded(arguments or {})
         values: dict[str, object] = {}
         sources: dict[str, str] = {}
-        for source, entries in _sources(folder, env or {}, arguments or {}):
+        for source, entries in _sources(folder, env, arguments):
             for name, value in entries.items():
                 _known(name, _NAMES, source)
                 _known_inside(name, value, source)
@@ -151,13 +154,36 @@ def _sources(
 ) -> list[tuple[str, Mapping[str, object]]]:
     found: list[tuple[str, Mapping[str, object]]] = []
     if folder is not None:
-        tool = _toml(folder / "pyproject.toml").get("tool", {})
-        found.append(("pyproject.toml", tool.get("llmlab", {})))
-        found.append(("llmlab.toml", _toml(folder / "llmlab.toml")))
+        found.append(("pyproject.toml", shielded(_tool(folder / "pyproject.toml"))))
+        found.append(("llmlab.toml", shielded(_toml(folder / "llmlab.toml"))))
     found.append(("environment", _from_env(env)))
     given = {name: value for name, value in arguments.items() if value is not None}
     found.append(("argument", given))
     return found
+
+
+def shielded(entries: Mapping[str, object]) -> dict[str, object]:
+    """Return *entries* with the addresses in `base_urls` taken apart from their passwords."""
+    urls = entries.get("base_urls")
+    if not isinstance(urls, Mapping):
+        return dict(entries)
+    apart = {name: Address.of(url) if isinstance(url, str) else url for name, url in urls.items()}
+    return {**entries, "base_urls": apart}
+
+
+def _tool(path: Path) -> dict[str, object]:
+    tools = _toml(path).get("tool", {})
+    entries = tools.get("llmlab", {}) if isinstance(tools, dict) else {}
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{path}: expected a table, as in [tool.llmlab]")
+    return entries
+
+
+def address_of(value: object) -> Address:
+    """Take an address of a file apart; a TypeError becomes the line that names the entry."""
+    if isinstance(value, str):
+        return Address.of(value)
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -166,7 +192,13 @@ def _toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+        why = str(error)
+    # Outside, so that no traceback has the parser's frames with the whole file in them.
+    raise ConfigError(f"{path}: not valid TOML: {why}")
+
+
+_NO_SETTINGS: Final = frozenset({"LLMLAB_TRUST_FILE"})
+"""Variables that are no lab's setting: see `backends.trusted`."""
 
 
 def _from_env(env: Mapping[str, str]) -> dict[str, object]:
@@ -179,9 +211,9 @@ def _from_env(env: Mapping[str, str]) -> dict[str, object]:
         limit = re.fullmatch(r"budget_(call|run|day|total)", entry)
         if limit:
             budget = values.setdefault("budget", {})
-            budget[limit[1]] = text  # type: ignore[index]  # made a dict on the line above
-        else:
-            values[entry] = text
+            budget[limit[1]] = str(text)  # type: ignore[index]  # made a dict on the line above
+        elif name not in _NO_SETTINGS:
+            values[entry] = str(text)
     return values
 
 
@@ -229,6 +261,8 @@ def _source_of(entry: str, sources: Mapping[str, str]) -> str:
 def _path(kind: type, value: object) -> object:
     if kind is Path:
         return Path(str(value)).expanduser()
+    if kind is Address:
+        return address_of(value)
     raise NotImplementedError(f"no conversion to {kind}")
 
 

@@ -1,5 +1,6 @@
 """Shared by every test: no key of the developer's, one fake clock."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ _VARIABLES = (
 
 
 @pytest.fixture(autouse=True)
-def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key in the developer's shell must never reach a test."""
+def _no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A key in the developer's shell must never reach a test, nor a test the word of the user."""
     for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    trust = tmp_path_factory.getbasetemp() / f"trust-{uuid.uuid4().hex}.json"
+    monkeypatch.setenv("LLMLAB_TRUST_FILE", str(trust))
 
 
 class Clock:

@@ -71,6 +71,8 @@ def test_llmlab_config_shows_all_but_the_keys(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-0000000000000000000000")
     monkeypatch.setenv("LLMLAB_BUDGET_DAY", "5")
 
+    main(["trust"])
+    capsys.readouterr()
     code = main(["config"])
 
     shown = capsys.readouterr().out

@@ -41,6 +41,24 @@ def test_an_entry_that_does_not_fit_is_named(env: dict[str, str], says: str) -> 
         Sourced.read(env=env)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("llmlab.toml", "[base_urls]\nopenai = 3", r"base_urls.*Expected `str`, got `int`"),
+        ("llmlab.toml", 'base_urls = "x"', r"base_urls: Expected `object`"),
+        ("pyproject.toml", "[tool]\nllmlab = 3", r"expected a table, as in \[tool\.llmlab\]"),
+    ],
+)
+def test_an_entry_of_another_shape_is_named(
+    name: str, text: str, says: str, tmp_path: Path
+) -> None:
+    """A number in the place of an address, or a word in that of a table, is one line."""
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(ConfigError, match=says):
+        Sourced.read(folder=tmp_path)
+
+
 def test_an_unknown_word_inside_an_entry_is_named() -> None:
     """A misspelt limit must not silently be no limit."""
     with pytest.raises(ConfigError, match="dya"):

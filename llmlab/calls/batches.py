@@ -227,7 +227,8 @@ class Batches:
 
     async def _send(self, call: HttpCall, one: Prepared) -> HttpReply:
         exchange = await self._caller.session.send(call, one.endpoint)
-        return exchange.reply
+        reply = exchange.reply
+        return structs.replace(reply, body=one.endpoint.scrubber.clean(reply.body))
 
 
 def can_batch(prepared: Prepared) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Final, TypeAlias
 
+from llmlab.calls.echoes import clean, cleaned, echoes
 from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared
 from llmlab.errors import CallError
@@ -37,7 +38,13 @@ class Sending:
         Raises:
             CallError: What the reply means, or why there was none.
         """
-        return await (self._stream if self._prepared.request.stream else self._whole)(start)
+        scrubber = self._prepared.endpoint.scrubber
+        try:
+            timed = await (self._stream if self._prepared.request.stream else self._whole)(start)
+        except CallError as error:
+            cleaned(error, scrubber)
+            raise
+        return timed if not echoes(timed[0], scrubber) else (clean(timed[0], scrubber), *timed[1:])
 
     async def _whole(self, start: Start) -> Timed:
         prepared, means = self._prepared, self._means

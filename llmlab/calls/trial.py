@@ -94,6 +94,7 @@ class Trial:
         """Keep what a table can show of *error*; *why* says why it was not tried again."""
         decoder = self._decoder
         partial = error.partial or (decoder.text if decoder is not None else "")
+        partial = self._prepared.endpoint.scrubber.text(partial)
         return Failure(
             kind=error.kind,
             message=f"{str(error).rstrip('.')}; not tried again: {why}" if why else str(error),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, TypeAlias
 
+from llmlab.ops import Address
 from llmlab.records import Api, Effort
 
 ThinkingType: TypeAlias = Literal["enabled", "budget", "adaptive", "between_tools", "disabled"]
@@ -103,7 +104,7 @@ class Provider:
     """Regular expression that a whole key matches."""
     key_hint: str = ""
     """The shape in words, for the error."""
-    base_url: str = ""
+    base_url: Address = field(default_factory=Address)
     base_url_env: str = ""
     speaks: str = ""
     """For a gateway: the provider whose wire it speaks, such as `openai`; empty for its own."""

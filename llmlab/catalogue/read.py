@@ -12,7 +12,9 @@ import msgspec
 
 from llmlab.catalogue.models import Arm, Dead, Model, Provider, Rules
 from llmlab.errors import ConfigError
+from llmlab.ops import Address
 from llmlab.records import Parameters
+from llmlab.settings import address_of
 
 T = TypeVar("T")
 Table: TypeAlias = dict[str, Any]
@@ -53,11 +55,22 @@ def read(extra: Path | None = None) -> Tables:
 
 def _user_file(path: Path) -> Table:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _shielded(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the catalogue: {error.strerror}") from error
+        why = f"cannot read the catalogue: {error.strerror}"
     except ValueError as error:  # not TOML, or not UTF-8
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+        why = f"not a TOML file: {error}"
+    # Outside, so that no traceback has the parser's frames with the whole file in them.
+    raise ConfigError(f"{path}: {why}")
+
+
+def _shielded(document: Table) -> Table:
+    """Take passwords out of addresses before anything that could fail looks at them."""
+    providers = document.get("providers")
+    for entry in providers.values() if isinstance(providers, dict) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("base_url"), str):
+            entry["base_url"] = Address.of(entry["base_url"])
+    return document
 
 
 def _sections(document: Table, source: str) -> Table:
@@ -174,9 +187,15 @@ def typed(entry: object, kind: type[T], where: str, **fixed: object) -> T:
     for key in table:
         known(key, names, where)
     try:  # from_attributes: the family is in the table as a record already
-        return msgspec.convert({**table, **fixed}, kind, from_attributes=True)
+        return msgspec.convert({**table, **fixed}, kind, from_attributes=True, dec_hook=_address)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_said(error)}") from error
+
+
+def _address(kind: type, value: object) -> object:
+    if kind is Address:
+        return address_of(value)
+    raise NotImplementedError(f"no conversion to {kind}")
 
 
 def _said(error: msgspec.ValidationError) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.backends.backends import Backends
 from llmlab.backends.health import Health, Pulled
+from llmlab.backends.trust import Vetted
 from llmlab.book import Book, Limits
 from llmlab.calls.batches import POLL_S
 from llmlab.calls.caller import Caller, Prepared
 from llmlab.calls.purse import Purse
-from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError
 from llmlab.runs import tape_file
 from llmlab.runs.asking import Askings
@@ -21,7 +21,7 @@ from llmlab.runs.counting import Counting
 from llmlab.runs.keeper import Keeper
 from llmlab.runs.plan import reasons
 from llmlab.runs.tape import Tape
-from llmlab.settings import Budget, Settings
+from llmlab.settings import Budget
 from llmlab.wire import Engine, Gates, Session
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ what a copy of the model has read already (`sim.turns`).
 class Parts:
     """One engine, one session, one book, one set of doors."""
 
-    def __init__(self, settings: Settings, env: Mapping[str, str], project: Path) -> None:
+    def __init__(
+        self, vetted: Vetted, env: Mapping[str, str], project: Path, *, look: bool = False
+    ) -> None:
+        settings = vetted.settings
         self.settings = settings
         self.project = project
-        self.catalogue = Catalogue.load(settings.catalogue)
+        self.catalogue = vetted.catalogue
         self.engine = Engine()
         self.batch_poll_s = POLL_S
         proxies = any(name.lower().endswith("_proxy") for name in env)
@@ -52,13 +55,16 @@ class Parts:
             max_reply_mb=settings.max_reply_mb,
             max_batch_mb=settings.max_batch_mb,
         )
-        self.backends = Backends(catalogue=self.catalogue, settings=settings, env=env)
+        self.backends = Backends(
+            catalogue=self.catalogue, settings=settings, env=env, waiting=vetted.waiting
+        )
         # Made at once: a tape that is not there should be said where the lab is made.
         if settings.mode == "replay":
             _ = self.tape
         else:
             _ = self.keeper
-            self.backends.check(self.catalogue.providers)
+            if not look:
+                self.backends.check(self.catalogue.providers)
         self.engine.at_close(self.session.close)
         self.engine.at_close(self.backends.close)
 

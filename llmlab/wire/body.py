@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from llmlab.errors import CallError, Unreadable
+from llmlab.ops import Scrubber, Strain
 from llmlab.wire.meaning import errors_of
 from llmlab.wire.unpacking import unpacking
 
@@ -66,7 +67,7 @@ class Response(Protocol):
         ...
 
 
-async def whole(response: Response, bound: Bound, provider: str) -> bytes:
+async def whole(response: Response, bound: Bound, provider: str, scrubber: Scrubber) -> bytes:
     """
     Return the body, unpacked.
 
@@ -74,18 +75,26 @@ async def whole(response: Response, bound: Bound, provider: str) -> bytes:
         CutOff: It ends before its end.
         Unreadable: It is larger than *bound*, or packed in a way that was not asked for.
     """
-    content = response.content
     if "content-encoding" in response.headers:
-        return b"".join([piece async for piece in pieces(response, bound, provider)])
-    first = await content.readany()
-    if content.at_eof() and len(first) <= bound.most:
+        strain = Strain(scrubber)
+        return b"".join([piece async for piece in pieces(response, bound, provider, strain)])
+    first = await response.content.readany()
+    if response.content.at_eof() and len(first) <= bound.most:
         return first  # all of it, as most often
-    rest = [piece async for piece in pieces(response, bound, provider, read=len(first))]
+    size, strain = len(first), Strain(scrubber)
+    # Cleaned at once: this frame waits for the rest, and a verbose traceback would show it.
+    first = strain.feed(first)
+    rest = [piece async for piece in pieces(response, bound, provider, strain, read=size)]
     return b"".join([first, *rest])
 
 
 async def pieces(
-    response: Response, bound: Bound, provider: str, *, read: int = 0
+    response: Response,
+    bound: Bound,
+    provider: str,
+    strain: Strain,
+    *,
+    read: int = 0,
 ) -> AsyncIterator[bytes]:
     """
     Yield the body, unpacked, in whatever pieces the network makes of it.
@@ -97,12 +106,13 @@ async def pieces(
         response: Whose headers are there.
         bound: How much of it is read; beyond it the connection is closed.
         provider: Who is asked, for the errors.
+        strain: Takes the endpoint's keys out, piece by piece.
         read: Bytes of it that were read already.
 
     Raises:
         CallError: As `whole`, and what aiohttp raises as what it means.
     """
-    with errors_of(provider):
+    with errors_of(provider, strain.scrubber):
         unpack = unpacking(response.headers.get("content-encoding"), provider)
         packed = plain = read
         try:
@@ -112,10 +122,14 @@ async def pieces(
                 for piece in (data,) if unpack is None else unpack.feed(data):
                     plain += len(piece)
                     bound.hold(plain, provider)
-                    yield piece
+                    data = piece = strain.feed(piece)  # noqa: PLW2901 - no frame keeps it as it came
+                    if piece:
+                        yield piece
                 bound.hold(packed, provider)
             if unpack is not None:
                 unpack.end()
+            if last := strain.end():
+                yield last
         except CallError:
             # Who sends such a reply is not to be trusted with where the next one begins.
             response.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from llmlab.ops import Scrubber, Strain
 from llmlab.records import HttpCall, HttpReply
 from llmlab.settings import MAX_BATCH_MB, MAX_REPLY_MB
 from llmlab.wire.body import Bound, Response, pieces, whole
@@ -48,15 +49,17 @@ class Flow:
     response: Response
     bound: Bound
     provider: str
+    scrubber: Scrubber
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, in whatever pieces the network makes of it."""
-        return pieces(self.response, self.bound, self.provider)
+        return pieces(self.response, self.bound, self.provider, Strain(self.scrubber))
 
     async def whole(self) -> HttpReply:
         """Return the rest as one reply: a stream that was refused before it began."""
-        with errors_of(self.provider):
-            body = await whole(self.response, self.bound, self.provider)
+        with errors_of(self.provider, self.scrubber):
+            body = await whole(self.response, self.bound, self.provider, self.scrubber)
+        body = self.scrubber.reply(self.status, body)
         return HttpReply(status=self.status, headers=self.headers, body=body)
 
 
@@ -98,31 +101,36 @@ class Session:
             Unreadable: The reply is larger than its bound.
             Refused: The reply is a redirect, which nothing follows.
         """
-        start = self._clock()
-        with errors_of(endpoint.provider):
+        start, scrubber = self._clock(), endpoint.scrubber
+        with errors_of(endpoint.provider, scrubber):
             response = await self._request(call, endpoint)
             ttfb = self._clock() - start
             try:
-                body = await whole(response, self._bound(call), endpoint.provider)
+                body = await whole(response, self._bound(call), endpoint.provider, scrubber)
             finally:
                 response.release()
-        reply = HttpReply(status=response.status, headers=response.headers, body=body)
+        reply = HttpReply(
+            status=response.status,
+            headers=scrubber.headers(response.headers),
+            body=scrubber.reply(response.status, body),
+        )
         return Exchange(reply=reply, ttfb=ttfb, latency=self._clock() - start)
 
     @asynccontextmanager
     async def open(self, call: HttpCall, endpoint: Endpoint) -> AsyncIterator[Flow]:
         """Send *call* and hand over the reply as soon as its headers are there."""
         start = self._clock()
-        with errors_of(endpoint.provider):
+        with errors_of(endpoint.provider, endpoint.scrubber):
             response = await self._request(call, endpoint)
         try:
             yield Flow(
                 status=response.status,
-                headers=response.headers,
+                headers=endpoint.scrubber.headers(response.headers),
                 ttfb=self._clock() - start,
                 response=response,
                 bound=self._bound(call),
                 provider=endpoint.provider,
+                scrubber=endpoint.scrubber,
             )
         finally:
             # Gives the connection back when the body was read, closes it when it was not.

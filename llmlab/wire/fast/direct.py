@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from llmlab.ops import ShyBytes
 from llmlab.records import HttpCall
 from llmlab.wire.endpoint import Endpoint
 from llmlab.wire.headers import headers_of
@@ -130,9 +131,9 @@ class Direct:
         return Head(_joined(first, host | headers_of(call, endpoint, url)), request)
 
 
-def _joined(first: str, headers: Mapping[str, str]) -> bytes:
+def _joined(first: str, headers: Mapping[str, str]) -> ShyBytes:
     lines = (f"{name}: {value}\r\n" for name, value in headers.items())
-    return b"%b%bcontent-length: " % (first.encode(), "".join(lines).encode())
+    return ShyBytes(b"%b%bcontent-length: " % (first.encode(), "".join(lines).encode()))
 
 
 def _cut(connection: "Connection") -> bool:

@@ -1,7 +1,6 @@
 """The book keeps what was sent, what came back and what it cost."""
 
 import asyncio
-import os
 import sqlite3
 import subprocess
 import sys
@@ -381,28 +380,6 @@ def test_strange_text_does_not_lose_a_paid_answer(book: Book) -> None:
         bad.result()
     assert good.result() == 2
     assert book.verify() == []
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
-    """A book does not survive a fork: the child gets a clear error, the parent goes on."""
-    code = (
-        "import os, sys, pathlib\n"
-        "from llmlab.book import Book; from llmlab.errors import BookError\n"
-        "book = Book.open(pathlib.Path(sys.argv[1]))\n"
-        "if os.fork() == 0:\n"
-        "    try: book.answer('a')\n"
-        "    except BookError as error: os._exit(7 if 'fork' in str(error) else 1)\n"
-        "_, status = os.wait(); book.mark('a', 'b', 'c'); book.close()\n"
-        "sys.exit(os.waitstatus_to_exitcode(status))\n"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "lab.db")],
-        check=False, timeout=60,
-    )  # fmt: skip
-
-    assert done.returncode == 7
 
 
 def test_importing_the_book_is_cheap() -> None:

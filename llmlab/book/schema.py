@@ -46,6 +46,11 @@ def prepare(
             connection.execute("ROLLBACK")
 
 
+def look(connection: sqlite3.Connection) -> int:
+    """Return a book's version, 0 for an empty file; refuse a foreign or a newer one."""
+    return _checked_version(connection, VERSION)
+
+
 def _upgrade(connection: sqlite3.Connection, version: int, migrations: Mapping[int, str]) -> None:
     # Asked again inside the transaction: another kernel may have been faster.
     found = _checked_version(connection, version)
@@ -76,6 +81,8 @@ def _checked_version(connection: sqlite3.Connection, version: int) -> int:
         ).fetchone()
     if application != APPLICATION_ID:
         raise BookError("it is a SQLite database but not a book; nothing was overwritten")
+    if found < 1:
+        raise BookError(f"it is damaged: its book version is {found}; restore a copy")
     if found > version:
         raise BookError(
             f"it was written by a newer llmlab (book version {found}, this one reads up to "

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from llmlab.book.ledger import Ledger
 from llmlab.book.money import scopes
 from llmlab.book.rows import Row, insert_rows
+from llmlab.errors import BookError
 
 _ATTEMPTS = "INSERT INTO attempts VALUES "
 _OUTCOMES = "INSERT INTO outcomes VALUES "
@@ -26,13 +29,14 @@ _FACTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True, gc=False):
     """An attempt under way: what it reserved, and from which accounts."""
 
     key: str
     worst: int
     scopes: tuple[str, ...]
+    holder: int = 0
+    """The handle of this process that began it."""
     unknown: bool = False
     """Already counted at its worst price, because its owner was thought dead."""
 
@@ -93,6 +97,8 @@ class Transaction:
         self.connection = connection
         self.owner = owner
         self.now = now
+        self.ended: BookError | None = None
+        """Why nothing may begin any more, where that is so."""
         self.ledger = Ledger(connection, memory.accounts)
         self.opened: dict[int, Open] = {}
         self.closed: list[int] = []
@@ -104,7 +110,14 @@ class Transaction:
         self._answers: list[Row] = []
 
     def add_attempt(self, row: Row, entry: Open) -> int:
-        """Queue an attempt's row, all but id and owner; return its id."""
+        """
+        Queue an attempt's row, all but id and owner; return its id.
+
+        Raises:
+            BookError: Nothing may begin any more; nothing was changed.
+        """
+        if self.ended is not None:
+            raise self.ended
         memory = self._memory
         if memory.last_id is None:
             (found,) = self.connection.execute("SELECT max(id) FROM attempts").fetchone()
@@ -132,12 +145,17 @@ class Transaction:
         """Return what earlier attempts of the call under way have cost, in picodollars."""
         return self._memory.earlier.get(key, 0)
 
+    def held(self, holder: int) -> list[int]:
+        """Return what a handle of this process has under way, as far as is remembered."""
+        return [attempt for attempt, entry in self._memory.open.items() if entry.holder == holder]
+
     def find(self, attempt: int) -> Open | None:
         """Return an attempt that is under way or unknown; None when it is not."""
         remembered = self._memory.open.get(attempt) if self._trust else None
-        return remembered or self._read_open(attempt)
+        return remembered or self.read_open(attempt)
 
-    def _read_open(self, attempt: int) -> Open | None:
+    def read_open(self, attempt: int) -> Open | None:
+        """Return the same by the file alone, whatever is remembered."""
         row = self.connection.execute(
             "SELECT key, coalesce(worst_pico, 0), started_at, run, coalesce(status, 'sent') "
             "FROM attempts LEFT JOIN outcomes ON attempt = id WHERE id = ?",

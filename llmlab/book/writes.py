@@ -41,7 +41,9 @@ class Begin:
     __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_row", "_unpriced")
     undo_if_unwanted: Final = True
 
-    def __init__(self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool) -> None:
+    def __init__(
+        self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool, holder: int = 0
+    ) -> None:
         worst = worst_pico(attempt.worst_usd)
         self._limits = limits
         self._number = attempt.number
@@ -51,7 +53,7 @@ class Begin:
             payers = scopes(attempt.started_at, attempt.run)
         except (ValueError, OverflowError) as error:
             raise BookError(f"started_at is {attempt.started_at!r}: give Unix seconds") from error
-        self._entry = Open(attempt.key, worst or 0, payers)
+        self._entry = Open(attempt.key, worst or 0, payers, holder)
         self._row = (
             attempt.key, attempt.run, attempt.provider, attempt.model, attempt.backend,
             attempt.number, attempt.started_at, worst, attempt.prompt, attempt.prompt_version,
@@ -72,8 +74,9 @@ class Begin:
                 )
             earlier = transaction.earlier(entry.key) if self._number > 1 else 0
             check(transaction.ledger, self._limits, entry.scopes, entry.worst, earlier)
+        ticket = transaction.add_attempt(self._row, entry)
         transaction.ledger.add(entry.scopes, RESERVED, entry.worst)
-        return transaction.add_attempt(self._row, entry)
+        return ticket
 
 
 class Finish:
@@ -185,6 +188,15 @@ def give_up(transaction: Transaction, attempt: int, entry: Open, why: str) -> No
     charge = settle(transaction, entry, None)
     row = ("unknown", transaction.now, None, charge, None, *(None,) * 7, why)
     transaction.add_outcome(attempt, row)
+
+
+def let_go(transaction: Transaction, holder: int) -> None:
+    """Give up what a handle that is closed has under way."""
+    for attempt in transaction.held(holder):
+        # Another kernel may have given it up already, so the file is asked.
+        entry = transaction.read_open(attempt)
+        if entry is not None and not entry.unknown:
+            give_up(transaction, attempt, entry, "the book was closed while this was under way")
 
 
 def not_open(attempt: int) -> BookError:

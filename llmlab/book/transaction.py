@@ -109,6 +109,11 @@ class Transaction:
         self._outcomes: list[Row] = []
         self._answers: list[Row] = []
 
+    def check_open(self) -> None:
+        """Raise `BookError` when nothing may begin any more: before a limit says anything."""
+        if self.ended is not None:
+            raise self.ended
+
     def add_attempt(self, row: Row, entry: Open) -> int:
         """
         Queue an attempt's row, all but id and owner; return its id.
@@ -116,8 +121,7 @@ class Transaction:
         Raises:
             BookError: Nothing may begin any more; nothing was changed.
         """
-        if self.ended is not None:
-            raise self.ended
+        self.check_open()
         memory = self._memory
         if memory.last_id is None:
             (found,) = self.connection.execute("SELECT max(id) FROM attempts").fetchone()

@@ -65,6 +65,7 @@ class Begin:
 
     def apply(self, transaction: Transaction, /) -> int:
         """Check the limits, reserve, write; return the attempt's id."""
+        transaction.check_open()
         entry = self._entry
         if self._limits.any:
             if self._unpriced and not self._allow_unpriced:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits
 from llmlab.errors import LimitError
 
 NOON = 1_795_348_800.0

@@ -13,7 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from llmlab.book import reads, recovery, tables
+from llmlab.book import audit, reads, recovery, tables
+from llmlab.book.chain import link_of
 from llmlab.book.entries import (
     NO_LIMITS,
     Account,
@@ -213,8 +214,29 @@ class Book:
     # ---- upkeep
 
     def verify(self) -> list[str]:
-        """Return what is wrong: damage, removed attempts, sums that do not fit; or []."""
-        return self._read(reads.verify)
+        """
+        Return what is wrong, or [].
+
+        That is damage, sums that do not fit, and the first entry of the audit chain that was
+        changed, taken out, put in or moved since it was written.
+        """
+        return self._read(audit.verify)
+
+    def head(self) -> str:
+        """Return the end of the audit chain, 64 hex digits: keep it where nobody can change it."""
+        return self._read(audit.head).link.hex()
+
+    def place_of(self, head: str) -> int | None:
+        """
+        Return which group of the audit chain had this head: all up to it is what it was then.
+
+        None when the chain does not contain it: it was written anew since, or is another book's.
+
+        Raises:
+            UsageError: It is no head: 64 hex digits.
+        """
+        link = link_of(head)
+        return self._read(lambda connection: audit.place_of(connection, link))
 
     def backup(self, path: Path | str) -> Path:
         """

@@ -56,7 +56,7 @@ class Begin:
         self._entry = Open(attempt.key, worst or 0, payers, holder)
         self._row = (
             attempt.key, attempt.run, attempt.provider, attempt.model, attempt.backend,
-            attempt.number, attempt.started_at, worst, attempt.prompt, attempt.prompt_version,
+            attempt.number, attempt.started_at + 0.0, worst, attempt.prompt, attempt.prompt_version,
         )  # fmt: skip
 
     def scopes(self, _known: Mapping[int, Open], /) -> Sequence[str]:
@@ -106,15 +106,27 @@ class Finish:
         settled = self._settled
         charge = settle(transaction, entry, self._cost)
         row = (
-            settled.status, transaction.now, self._cost, charge, settled.billed,
+            settled.status, transaction.now, self._cost, charge, _flag(settled.billed),
             settled.input_tokens, settled.cached_tokens, settled.output_tokens,
-            settled.reasoning_tokens, settled.latency_s, settled.http_status,
+            settled.reasoning_tokens, _real(settled.latency_s), settled.http_status,
             _storable(settled.request_id), _storable(settled.error),
         )  # fmt: skip
         add_outcome(transaction, self._attempt, entry, row)
         if settled.answer is not None:
             transaction.add_answer(entry.key, self._attempt, settled.answer)
         transaction.charged.append((entry.key, charge if settled.status == "error" else 0))
+
+
+# A row is chained as SQLite gives it back: with integers for booleans, floats in REAL columns, NULL
+# for NaN and no zero below zero.
+
+
+def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - a value, not a switch
+    return None if value is None else int(value)
+
+
+def _real(value: float | None) -> float | None:
+    return None if value is None or value != value else value + 0.0  # noqa: PLR0124 - NaN
 
 
 def _storable(text: str | None) -> str | None:

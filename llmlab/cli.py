@@ -220,16 +220,16 @@ def _audit(arguments: argparse.Namespace) -> int:
     with Lab() as lab:
         book = lab.book
         path, problems, head = book.path, book.verify(), book.head()
-        groups = book.place_of(head)
+        entries = book.place_of(head)
         place = book.place_of(arguments.head) if arguments.head else 0
     for problem in problems:
         print(f"! {problem}")
     print(f"{path}: " + (f"{len(problems)} problems" if problems else "whole, and its sums fit"))
-    print(f"head of the audit chain: {head} ({groups} groups)")
+    print(f"head of the audit chain: {head} ({entries} entries)")
     if arguments.head and place is None:
         print("! the chain does not contain that head: it was written anew, or is another book's")
     elif arguments.head:
-        print(f"the chain still contains that head, as its group {place}")
+        print(f"the chain still contains that head, as its entry {place}")
     return 2 if problems or place is None else 0
 
 

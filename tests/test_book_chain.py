@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlab.book import Attempt, Book, Settled
-from llmlab.book.chain import ENTRY, FIRST, entry, link
+from llmlab.book.chain import FIRST, Chain
 from llmlab.book.schema import VERSION, statements
 from llmlab.cli import main
 from llmlab.errors import UsageError
@@ -56,68 +56,40 @@ def force(path: Path, *statements: str) -> None:
 
 _ONE_MORE = (
     "INSERT INTO attempts SELECT 7, owner, 'g', run, provider, model, backend, number, "
-    "started_at, 0, prompt, prompt_version FROM attempts WHERE id = 1"
+    "started_at, 0, prompt, prompt_version, {}, link FROM attempts WHERE id = 1"
 )
-_MOVED = (
-    "UPDATE chain SET entries = (SELECT entries FROM chain WHERE sequence = 9) WHERE sequence = 7"
-)
-_SWAPPED = (
-    "UPDATE attempts SET key = (SELECT key FROM attempts AS o WHERE o.id = 5 - attempts.id) "
-    "WHERE id IN (2, 3)"
-)
+_END = "the last 1 entries of the audit chain were taken out"
 
 
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("UPDATE attempts SET model = 'x' WHERE id = 3", "attempt 3 was changed (group 5"),
-        ("UPDATE attempts SET worst_pico = 1 WHERE id IN (4, 2)", "attempt 2 was changed (group 3"),
-        ("UPDATE outcomes SET cost_pico = 0 WHERE attempt = 4", "the outcome or the answer of at"),
-        (
-            "UPDATE outcomes SET error = 'x' WHERE attempt = 6",
-            "answer of attempt 6 was changed",
-        ),
-        (
-            "UPDATE answers SET answer = x'00' WHERE key = 'b'",
-            "answer of attempt 2 was changed",
-        ),
-        (
-            "UPDATE answers SET answer = 'text' WHERE key = 'b'",
-            "answer of attempt 2 was changed",
-        ),
+        ("UPDATE attempts SET model = 'x' WHERE id = 3", "attempt 3 was changed (entry 5"),
+        ("UPDATE attempts SET worst_pico = 1 WHERE id IN (4, 2)", "attempt 2 was changed (entry 3"),
+        ("UPDATE outcomes SET cost_pico = 0 WHERE attempt = 4", "the outcome or answer of at"),
+        ("UPDATE outcomes SET error = 'x' WHERE attempt = 6", "answer of attempt 6 was changed"),
+        ("UPDATE answers SET answer = x'00' WHERE key = 'b'", "answer of attempt 2 was changed"),
+        ("UPDATE answers SET answer = 'text' WHERE key = 'b'", "answer of attempt 2 was changed"),
         ("UPDATE answers SET key = 'z' WHERE key = 'b'", "answer of attempt 2 was changed"),
         ("UPDATE answers SET stored_at = 5 WHERE key = 'b'", "answer of attempt 2 was changed"),
         ("UPDATE answers SET attempt = 1 WHERE key = 'c'", "answer of attempt 3 was changed"),
-        ("DELETE FROM answers WHERE key = 'c'", "answer of attempt 3 was changed (group 6"),
-        ("DELETE FROM attempts WHERE id = 3", "attempt 3 was taken out (group 5"),
-        ("DELETE FROM attempts WHERE id = 6", "attempt 6 was taken out (group 11"),
-        (
-            "DELETE FROM outcomes WHERE attempt = 3",
-            "outcome of attempt 3 was taken out (group",
-        ),
-        (
-            _ONE_MORE,
-            "attempt 7 was put in",
-        ),
+        ("INSERT OR REPLACE INTO answers VALUES ('b', 2, 0, x'')", "answer of attempt 2 was chan"),
+        ("DELETE FROM answers WHERE key = 'c'", "answer of attempt 3 was changed (entry 6"),
+        ("DELETE FROM attempts WHERE id = 3", "entry 5 of the audit chain was taken out"),
+        ("DELETE FROM attempts WHERE id = 6", "entry 11 of the audit chain was taken out"),
+        ("DELETE FROM outcomes WHERE attempt = 3", "entry 6 of the audit chain was taken out"),
+        ("DELETE FROM outcomes WHERE attempt = 6", _END),
+        ("UPDATE ledger SET entries = 11 WHERE scope = 'total'", "end of the audit chain was ch"),
+        ("UPDATE ledger SET link = x'' WHERE scope = 'total'", "end of the audit chain was chang"),
+        (_ONE_MORE.format("NULL"), "attempt 7 was put in"),
+        (_ONE_MORE.format("3"), "was put in"),
+        (_ONE_MORE.format("13"), "attempt 7 was changed"),
         ("INSERT INTO answers VALUES ('f', 6, 0.0, x'00')", "answer of attempt 6 was changed"),
         ("INSERT INTO answers VALUES ('z', 6, 0.0, x'00')", "an answer of attempt 6 was put in"),
         ("INSERT INTO answers VALUES ('z', 99, 0.0, x'00')", "an answer of attempt 99 was put in"),
-        ("DELETE FROM chain WHERE sequence = 4", "group 4 of the audit chain was taken out"),
-        ("DELETE FROM chain WHERE sequence = 1", "group 1 of the audit chain was taken out"),
-        ("DELETE FROM chain WHERE sequence = 12", "outcome of attempt 6 was put in, or the end of"),
-        ("UPDATE chain SET link = x'00' WHERE sequence = 4", "group 4 of the audit chain was chan"),
-        (
-            "UPDATE chain SET entries = x'00' WHERE sequence = 4",
-            "group 4 of the audit chain was",
-        ),
-        (
-            _MOVED,
-            "group 7 of the audit chain was changed, or is not where it was",
-        ),
-        (
-            _SWAPPED,
-            "attempt 2 was changed (group 3",
-        ),
+        ("UPDATE outcomes SET link = x'00' WHERE attempt = 2", "answer of attempt 2 was changed"),
+        ("UPDATE attempts SET sequence = 8 - sequence WHERE id IN (2, 3)", "attempt 3 was changed"),
+        ("UPDATE attempts SET key = iif(id = 2, 'c', 'b') WHERE id IN (2, 3)", "attempt 2 was cha"),
     ],
 )
 def test_the_first_change_is_named(path: Path, sql: str, said: str) -> None:
@@ -143,7 +115,7 @@ def test_a_superseded_unknown_is_followed(tmp_path: Path) -> None:
 
     force(path, "UPDATE outcomes SET http_status = 201 WHERE attempt = 1")
     with Book.open(path) as book:
-        assert "answer of attempt 1 was changed (group 3" in book.verify()[0]
+        assert "answer of attempt 1 was changed (entry 3" in book.verify()[0]
 
 
 def test_an_unknown_is_not_made_up(tmp_path: Path) -> None:
@@ -154,7 +126,7 @@ def test_an_unknown_is_not_made_up(tmp_path: Path) -> None:
     force(path, "UPDATE outcomes SET status = 'error', cost_pico = 0, charge_pico = 0")
 
     with Book.open(path) as book:
-        assert book.verify()[0] == "the outcome of attempt 1 was changed"
+        assert "answer of attempt 1 was changed (entry 2" in book.verify()[0]
 
 
 def test_a_chain_that_was_written_anew(path: Path) -> None:
@@ -176,20 +148,20 @@ def test_a_chain_that_was_written_anew(path: Path) -> None:
 
 def rewrite(path: Path) -> None:
     """Change an attempt and fit the whole chain to it."""
-    import hashlib
-
-    import msgspec
-
     force(path, "UPDATE attempts SET model = 'better' WHERE id = 1")
     with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
-        row = stranger.execute("SELECT * FROM attempts WHERE id = 1").fetchone()
-        its = hashlib.sha256(msgspec.msgpack.encode(row)).digest()[:16]
-        end = FIRST
-        for sequence, group in stranger.execute("SELECT sequence, entries FROM chain").fetchall():
-            fitted = entry(b"B", 1, its) + group[ENTRY:] if sequence == 1 else group
-            end = link(end, fitted)
-            sql = "UPDATE chain SET entries = ?, link = ? WHERE sequence = ?"
-            stranger.execute(sql, (fitted, end, sequence))
+        chain = Chain()
+        for number in range(1, 8):
+            for table, column in (("attempts", "id"), ("outcomes", "attempt")):
+                where = f"{table} WHERE {column} = {number}"
+                row = stranger.execute(f"SELECT * FROM {where}").fetchone()  # noqa: S608
+                sql = "SELECT answer FROM answers WHERE attempt = ?"
+                (answer,) = stranger.execute(sql, (number,)).fetchone() or (None,)
+                fitted = chain.add(row[:-2], answer if table == "outcomes" else None)
+                sql = f"UPDATE {table} SET link = ? WHERE {column} = {number}"  # noqa: S608
+                stranger.execute(sql, fitted[-1:])
+        sql = "UPDATE ledger SET link = ? WHERE scope = 'total'"
+        stranger.execute(sql, (chain.link,))
 
 
 def test_a_shell_verifies_and_holds_a_head_against_it(
@@ -207,8 +179,8 @@ def test_a_shell_verifies_and_holds_a_head_against_it(
     assert main(["audit", "verify", "--head", "0" * 64]) == 2
     absent = capsys.readouterr().out
 
-    assert f"head of the audit chain: {head} (12 groups)" in said
-    assert "the chain still contains that head, as its group 12" in found
+    assert f"head of the audit chain: {head} (12 entries)" in said
+    assert "the chain still contains that head, as its entry 12" in found
     assert "the chain does not contain that head" in absent
 
 
@@ -249,7 +221,7 @@ def test_any_changed_value_is_found(draw: random.Random) -> None:
     with Book.open(None) as book:
         for key in "abc":
             store(book, key)
-        table = draw.choice(["attempts", "outcomes", "answers", "chain"])
+        table = draw.choice(["attempts", "outcomes", "answers"])
 
         def change(connection: sqlite3.Connection) -> bool:
             for (name,) in connection.execute(
@@ -327,11 +299,11 @@ def test_an_older_book_is_chained_as_it_is_found(tmp_path: Path) -> None:
 
     with Book.open(path) as book:
         assert book.verify() == []
-        assert book.place_of(book.head()) == 3
+        assert book.place_of(book.head()) == 2404
         store(book, "new")
         assert book.verify() == []
     with closing(sqlite3.connect(path)) as now:
         assert now.execute("PRAGMA user_version").fetchone() == (VERSION,)
     force(path, "UPDATE answers SET answer = x'01' WHERE key = 'k700'")
     with Book.open(path) as book:
-        assert "answer of attempt 700 was changed (group 2" in book.verify()[0]
+        assert "answer of attempt 700 was changed (entry 1700" in book.verify()[0]

@@ -1,24 +1,17 @@
 """
 Find what is wrong with a book: damage, rows that do not fit the chain, sums that do not fit rows.
 
-In: a connection. Out: one line a problem. Rows are read as they come, so a book of any size needs
-no more memory than a byte a call.
+In: a connection. Out: one line a problem. Rows are read as they come, so a book of any size can be
+verified.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final
 
 from llmlab.book import chain
-from llmlab.book.chain import Answered, Head
-
-_BEGUN, _ENDED, _OPEN = 1, 2, 4
-"""What was seen of an attempt: its begin, its end, an `unknown` whose facts must still come."""
-_CHUNK: Final = 100
-
-Groups: TypeAlias = Iterable[tuple[object, object, object]]
+from llmlab.book.chain import Chain
 
 
 def verify(connection: sqlite3.Connection) -> list[str]:
@@ -32,18 +25,19 @@ def verify(connection: sqlite3.Connection) -> list[str]:
             connection.execute("ROLLBACK")
 
 
-def head(connection: sqlite3.Connection) -> Head:
+def end(connection: sqlite3.Connection) -> Chain:
     """Return the end of the chain: what to keep elsewhere."""
-    return chain.head(connection) if _is_chained(connection) else Head(0, chain.FIRST)
+    return chain.end_of(connection) if _is_chained(connection) else Chain()
 
 
 def place_of(connection: sqlite3.Connection, link: bytes) -> int | None:
-    """Return the group whose link this is: the chain up to there is as it was; None: it is not."""
-    if link == chain.FIRST:
-        return 0
+    """Return the entry whose link this is: the chain up to there is as it was; None: it is not."""
+    last = end(connection)
+    if link in {chain.FIRST, last.link}:
+        return last.entries if link == last.link else 0
     if not _is_chained(connection):
         return None
-    row = connection.execute("SELECT sequence FROM chain WHERE link = ?", (link,)).fetchone()
+    row = connection.execute(_PLACE, {"link": link[: chain.KEPT]}).fetchone()
     return None if row is None else int(row[0])
 
 
@@ -75,146 +69,71 @@ def _sums(connection: sqlite3.Connection) -> list[str]:
 
 def _is_chained(connection: sqlite3.Connection) -> bool:
     # A book of version 1 that may only be read has none yet.
-    sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'chain'"
-    return bool(connection.execute(sql).fetchone()[0])
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) > 1
 
 
 def _chain(connection: sqlite3.Connection) -> list[str]:
     """Return the first thing that does not fit the chain: after it, nothing is certain."""
-    if not _is_chained(connection):
-        return []
-    (last,) = connection.execute(
-        "SELECT max(coalesce((SELECT max(id) FROM attempts), 0), "
-        "coalesce((SELECT max(attempt) FROM outcomes), 0))"
-    ).fetchone()
-    walk = _Walk(connection, bytearray(last + 1))
-    for problem in walk.problems():
-        return [problem]
+    if _is_chained(connection):
+        for problem in _problems(connection):
+            return [problem]
     return []
 
 
-@dataclass(slots=True)
-class _Walk:
-    """One way through the chain, holding each entry against its row."""
-
-    connection: sqlite3.Connection
-    seen: bytearray
-    end: Head = field(default=Head(0, chain.FIRST))
-
-    def problems(self) -> Iterator[str]:
-        """Yield what does not fit, in the order of the chain; what is not in it comes last."""
-        groups = self.connection.execute("SELECT * FROM chain ORDER BY sequence")
-        yield from self._linked(groups)
-        yield from self._never_settled()
-        yield from self._put_in()
-
-    def _linked(self, groups: Groups) -> Iterator[str]:
-        for sequence, group, link in groups:
-            number = self.end.sequence + 1
-            if sequence != number:
-                yield f"group {number} of the audit chain was taken out"
-            if not isinstance(group, bytes) or link != chain.link(self.end.link, group):
-                # Which of its entries it was can often be said: their rows are still there.
-                if isinstance(group, bytes):
-                    yield from self._entries(group, number)
-                yield f"group {number} of the audit chain was changed, or is not where it was"
-                return
-            self.end = Head(number, link)
-            yield from self._entries(group, number)
-
-    def _entries(self, group: bytes, number: int) -> Iterator[str]:
-        where = f"group {number} of the audit chain"
-        if len(group) % chain.ENTRY:
-            yield f"{where} was changed"
-            return
-        found = [group[at : at + chain.ENTRY] for at in range(0, len(group), chain.ENTRY)]
-        for at in range(0, len(found), _CHUNK):
-            for problem in self._chunk(found[at : at + _CHUNK]):
-                yield f"{problem} ({where})"
-
-    def _chunk(self, found: Sequence[bytes]) -> Iterator[str]:
-        numbers = [int.from_bytes(each[1:9], "big") for each in found]
-        kinds = [each[:1] for each in found]
-        begun = [n for n, kind in zip(numbers, kinds, strict=True) if kind == chain.BEGUN]
-        ended = [n for n, kind in zip(numbers, kinds, strict=True) if kind != chain.BEGUN]
-        attempts, outcomes = self._attempts(begun), self._outcomes(ended)
-        for number, kind, each in zip(numbers, kinds, found, strict=True):
-            its = each[9:]
-            if kind == chain.BEGUN:
-                problem = self._begin(number, attempts.get(number), its)
-            else:
-                problem = self._ending(number, kind, outcomes.get(number), its)
-            if problem:
-                yield problem
-
-    def _begin(self, number: int, row: bytes | None, its: bytes) -> str:
-        if row is None:
-            return f"attempt {number} was taken out"
-        if self.seen[number] & _BEGUN:
-            return f"attempt {number} was put in again"
-        self.seen[number] |= _BEGUN
-        return "" if row == its else f"attempt {number} was changed"
-
-    def _ending(self, number: int, kind: bytes, row: bytes | None, its: bytes) -> str:
-        if row is None:
-            return f"the outcome of attempt {number} was taken out"
-        was = self.seen[number]
-        if bool(was & _ENDED) != (kind == chain.FACTS):
-            return f"the outcome of attempt {number} was put in again"
-        self.seen[number] |= _ENDED
-        if row == its:
-            self.seen[number] &= ~_OPEN
-            return ""
-        if kind == chain.UNKNOWN:
-            self.seen[number] |= _OPEN  # the facts have replaced it: their entry is to come
-            return ""
-        return f"the outcome or the answer of attempt {number} was changed"
-
-    def _never_settled(self) -> Iterator[str]:
-        for number, was in enumerate(self.seen):
-            if was & _OPEN:
-                yield f"the outcome of attempt {number} was changed"
-
-    def _put_in(self) -> Iterator[str]:
-        for table, column, bit, what in (
-            ("attempts", "id", _BEGUN, "attempt"),
-            ("outcomes", "attempt", _ENDED, "the outcome of attempt"),
-        ):
-            for (number,) in self.connection.execute(
-                f"SELECT {column} FROM {table} ORDER BY {column}"  # noqa: S608 - both from above
-            ):
-                if number < 1 or not self.seen[number] & bit:
-                    yield f"{what} {number} was put in, or the end of the audit chain was taken out"
-        for (number,) in self.connection.execute(_STRAY_ANSWERS):
-            yield f"an answer of attempt {number} was put in, or its key was changed"
-
-    def _attempts(self, numbers: Sequence[int]) -> dict[int, bytes]:
-        rows = self._rows("SELECT * FROM attempts WHERE id", numbers)
-        return {row[0]: chain.digest(row) for row in rows}
-
-    def _outcomes(self, numbers: Sequence[int]) -> dict[int, bytes]:
-        rows = self._rows(f"{chain.OUTCOMES} WHERE o.attempt", numbers)
-        return {row[0]: chain.digest(row[:-3], _answered(row)) for row in rows}
-
-    def _rows(self, sql: str, numbers: Sequence[int]) -> sqlite3.Cursor:
-        marks = ", ".join("?" * len(numbers))
-        return self.connection.execute(f"{sql} IN ({marks})", numbers)
+def _problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """Walk the chain, holding each entry against its row; then ask what is not in it."""
+    found = Chain()
+    for sequence, table, number in connection.execute(_ENTRIES):
+        place, what = found.entries + 1, f"{_WHAT[table]} {number}"
+        if sequence is None or sequence < place:
+            yield f"{what} was put in"
+        elif sequence > place:
+            yield f"entry {place} of the audit chain was taken out: {what} is next"
+        *row, _, link = connection.execute(_ROW[table], (number,)).fetchone()
+        answer = _answer(connection, number, row) if table == _OUTCOME else None
+        if found.add(tuple(row), answer)[-1] != link:
+            yield f"{what} was changed (entry {place} of the audit chain)"
+    last = chain.end_of(connection)
+    if last.entries > found.entries:
+        yield f"the last {last.entries - found.entries} entries of the audit chain were taken out"
+    elif (last.entries, last.link) != (found.entries, found.link):
+        yield "the end of the audit chain was changed"
+    for (number,) in connection.execute(_STRAY_ANSWERS):
+        yield f"an answer of attempt {number} was put in, or its key was changed"
 
 
-def _answered(row: "tuple[object, ...]") -> Answered | None:
-    key, stored_at, answer = row[-3:]
-    if answer is None:
+def _answer(connection: sqlite3.Connection, number: int, row: list[Any]) -> bytes | None:
+    """Return the answer that was stored with an outcome; one that was changed fits no link."""
+    found = connection.execute(f"{chain.ANSWERED} = ?", (number,)).fetchone()
+    if found is None:
         return None
-    # Of another type it was changed: its bytes are what is compared.
-    return Answered(key, stored_at, answer if isinstance(answer, bytes) else repr(answer).encode())  # type: ignore[arg-type]
+    _, stored_at, answer = found
+    settled_at = row[2]
+    return answer if isinstance(answer, bytes) and stored_at == settled_at else b"changed"
 
 
+_OUTCOME: Final = 1
+_WHAT: Final = ("attempt", "the outcome or answer of attempt", "the first outcome of attempt")
+_ROW: Final = (
+    "SELECT * FROM attempts WHERE id = ?",
+    "SELECT * FROM outcomes WHERE attempt = ?",
+    "SELECT * FROM superseded WHERE attempt = ?",
+)
+# Three integers an entry are sorted, in a temporary file where there are many.
+_ENTRIES: Final = """
+    SELECT sequence, 0, id FROM attempts UNION ALL SELECT sequence, 1, attempt FROM outcomes
+    UNION ALL SELECT sequence, 2, attempt FROM superseded ORDER BY 1
+"""
+_PLACE: Final = """
+    SELECT sequence FROM attempts WHERE link = :link
+    UNION ALL SELECT sequence FROM outcomes WHERE link = :link
+    UNION ALL SELECT sequence FROM superseded WHERE link = :link
+"""
 _STRAY_ANSWERS: Final = """
     SELECT w.attempt FROM answers AS w
     LEFT JOIN attempts AS a ON a.id = w.attempt LEFT JOIN outcomes AS o ON o.attempt = w.attempt
     WHERE a.key IS NOT w.key OR o.attempt IS NULL ORDER BY w.attempt
 """
-
 _MISFITS: Final = """
     WITH money AS (
         SELECT a.started_at, a.run,

@@ -224,11 +224,11 @@ class Book:
 
     def head(self) -> str:
         """Return the end of the audit chain, 64 hex digits: keep it where nobody can change it."""
-        return self._read(audit.head).link.hex()
+        return self._read(audit.end).link.hex()
 
     def place_of(self, head: str) -> int | None:
         """
-        Return which group of the audit chain had this head: all up to it is what it was then.
+        Return which entry of the audit chain had this head: all up to it is what it was then.
 
         None when the chain does not contain it: it was written anew since, or is another book's.
 
@@ -279,13 +279,16 @@ class Book:
 
     def _here(self) -> Shared:
         """Return the open book, in a forked child one of its own."""
+        shared = self._shared
+        return shared if not (shared.forked or self._closed) else self._anew()
+
+    def _anew(self) -> Shared:
         if self._closed:
             raise BookError("the book is closed: open it again")
-        if self._shared.forked:
-            with SHELF.lock:
-                if self._shared.forked:
-                    again = guard(self.path, lambda: SHELF.again(self._shared, self._options))
-                    self._shared, self._number = again
+        with SHELF.lock:
+            if self._shared.forked:
+                again = guard(self.path, lambda: SHELF.again(self._shared, self._options))
+                self._shared, self._number = again
         return self._shared
 
     def _do(self, action: Callable[[Transaction], T]) -> T:

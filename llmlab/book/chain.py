@@ -1,60 +1,74 @@
 """
-Chain what is written by hashes: each group of writes hangs on the one before.
+Chain what is written by hashes: each row's link is over the link before and the row.
 
-In: rows as SQLite gives them back. Out: one row of `chain` a group: its entries, and its link, the
-SHA-256 of the link before and the entries. Whoever kept a link can tell whether all that came
-before it is still as it was.
+In: rows as SQLite gives them back. Out: the same with their place and their link. Whoever kept a
+link can tell whether all that came before it is still as it was.
 
-An entry's digest is over the row's values in MessagePack, so floats in REAL columns, integers for
-booleans; an answer's bytes follow the row that it came with.
+A link is the SHA-256 of the link before, the row's values and place in MessagePack (so floats in
+REAL columns, integers for booleans) and, after an outcome's, the answer that was stored with it, at
+the same time and under the attempt's key.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import msgpack
 
 from llmlab.book.rows import Row
 from llmlab.errors import UsageError
 
-BEGUN: Final = b"B"
-SETTLED: Final = b"S"
-UNKNOWN: Final = b"U"
-FACTS: Final = b"F"
-
-DIGEST: Final = 16
-"""Bytes kept of a SHA-256. With 8, who can choose a row could find two that look the same."""
-ENTRY: Final = 1 + 8 + DIGEST
+KEPT: Final = 16
+"""Bytes of a link that a row keeps. With 8, who chooses rows could find two that look the same."""
 FIRST: Final = sha256(b"llmlab chain 1").digest()
-"""The link before the first group."""
+"""The link before the first entry."""
 
+_WITH_ANSWER: Final = b"\xc3"
+_fresh: Final = sha256().copy
 _encode: Final = msgpack.Encoder().encode
 _CHUNK: Final = 500
-_UNKNOWN_STATUS: Final = "unknown"
 
-OUTCOMES: Final = """
-    SELECT o.*, w.key, w.stored_at, w.answer FROM outcomes AS o
-    LEFT JOIN attempts AS a ON a.id = o.attempt
-    LEFT JOIN answers AS w ON w.key = a.key AND w.attempt = o.attempt
+ANSWERED: Final = """
+    SELECT w.attempt, w.stored_at, w.answer FROM answers AS w
+    JOIN attempts AS a ON a.key = w.key AND a.id = w.attempt WHERE a.id
 """
-"""Outcomes with the answer that came with them: three columns more, NULL where there is none."""
+"""Answers that were stored with an outcome; a condition on the attempt's id follows."""
 
 
-class Answered(NamedTuple):
-    """An answer that was stored with an outcome."""
+class Chain:
+    """
+    The end of a chain, which entries are added to.
 
-    key: str
-    stored_at: float
-    answer: bytes
+    Args:
+        entries: How many there are.
+        link: The last one's; `FIRST` before there is any.
+    """
+
+    __slots__ = ("entries", "link")
+
+    def __init__(self, entries: int = 0, link: bytes = FIRST) -> None:
+        self.entries = entries
+        self.link = link
+
+    def add(self, row: Row, answer: bytes | None = None) -> Row:
+        """Return *row*, stored with *answer*, with its place and what it keeps of its link."""
+        self.entries += 1
+        placed = (*row, self.entries)
+        hashed = _fresh()  # a copy: to make one by name costs a third more
+        if answer is None:
+            hashed.update(self.link + _encode(placed))
+        else:
+            hashed.update(self.link + _encode(placed) + _WITH_ANSWER)
+            hashed.update(answer)
+        self.link = link = hashed.digest()
+        return (*placed, link[:KEPT])
 
 
-class Head(NamedTuple):
-    """The end of a chain."""
-
-    sequence: int
-    link: bytes
+def end_of(connection: sqlite3.Connection) -> Chain:
+    """Return the end of the chain as the file has it."""
+    row = connection.execute("SELECT entries, link FROM ledger WHERE scope = 'total'").fetchone()
+    return Chain() if row is None or row[0] is None else Chain(*row)
 
 
 def link_of(head: str) -> bytes:
@@ -73,81 +87,43 @@ def link_of(head: str) -> bytes:
     return found
 
 
-def digest(row: Row, answered: Answered | None = None) -> bytes:
-    """Return what stands for a row in the chain."""
-    if answered is None:
-        return sha256(_encode(row)).digest()[:DIGEST]
-    hashed = sha256(_encode((*row, answered.key, answered.stored_at)))
-    hashed.update(answered.answer)
-    return hashed.digest()[:DIGEST]
-
-
-def entry(kind: bytes, attempt: int, its: bytes) -> bytes:
-    """Return one entry of a group."""
-    return kind + attempt.to_bytes(8, "big") + its
-
-
-def entries(
-    attempts: Iterable[Row],
-    outcomes: Iterable[Row],
-    facts: Iterable[Row],
-    answers: Mapping[int, Answered],
-) -> bytes:
-    """
-    Return the entries of a group.
-
-    Args:
-        attempts: Whole rows, as they lie in the file.
-        outcomes: The same; those of status `unknown` may be replaced later.
-        facts: What replaced `unknown`.
-        answers: The answers that were stored with outcomes or facts, by attempt.
-    """
-    found = [entry(BEGUN, row[0], digest(row)) for row in attempts]  # type: ignore[arg-type]
-    for kind, rows in ((SETTLED, outcomes), (FACTS, facts)):
-        for row in rows:
-            attempt: int = row[0]  # type: ignore[assignment]
-            its = digest(row, answers.get(attempt))
-            found.append(entry(UNKNOWN if row[1] == _UNKNOWN_STATUS else kind, attempt, its))
-    return b"".join(found)
-
-
-def link(before: bytes, group: bytes) -> bytes:
-    """Return the link of a group."""
-    return sha256(before + group).digest()
-
-
-def head(connection: sqlite3.Connection) -> Head:
-    """Return the end of the chain."""
-    row = connection.execute(
-        "SELECT sequence, link FROM chain ORDER BY sequence DESC LIMIT 1"
-    ).fetchone()
-    return Head(0, FIRST) if row is None else Head(*row)
-
-
-def extend(connection: sqlite3.Connection, end: Head, group: bytes) -> Head:
-    """Add a group of entries; return the new end."""
-    new = Head(end.sequence + 1, link(end.link, group))
-    connection.execute("INSERT INTO chain VALUES (?, ?, ?)", (new.sequence, group, new.link))
-    return new
+# ---- a book of version 1
 
 
 def adopt(connection: sqlite3.Connection) -> None:
-    """Chain what a book of version 1 holds, as it is found: the first groups."""
+    """Chain what a book of version 1 holds, as it is found: each 500 attempts, then their ends."""
+    triggers = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_are_final'"
+    ).fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    _adopt_rows(connection)
+    for _, sql in triggers:
+        connection.execute(sql)
+
+
+def _adopt_rows(connection: sqlite3.Connection) -> None:
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()
-    end = head(connection)
+    chain = Chain()
     for first in range(1, last + 1, _CHUNK):
         between = (first, first + _CHUNK - 1)
-        group = entries(
-            connection.execute("SELECT * FROM attempts WHERE id BETWEEN ? AND ?", between),
-            *_outcomes(connection, between),
-        )
-        if group:
-            end = extend(connection, end, group)
+        for table, column in (("attempts", "id"), ("outcomes", "attempt")):
+            where = f"{column} BETWEEN ? AND ? ORDER BY {column}"
+            sql = f"SELECT * FROM {table} WHERE {where}"  # noqa: S608 - both from above
+            rows = connection.execute(sql, between).fetchall()
+            answers = _answers(connection, between) if table == "outcomes" else {}
+            chained = [chain.add(row[:-2], answers.get(row[0])) for row in rows]
+            connection.executemany(
+                f"UPDATE {table} SET sequence = ?, link = ? WHERE {column} = ?",  # noqa: S608
+                [(*row[-2:], row[0]) for row in chained],
+            )
+    connection.execute(
+        "INSERT INTO ledger VALUES ('total', 0, 0, 0, ?, ?) ON CONFLICT (scope) DO UPDATE "
+        "SET entries = excluded.entries, link = excluded.link",
+        (chain.entries, chain.link),
+    )
 
 
-def _outcomes(
-    connection: sqlite3.Connection, between: Sequence[int]
-) -> tuple[list[Row], list[Row], dict[int, Answered]]:
-    rows = connection.execute(f"{OUTCOMES} WHERE o.attempt BETWEEN ? AND ?", between).fetchall()
-    answers = {row[0]: Answered(*row[-3:]) for row in rows if row[-1] is not None}
-    return [row[:-3] for row in rows], [], answers
+def _answers(connection: sqlite3.Connection, between: tuple[int, int]) -> Mapping[int, bytes]:
+    rows = connection.execute(f"{ANSWERED} BETWEEN ? AND ?", between)
+    return {attempt: answer for attempt, _, answer in rows}

@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from llmlab.errors import BookError
 
@@ -84,20 +84,17 @@ class Moved(Exception):
     """The file at the path is not the one that is open."""
 
 
-class Identity(NamedTuple):
-    """What tells a file from every other one, whatever its name; looking does not open it."""
-
-    device: int
-    inode: int
+Identity: TypeAlias = tuple[int, int]
+"""What tells a file from every other one, whatever its name: its device and inode."""
 
 
-def identity_of(path: Path) -> Identity | None:
-    """Return which file lies at `path` now, or None where there is none."""
+def identity_of(path: Path | str) -> Identity | None:
+    """Return which file lies at `path` now, or None where there is none; it is not opened."""
     try:
         found = os.stat(path)  # noqa: PTH116 - once a group of writes: Path.stat costs twice that
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return Identity(found.st_dev, found.st_ino)
+    return found.st_dev, found.st_ino
 
 
 def refuse_second_name(path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from llmlab.book.checkpoint import Checkpointer
 from llmlab.book.files import (
+    Identity,
     book_error,
     connect,
     connect_again,
@@ -26,7 +27,7 @@ from llmlab.book.owners import OwnerLock, folder_of
 from llmlab.book.pool import FilePool, MemoryPool
 from llmlab.book.recovery import end_self
 from llmlab.book.rescue import journal_of, lost, never_close, rescue, what_happened
-from llmlab.book.transaction import Memory, Transaction, transaction_on
+from llmlab.book.transaction import Memory, Transaction, transact
 from llmlab.errors import BookError
 
 T = TypeVar("T")
@@ -81,7 +82,8 @@ class Opened:
     def _use(self, at: Path | None, *, journal: bool = True) -> None:
         """Read and fold the file that lies at `at` from now on."""
         self._at = at
-        self._here = self._journal = None
+        self._here: Identity | None = None
+        self._watched: list[tuple[str, Identity]] = []
         self.pool: FilePool | MemoryPool
         self.checkpointer: Checkpointer | None = None
         if at is None:
@@ -92,8 +94,8 @@ class Opened:
             raise BookError(f"book {at}: it was deleted while it was being opened")
         again = partial(connect_again, at, self._here, timeout=self._timeout)
         self.pool = FilePool(partial(again, reads=True))
+        self._watched = _watched(at, journal_of(at)) if journal else _watched(at)
         if journal:
-            self._journal = identity_of(journal_of(at))
             self.checkpointer = Checkpointer(again)
 
     @property
@@ -131,11 +133,11 @@ class Opened:
             return self.connection
         if self._connection is None:
             return self._connect_again(at)
-        if identity_of(at) != self._here or (
-            self._journal is not None and identity_of(journal_of(at)) != self._journal
-        ):
-            self._rescue(at)
-        return self.connection
+        for name, identity in self._watched:
+            if identity_of(name) != identity:
+                self._rescue(at)
+                break
+        return self._connection
 
     def _rescue(self, at: Path) -> None:
         what = what_happened(at, same=identity_of(at) == self._here)
@@ -157,10 +159,10 @@ class Opened:
             )
             raise self.ended
         connection = connect(at, timeout=self._timeout)
-        if self._journal is not None:
+        if self.checkpointer is not None:
             set_up_writer(connection, durable=self._durable)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            self._journal = identity_of(journal_of(at))
+            self._watched = _watched(at, journal_of(at))
         self._connection = connection
         return connection
 
@@ -227,9 +229,14 @@ class Opened:
         in_transaction(self.ready(), self.owner, self.clock(), end_self)
 
 
+def _watched(*paths: Path) -> list[tuple[str, Identity]]:
+    """Name the files that must stay what they are: as text, for they are looked at often."""
+    found = [(str(path), identity_of(path)) for path in paths]
+    return [(name, identity) for name, identity in found if identity is not None]
+
+
 def in_transaction(
     connection: sqlite3.Connection, owner: int, now: float, action: Callable[[Transaction], T]
 ) -> T:
     """Do `action` in a transaction of its own."""
-    with transaction_on(connection, owner=owner, now=now, memory=Memory()) as transaction:
-        return action(transaction)
+    return transact(connection, action, owner=owner, now=now, memory=Memory())

@@ -9,9 +9,10 @@ to `sys.getswitchinterval()` each time), so what counts is the number of stateme
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from itertools import chain
+from typing import Any, TypeAlias
 
-Row: TypeAlias = tuple[object, ...]
+Row: TypeAlias = tuple[Any, ...]
 
 _CHUNK = 64
 """Most rows in a statement (64 rows of 14 values stay below SQLite's oldest limit of 999)."""
@@ -41,7 +42,7 @@ def insert_rows(
     while left := len(rows) - start:
         size = _CHUNK if left >= _CHUNK else min(left, _EXACT)
         chunk = rows[start : start + size]
-        values = [value for row in chunk for value in row]
+        values = list(chain.from_iterable(chunk))
         inserted += connection.execute(_insert(head, tail, len(chunk[0]), size), values).rowcount
         start += size
     return inserted

@@ -8,26 +8,28 @@ what counts is the number of statements, not of rows.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from msgspec import Struct
 
-from llmlab.book import chain
-from llmlab.book.chain import Answered, Head
+from llmlab.book.chain import Chain, end_of
 from llmlab.book.ledger import Ledger
 from llmlab.book.money import scopes
 from llmlab.book.rows import Row, insert_rows
 from llmlab.errors import BookError
 
+T = TypeVar("T")
+
 _ATTEMPTS = "INSERT INTO attempts VALUES "
 _OUTCOMES = "INSERT INTO outcomes VALUES "
 _ANSWERS = "INSERT OR IGNORE INTO answers VALUES "
+_SUPERSEDE = "INSERT INTO superseded SELECT * FROM outcomes WHERE attempt = ?"
 _FACTS = (
     "UPDATE outcomes SET status = ?, settled_at = ?, cost_pico = ?, charge_pico = ?, billed = ?, "
     "input_tokens = ?, cached_tokens = ?, output_tokens = ?, reasoning_tokens = ?, latency_s = ?, "
-    "http_status = ?, request_id = ?, error = ? WHERE attempt = ?"
+    "http_status = ?, request_id = ?, error = ?, sequence = ?, link = ? WHERE attempt = ?"
 )
 
 
@@ -48,7 +50,7 @@ class Memory:
     """
     What a writer remembers between two transactions, so that it need not ask the file again.
 
-    `accounts`, `last_id` and `head` hold only while nobody else writes; `forget` drops them.
+    `accounts`, `last_id` and `chain` hold only while nobody else writes; `forget` drops them.
     """
 
     open: dict[int, Open] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class Memory:
     """Picodollars that failed attempts of a call have cost, by key."""
     accounts: dict[str, list[int]] = field(default_factory=dict)
     last_id: int | None = None
-    head: Head | None = None
+    chain: Chain | None = None
     """The end of the chain."""
     data_version: int | None = None
 
@@ -71,7 +73,7 @@ class Memory:
     def forget(self) -> None:
         """Ask the file again next time."""
         self.accounts.clear()
-        self.last_id = self.head = None
+        self.last_id = self.chain = None
         self.data_version = None
 
     def learn(self, transaction: "Transaction") -> None:
@@ -88,6 +90,11 @@ class Memory:
 
 class Transaction:
     """What one group of writes is about to do; nothing is visible before `flush` and COMMIT."""
+
+    __slots__ = (
+        "_answers", "_attempts", "_facts", "_memory", "_outcomes", "_trust", "charged", "closed",
+        "connection", "ended", "ledger", "now", "opened", "owner",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -112,7 +119,7 @@ class Transaction:
         self._attempts: list[Row] = []
         self._outcomes: list[Row] = []
         self._facts: list[Row] = []
-        self._answers: list[tuple[str, int, float, bytes]] = []
+        self._answers: list[Row] = []
 
     def check_open(self) -> None:
         """Raise `BookError` when nothing may begin any more: before a limit says anything."""
@@ -142,8 +149,7 @@ class Transaction:
         self.closed.append(attempt)
 
     def replace_unknown(self, attempt: int, row: Row) -> None:
-        """Put the facts in the place of `unknown`: the one change that the schema allows."""
-        self.connection.execute(_FACTS, (*row, attempt))
+        """Queue the facts in the place of `unknown`: the one change that the schema allows."""
         self._facts.append((attempt, *row))
         self.closed.append(attempt)
 
@@ -177,44 +183,52 @@ class Transaction:
         return Open(key, worst, scopes(started_at, run), unknown=status == "unknown")
 
     def flush(self) -> None:
-        """Send the queued rows and the changed sums to SQLite, and chain them."""
-        insert_rows(self.connection, _ATTEMPTS, self._attempts)
-        insert_rows(self.connection, _OUTCOMES, self._outcomes)
-        answers = self._insert_answers()
-        self.ledger.flush()
-        group = chain.entries(self._attempts, self._outcomes, self._facts, answers)
-        if group:
-            memory = self._memory
-            end = memory.head or chain.head(self.connection)
-            memory.head = chain.extend(self.connection, end, group)
+        """Send the queued rows, chained, and the changed sums to SQLite."""
+        chain: Chain | None = None
+        if self._attempts or self._outcomes or self._facts:
+            chain = self._memory.chain = self._memory.chain or end_of(self.connection)
+            insert_rows(self.connection, _ATTEMPTS, list(map(chain.add, self._attempts)))
+            # Answers first: whether one was the first to its key is part of its outcome's link.
+            self._insert_outcomes(chain, self._insert_answers())
+        self.ledger.flush(chain)
 
-    def _insert_answers(self) -> dict[int, Answered]:
+    def _insert_outcomes(self, chain: Chain, answers: Mapping[int, bytes]) -> None:
+        add, answer = chain.add, answers.get
+        insert_rows(
+            self.connection, _OUTCOMES, [add(row, answer(row[0])) for row in self._outcomes]
+        )
+        for row in self._facts:
+            attempt, *facts = add(row, answer(row[0]))
+            self.connection.execute(_SUPERSEDE, (attempt,))
+            self.connection.execute(_FACTS, (*facts, attempt))
+
+    def _insert_answers(self) -> Mapping[int, bytes]:
         """Insert the answers; return those that were the first to their keys, by attempt."""
         rows = self._answers
-        stored = {row[1]: Answered(row[0], row[2], row[3]) for row in rows}
-        if insert_rows(self.connection, _ANSWERS, rows) == len(rows):
-            return stored
-        return {
-            attempt: answered
-            for attempt, answered in stored.items()
-            if self._first_to(answered.key) == attempt
-        }
+        whole = insert_rows(self.connection, _ANSWERS, rows) == len(rows)
+        return {row[1]: row[3] for row in rows if whole or self._is_first(row)}
 
-    def _first_to(self, key: str) -> int:
+    def _is_first(self, row: Row) -> bool:
         sql = "SELECT attempt FROM answers WHERE key = ?"
-        (attempt,) = self.connection.execute(sql, (key,)).fetchone()
-        return int(attempt)
+        found = self.connection.execute(sql, row[:1]).fetchone()
+        return bool(found[0] == row[1])
 
 
-@contextmanager
-def transaction_on(
-    connection: sqlite3.Connection, *, owner: int, now: float, memory: Memory, trust: bool = True
-) -> Iterator[Transaction]:
+def transact(
+    connection: sqlite3.Connection,
+    action: Callable[[Transaction], T],
+    *,
+    owner: int,
+    now: float,
+    memory: Memory,
+    trust: bool = True,
+) -> T:
     """
-    Begin, hand out, flush and commit; on any error roll back, so that nothing has happened.
+    Begin, do, flush and commit; on any error roll back, so that nothing has happened.
 
     Args:
         connection: Where no transaction is under way.
+        action: What to do.
         owner: Who writes attempts.
         now: Unix time of the transaction.
         memory: Brought up to date before and after.
@@ -224,7 +238,7 @@ def transaction_on(
     try:
         memory.refresh(connection)
         transaction = Transaction(connection, owner=owner, now=now, memory=memory, trust=trust)
-        yield transaction
+        result = action(transaction)
         transaction.flush()
         connection.execute("COMMIT")
     except BaseException:
@@ -234,3 +248,4 @@ def transaction_on(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     memory.learn(transaction)
+    return result

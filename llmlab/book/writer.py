@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
-from llmlab.book.transaction import Memory, Transaction, transaction_on
+from msgspec import Struct
+
+from llmlab.book.transaction import Memory, Transaction, transact
 from llmlab.book.writes import Job, Release, job_error
 from llmlab.errors import BookError, LabError
 
@@ -25,13 +26,14 @@ _LINGER_FROM = 4
 Result: TypeAlias = tuple[Any, BaseException | None]
 
 
-@dataclass(slots=True)
-class Item:
+class Item(Struct):
     """A job and who waits for it: a thread by a Future, or a coroutine by its loop's future."""
 
-    job: Job[Any]
-    future: "Future[Any] | asyncio.Future[Any]"
-    loop: asyncio.AbstractEventLoop | None = None
+    job: Any
+    """A `Job`."""
+    future: Any
+    """A `Future` of a thread, or one of its loop's."""
+    loop: Any = None
 
 
 class Source(Protocol):
@@ -180,14 +182,20 @@ class Writer:
     def _write_together(
         self, connection: sqlite3.Connection, group: Sequence[Item], *, trust: bool = True
     ) -> list[Result]:
-        memory, source = self.memory, self._source
-        with transaction_on(
-            connection, owner=source.owner, now=source.clock(), memory=memory, trust=trust
-        ) as transaction:
+        source = self._source
+
+        def apply(transaction: Transaction) -> list[Result]:
             transaction.ended = source.ended
-            payers = {scope: None for item in group for scope in item.job.scopes(memory.open)}
-            transaction.ledger.load(list(payers))
+            if not self.memory.accounts:  # nothing is known: read what the group needs at once
+                opened = self.memory.open
+                payers = {scope: None for item in group for scope in item.job.scopes(opened)}
+                transaction.ledger.load(list(payers))
             return [_apply(item.job, transaction) for item in group]
+
+        return transact(
+            connection, apply, owner=source.owner, now=source.clock(), memory=self.memory,
+            trust=trust,
+        )  # fmt: skip
 
     # ---- telling
 

@@ -132,7 +132,7 @@ def _real(value: float | None) -> float | None:
 def _storable(text: str | None) -> str | None:
     # What a provider sent may hold half a surrogate pair, which SQLite refuses; losing the record
     # of a paid call for that would be worse than an escape.
-    return text if not text else text.encode("utf-8", "backslashreplace").decode()
+    return text if not text or text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 class Release:
@@ -179,10 +179,10 @@ class Do(Generic[T]):
 
 def settle(transaction: Transaction, entry: Open, cost: int | None) -> int:
     """Move an attempt's reservation to what it cost, or to `unknown`; return what is charged."""
-    ledger = transaction.ledger
-    ledger.add(entry.scopes, UNKNOWN if entry.unknown else RESERVED, -entry.worst)
-    charge = entry.worst if cost is None else cost
-    ledger.add(entry.scopes, UNKNOWN if cost is None else SETTLED, charge)
+    source = UNKNOWN if entry.unknown else RESERVED
+    target, charge = (UNKNOWN, entry.worst) if cost is None else (SETTLED, cost)
+    if entry.worst or charge:
+        transaction.ledger.move(entry.scopes, source, entry.worst, target, charge)
     return charge
 
 

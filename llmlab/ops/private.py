@@ -25,8 +25,11 @@ def is_private_place(path: Path) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Make *path* for its owner alone, where there is none; its parents follow the umask."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Make *path* for its owner alone, where there is none; parents elsewhere follow the umask."""
+    if is_private_place(path.parent):
+        make_folder(path.parent)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.mkdir(mode=FOLDER)
     except FileExistsError:

@@ -33,6 +33,11 @@ def attempt(key: str, *, worst: str | None = "0.01", run: str | None = None) -> 
     )
 
 
+def gate_of(book: Book) -> threading.Lock:
+    """Return what the writer holds while it writes."""
+    return book._writer._source.gate
+
+
 def ok(answer: bytes = b"positive", cost: str | None = "0.002") -> Settled:
     """Make a good answer."""
     cost_usd = None if cost is None else Decimal(cost)
@@ -266,13 +271,13 @@ async def test_one_wake_up_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
-    with Book.open(tmp_path / "lab.db") as book, book._opened.gate:
+    with Book.open(tmp_path / "lab.db") as book, gate_of(book):
         tasks = [asyncio.create_task(book.begin_async(attempt(f"k{n}"))) for n in range(100)]
         await asyncio.sleep(0)
 
-        book._opened.gate.release()  # the writer may go on only now, with all in its queue
+        gate_of(book).release()  # the writer may go on only now, with all in its queue
         await asyncio.gather(*tasks)
-        book._opened.gate.acquire()
+        gate_of(book).acquire()
 
     assert len(wake_ups) <= 2
 
@@ -280,7 +285,7 @@ async def test_one_wake_up_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 async def test_a_begin_cancelled_in_the_queue_is_never_written(book: Book) -> None:
     """Whoever stops waiting for leave to send will not send: nothing is reserved for it."""
     task = asyncio.create_task(book.begin_async(attempt("a")))
-    with book._opened.gate:
+    with gate_of(book):
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

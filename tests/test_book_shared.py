@@ -9,6 +9,7 @@ import threading
 from contextlib import ExitStack, closing
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -390,7 +391,8 @@ def stores(path: Path, key: str) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_multiprocessing(tmp_path: Path, method: str) -> None:
     """Processes of every start method open the book that their parent has open."""
-    path, context = tmp_path / "lab.db", multiprocessing.get_context(method)
+    path = tmp_path / "lab.db"
+    context: Any = multiprocessing.get_context(method)
     with Book.open(path) as book:
         store(book, "parent")
         children = [

@@ -28,6 +28,8 @@ from llmlab.book.entries import (
 from llmlab.book.files import Moved, guard
 from llmlab.book.opened import Opened
 from llmlab.book.opening import real_path
+from llmlab.book.owners import folder_of
+from llmlab.book.readonly import ReadOnly
 from llmlab.book.rescue import copy
 from llmlab.book.shared import SHELF, Options, Shared
 from llmlab.book.transaction import Transaction
@@ -137,7 +139,9 @@ class Book:
 
     def recover(self) -> list[int]:
         """Give up what dead kernels left under way, at its worst price; return the attempts."""
-        return self._do(lambda transaction: recovery.recover(transaction, self._opened.owners))
+        path = self.path
+        folder = None if path is None else folder_of(path)
+        return self._do(lambda transaction: recovery.recover(transaction, folder))
 
     # ---- answers
 
@@ -270,7 +274,7 @@ class Book:
         self.close()
 
     @property
-    def _opened(self) -> Opened:
+    def _opened(self) -> Opened | ReadOnly:
         return self._here().opened
 
     @property

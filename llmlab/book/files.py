@@ -51,13 +51,23 @@ _SYSTEM_CAUSES = {
 }
 
 
+def code_of(error: Exception) -> int | None:
+    """Return SQLite's own code of an error, the primary one; None where Python has raised it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else None
+
+
 def book_error(path: Path | None, error: Exception) -> BookError:
     """Say in one line what SQLite or the system said, and what to do about it."""
-    code = getattr(error, "sqlite_errorcode", None)
-    cause = _CAUSES.get(code & 0xFF) if isinstance(code, int) else None
+    cause = _CAUSES.get(code_of(error) or 0)
     if isinstance(error, OSError):
         cause = _SYSTEM_CAUSES.get(error.errno or 0)
-    said = " ".join(str(error).split())
+    elif isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):
+        cause = _CAUSES[sqlite3.SQLITE_CORRUPT]
+    # What could not be decoded is part of somebody's prompt or answer.
+    said = " ".join(str(error).partition(" with text ")[0].split())
+    if isinstance(error, UnicodeDecodeError):
+        said = error.reason
     detail = f"{cause} ({said})" if cause else said
     return BookError(f"book {name_of(path)}: {detail}")
 
@@ -76,7 +86,7 @@ def guard(path: Path | None, action: Callable[[], T]) -> T:
     """Do `action`; what SQLite or the system refuses becomes `BookError`."""
     try:
         return action()
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise book_error(path, error) from error
 
 

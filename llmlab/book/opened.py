@@ -23,7 +23,7 @@ from llmlab.book.files import (
     identity_of,
     set_up_writer,
 )
-from llmlab.book.owners import OwnerLock, folder_of
+from llmlab.book.owners import OwnerLock
 from llmlab.book.pool import FilePool, MemoryPool
 from llmlab.book.recovery import end_self
 from llmlab.book.rescue import journal_of, lost, never_close, rescue, what_happened
@@ -104,11 +104,6 @@ class Opened:
         if self._connection is None:
             raise BookError("the book is closed: open it again")
         return self._connection
-
-    @property
-    def owners(self) -> Path | None:
-        """The folder of lock files; None in memory, where there are no others."""
-        return None if self.path is None else folder_of(self.path)
 
     def explain(self, error: Exception) -> BookError:
         """Say in one line what went wrong with this book."""

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from uuid import uuid4
 
 from llmlab.book.files import (
+    code_of,
     connect,
     name_of,
     not_a_database,
@@ -104,7 +105,7 @@ def _look_first(path: Path, *, timeout: float) -> None:
         _named(path, lambda: look(connection))
     except sqlite3.OperationalError as error:
         # A journal that must be rolled back first is no reason: a writer will say what is wrong.
-        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        if code_of(error) not in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
             raise
     finally:
         connection.close()
@@ -154,7 +155,7 @@ def retry_while_locked(action: Callable[[], T], timeout: float) -> T:
         try:
             return action()
         except sqlite3.OperationalError as error:
-            locked = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+            locked = code_of(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
             if not locked or time.monotonic() >= deadline:
                 raise
             time.sleep(_PAUSE_S)

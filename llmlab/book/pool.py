@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from llmlab.book.files import code_of
 from llmlab.errors import BookError
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class FilePool:
             with self._lend() as connection:
                 return action(connection)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            if code_of(error) != sqlite3.SQLITE_INTERRUPT:
                 raise
         with self._lend() as connection:
             return action(connection)

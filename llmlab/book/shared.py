@@ -19,6 +19,7 @@ from typing import Final
 from llmlab.book.files import Identity, identity_of, name_of, refuse_second_name
 from llmlab.book.opened import Opened
 from llmlab.book.opening import open_file, open_memory
+from llmlab.book.readonly import ReadOnly, is_read_only
 from llmlab.book.writer import Writer
 from llmlab.book.writes import Do, let_go
 from llmlab.errors import BookError
@@ -37,14 +38,24 @@ class Options:
 class Shared:
     """An open book: its connections, its writer, and how many handles it has."""
 
-    def __init__(self, opened: Opened, options: Options) -> None:
+    def __init__(self, opened: Opened | ReadOnly, options: Options) -> None:
         self.opened = opened
-        self.writer = Writer(opened, linger=options.linger)
+        self._writer = (
+            None if isinstance(opened, ReadOnly) else Writer(opened, linger=options.linger)
+        )
         self.handles: set[int] = set()
         self.forked = False
         """Whether this is what a forked child inherited: the parent's, of no use here."""
         self.crossed = False
         """Whether a connection could not be closed before a fork, and is open in the child too."""
+
+    @property
+    def writer(self) -> Writer:
+        """Who writes; `BookError` where the book can only be read."""
+        if self._writer is None:
+            assert isinstance(self.opened, ReadOnly)  # noqa: S101 - it has none
+            raise self.opened.refusal()
+        return self._writer
 
     def look(self) -> None:
         """Have the writer look whether its file is still there."""
@@ -52,8 +63,15 @@ class Shared:
 
     def close(self) -> None:
         """Write all that is queued, give up what is under way, let go."""
-        self.writer.stop()
+        if self._writer is not None:
+            self._writer.stop()
         self.opened.close()
+
+    def let_go(self, number: int) -> None:
+        """Give up what a handle has under way that leaves before the others."""
+        if self._writer is not None:
+            job = Do(lambda transaction: let_go(transaction, number))
+            self._writer.submit(job).result()
 
 
 class Shelf:
@@ -76,13 +94,13 @@ class Shelf:
             if shared is None:
                 shared = Shared(_opened(path, options), options)
                 self._open.append(shared)
-            elif options.durable:
+            elif options.durable and isinstance(shared.opened, Opened):
                 shared.opened.set_durable()
             return shared, self._add(shared)
 
     def again(self, old: Shared, options: Options) -> tuple[Shared, int]:
         """Return the open book that a forked child uses in the place of the parent's."""
-        if old.opened.path is not None:
+        if isinstance(old.opened, ReadOnly) or old.opened.path is not None:
             return self.take(old.opened.path, options)
         if old.crossed:
             raise _crossed(old)
@@ -98,7 +116,7 @@ class Shelf:
         with self.lock:
             shared.handles.discard(number)
             if shared.handles:
-                shared.writer.submit(Do(lambda transaction: let_go(transaction, number))).result()
+                shared.let_go(number)
                 return
             self._open.remove(shared)
             try:
@@ -128,7 +146,7 @@ class Shelf:
             raise error
         return None
 
-    def _remember(self, opened: Opened) -> None:
+    def _remember(self, opened: Opened | ReadOnly) -> None:
         if opened.ended is not None and opened.path is not None:
             self._lost[opened.path] = opened.ended
             if opened.identity is not None:
@@ -168,9 +186,11 @@ def _crossed(shared: Shared) -> BookError:
     )
 
 
-def _opened(path: Path | None, options: Options) -> Opened:
+def _opened(path: Path | None, options: Options) -> Opened | ReadOnly:
     if path is None:
         return open_memory(None, clock=options.clock, timeout=options.timeout)
+    if is_read_only(path):
+        return ReadOnly(path, timeout=options.timeout)
     return open_file(path, clock=options.clock, durable=options.durable, timeout=options.timeout)
 
 

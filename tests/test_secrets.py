@@ -334,6 +334,7 @@ def _run(
 ) -> tuple[str, BaseException | None]:
     """Run a cell with an environment and a folder of its own; return what it printed."""
     import aiohttp
+
     import llmlab.wire.fast.direct as wire
 
     folder.mkdir()

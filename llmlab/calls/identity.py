@@ -7,6 +7,7 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
+from llmlab.book.stored import decoded
 from llmlab.records import Answer, HttpCall, Parameters, Request
 from llmlab.wire import Endpoint
 
@@ -35,8 +36,13 @@ def pack(answer: Answer) -> bytes:
 
 
 def recall(stored: bytes) -> Answer:
-    """Read what `pack` wrote, marked as the book's."""
-    return replace(_DECODER.decode(stored), from_book=True)
+    """
+    Read what `pack` wrote, marked as the book's.
+
+    Raises:
+        BookError: It is damaged.
+    """
+    return replace(decoded(_DECODER.decode, stored, "an answer"), from_book=True)
 
 
 def content_of(request: Request) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from llmlab.book import RunItem
+from llmlab.book.stored import decoded
 from llmlab.calls.identity import pack, recall
 from llmlab.errors import BookError
 from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Request, Row
@@ -84,9 +85,9 @@ def taken_of(run: str, item: RunItem, stored: Mapping[str, bytes]) -> Taken:
     Read an item of *run*; *stored* are the book's answers by key.
 
     Raises:
-        BookError: Its answer is not in the book.
+        BookError: Its answer is not in the book, or it is damaged.
     """
-    kept = _DECODER.decode(item.meta)
+    kept = _read(item)
     row = Row(
         run=run,
         request=Request(
@@ -120,7 +121,11 @@ def _outcome(kept: _Kept, key: str, stored: Mapping[str, bytes]) -> Outcome:
 
 def label_of(item: RunItem) -> str:
     """Return what the model of an item was called."""
-    return _DECODER.decode(item.meta).label
+    return _read(item).label
+
+
+def _read(item: RunItem) -> _Kept:
+    return decoded(_DECODER.decode, item.meta, f"row {item.position} of a run")
 
 
 def _kept(taken: Taken, answer: Answer | None) -> _Kept:

@@ -17,7 +17,7 @@ from msgspec import NODEFAULT
 from msgspec.structs import fields
 
 from llmlab.errors import UsageError
-from llmlab.ops import redact
+from llmlab.ops import private, redact
 from llmlab.records import Answer, Failure, Usage
 from llmlab.runs.tape import Line, Tape
 
@@ -43,13 +43,17 @@ def write(path: Path, lines: Iterable[Line]) -> None:
     """
     Write a tape in one step: a reader finds the old file or the new one, never a half.
 
+    It holds prompts and answers, so only its owner may read it, wherever it lies.
+
     Raises:
         UsageError: The file cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if private.is_private_place(path.absolute()):
+            private.make_folder(path.absolute().parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text_of(lines), encoding="utf-8", newline="\n")
+        private.write(beside, text_of(lines).encode())
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

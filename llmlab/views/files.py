@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from llmlab.errors import UsageError
+from llmlab.ops import private
 from llmlab.views import form
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -15,6 +16,8 @@ def write_whole(path: Path, content: bytes) -> Path:
     """
     Put *content* at *path* by way of a neighbour that is renamed, and return the path.
 
+    In a project's own folder only its owner may read it; elsewhere the umask decides.
+
     Raises:
         UsageError: the disk refuses; what was at *path* is still there.
     """
@@ -23,10 +26,14 @@ def write_whole(path: Path, content: bytes) -> Path:
         raise UsageError(f"{path} is a folder: give a file name in it")
     neighbour = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write(neighbour, content)
-        if target.exists():
-            shutil.copymode(target, neighbour)
+        if private.is_private_place(target):
+            private.make_folder(target.parent)
+            private.write(neighbour, content)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(neighbour, content)
+            if target.exists():
+                shutil.copymode(target, neighbour)
         neighbour.replace(target)
     except OSError as error:
         raise UsageError(_said(path, target, len(content), error)) from None

@@ -94,7 +94,10 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.set_defaults(run=_config)
 
     command = commands.add_parser("audit", help="the book's audit trail")
-    command.add_argument("action", choices=("verify",), help="find damage, gaps, wrong sums")
+    command.add_argument(
+        "action", choices=("verify",), help="find damage, changed or missing entries, wrong sums"
+    )
+    command.add_argument("--head", help="say whether the audit chain still contains this head")
     command.set_defaults(run=_audit)
 
 
@@ -214,13 +217,20 @@ def _config(arguments: argparse.Namespace) -> int:
 def _audit(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    del arguments
     with Lab() as lab:
-        path, problems = lab.book.path, lab.book.verify()
+        book = lab.book
+        path, problems, head = book.path, book.verify(), book.head()
+        groups = book.place_of(head)
+        place = book.place_of(arguments.head) if arguments.head else 0
     for problem in problems:
         print(f"! {problem}")
     print(f"{path}: " + (f"{len(problems)} problems" if problems else "whole, and its sums fit"))
-    return 2 if problems else 0
+    print(f"head of the audit chain: {head} ({groups} groups)")
+    if arguments.head and place is None:
+        print("! the chain does not contain that head: it was written anew, or is another book's")
+    elif arguments.head:
+        print(f"the chain still contains that head, as its group {place}")
+    return 2 if problems or place is None else 0
 
 
 def _sim(arguments: argparse.Namespace) -> int:

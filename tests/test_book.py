@@ -1,12 +1,12 @@
 """The book keeps what was sent, what came back and what it cost."""
 
 import asyncio
-import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -181,8 +181,15 @@ def test_the_last_label_counts(book: Book) -> None:
     [
         "DELETE FROM attempts",
         "UPDATE attempts SET model = 'x'",
+        "INSERT OR REPLACE INTO attempts SELECT * FROM attempts",
         "DELETE FROM outcomes",
         "UPDATE outcomes SET cost_pico = 0",
+        "INSERT OR REPLACE INTO outcomes SELECT * FROM outcomes",
+        "DELETE FROM answers",
+        "UPDATE answers SET answer = 'x'",
+        "DELETE FROM chain",
+        "UPDATE chain SET link = 'x'",
+        "INSERT OR REPLACE INTO chain SELECT * FROM chain",
     ],
 )
 def test_the_audit_trail_refuses_changes(tmp_path: Path, sql: str) -> None:
@@ -195,6 +202,17 @@ def test_the_audit_trail_refuses_changes(tmp_path: Path, sql: str) -> None:
         stranger.execute(sql)
 
     stranger.close()
+
+
+def test_no_program_replaces_an_answer(tmp_path: Path) -> None:
+    """R-65: the first answer to a key stays, also when another program writes a second one."""
+    with Book.open(tmp_path / "lab.db") as book:
+        book.finish(book.begin(attempt("a")).result(), ok()).result()
+        with closing(sqlite3.connect(tmp_path / "lab.db", isolation_level=None)) as stranger:
+            stranger.execute("INSERT OR REPLACE INTO answers VALUES ('a', 1, 0.0, x'00')")
+
+        assert book.answer("a") == b"positive"
+        assert book.verify() == []
 
 
 def test_verify_finds_what_was_tampered_with(tmp_path: Path) -> None:
@@ -211,6 +229,7 @@ def test_verify_finds_what_was_tampered_with(tmp_path: Path) -> None:
         problems = book.verify()
 
         assert problems == [
+            "attempt 2 was taken out (group 3 of the audit chain)",
             "1 of 3 attempts were taken out",
             "sums of day:2026-11-22 do not fit the attempts",
             "sums of total do not fit the attempts",
@@ -381,28 +400,6 @@ def test_strange_text_does_not_lose_a_paid_answer(book: Book) -> None:
         bad.result()
     assert good.result() == 2
     assert book.verify() == []
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
-    """A book does not survive a fork: the child gets a clear error, the parent goes on."""
-    code = (
-        "import os, sys, pathlib\n"
-        "from llmlab.book import Book; from llmlab.errors import BookError\n"
-        "book = Book.open(pathlib.Path(sys.argv[1]))\n"
-        "if os.fork() == 0:\n"
-        "    try: book.answer('a')\n"
-        "    except BookError as error: os._exit(7 if 'fork' in str(error) else 1)\n"
-        "_, status = os.wait(); book.mark('a', 'b', 'c'); book.close()\n"
-        "sys.exit(os.waitstatus_to_exitcode(status))\n"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "lab.db")],
-        check=False, timeout=60,
-    )  # fmt: skip
-
-    assert done.returncode == 7
 
 
 def test_importing_the_book_is_cheap() -> None:

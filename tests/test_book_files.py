@@ -179,12 +179,16 @@ def test_a_read_only_folder(*, exists: bool) -> None:
 def test_a_locked_file(tmp_path: Path) -> None:
     """While another program holds a transaction, opening and writing say so, and end."""
     path = tmp_path / "lab.db"
-    with Book.open(path, timeout=0.1) as book:
-        stranger = sqlite3.connect(path, isolation_level=None)
-        stranger.execute("BEGIN IMMEDIATE")
+    Book.open(path).close()
+    stranger = sqlite3.connect(path, isolation_level=None)
+    stranger.execute("BEGIN IMMEDIATE")
 
-        with pytest.raises(BookError, match="another program keeps it locked"):
-            Book.open(path, timeout=0.1)
+    with pytest.raises(BookError, match="another program keeps it locked"):
+        Book.open(path, timeout=0.1)
+    stranger.execute("COMMIT")
+
+    with Book.open(path, timeout=0.1) as book:
+        stranger.execute("BEGIN IMMEDIATE")
         with pytest.raises(BookError, match="another program keeps it locked"):
             book.begin(attempt("a")).result()
         assert book.answer("a") is None

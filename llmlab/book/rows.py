@@ -27,12 +27,21 @@ def _insert(head: str, tail: str, width: int, rows: int) -> str:
 
 def insert_rows(
     connection: sqlite3.Connection, head: str, rows: Sequence[Row], *, tail: str = ""
-) -> None:
-    """Insert all `rows`: `head` ends in VALUES, `tail` may say what happens on a conflict."""
-    start = 0
+) -> int:
+    """
+    Insert all `rows`; return how many were.
+
+    Args:
+        connection: Inside a transaction.
+        head: The statement up to VALUES.
+        rows: All of one width.
+        tail: What happens on a conflict.
+    """
+    start = inserted = 0
     while left := len(rows) - start:
         size = _CHUNK if left >= _CHUNK else min(left, _EXACT)
         chunk = rows[start : start + size]
         values = [value for row in chunk for value in row]
-        connection.execute(_insert(head, tail, len(chunk[0]), size), values)
+        inserted += connection.execute(_insert(head, tail, len(chunk[0]), size), values).rowcount
         start += size
+    return inserted

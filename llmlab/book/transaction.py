@@ -12,9 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
+from llmlab.book import chain
+from llmlab.book.chain import Answered, Head
 from llmlab.book.ledger import Ledger
 from llmlab.book.money import scopes
 from llmlab.book.rows import Row, insert_rows
+from llmlab.errors import BookError
 
 _ATTEMPTS = "INSERT INTO attempts VALUES "
 _OUTCOMES = "INSERT INTO outcomes VALUES "
@@ -26,13 +31,14 @@ _FACTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True, gc=False):
     """An attempt under way: what it reserved, and from which accounts."""
 
     key: str
     worst: int
     scopes: tuple[str, ...]
+    holder: int = 0
+    """The handle of this process that began it."""
     unknown: bool = False
     """Already counted at its worst price, because its owner was thought dead."""
 
@@ -42,7 +48,7 @@ class Memory:
     """
     What a writer remembers between two transactions, so that it need not ask the file again.
 
-    `accounts` and `last_id` hold only while nobody else writes; `forget` drops them.
+    `accounts`, `last_id` and `head` hold only while nobody else writes; `forget` drops them.
     """
 
     open: dict[int, Open] = field(default_factory=dict)
@@ -51,6 +57,8 @@ class Memory:
     """Picodollars that failed attempts of a call have cost, by key."""
     accounts: dict[str, list[int]] = field(default_factory=dict)
     last_id: int | None = None
+    head: Head | None = None
+    """The end of the chain."""
     data_version: int | None = None
 
     def refresh(self, connection: sqlite3.Connection) -> None:
@@ -63,7 +71,7 @@ class Memory:
     def forget(self) -> None:
         """Ask the file again next time."""
         self.accounts.clear()
-        self.last_id = None
+        self.last_id = self.head = None
         self.data_version = None
 
     def learn(self, transaction: "Transaction") -> None:
@@ -92,7 +100,9 @@ class Transaction:
     ) -> None:
         self.connection = connection
         self.owner = owner
-        self.now = now
+        self.now = float(now)
+        self.ended: BookError | None = None
+        """Why nothing may begin any more, where that is so."""
         self.ledger = Ledger(connection, memory.accounts)
         self.opened: dict[int, Open] = {}
         self.closed: list[int] = []
@@ -101,10 +111,22 @@ class Transaction:
         self._trust = trust
         self._attempts: list[Row] = []
         self._outcomes: list[Row] = []
-        self._answers: list[Row] = []
+        self._facts: list[Row] = []
+        self._answers: list[tuple[str, int, float, bytes]] = []
+
+    def check_open(self) -> None:
+        """Raise `BookError` when nothing may begin any more: before a limit says anything."""
+        if self.ended is not None:
+            raise self.ended
 
     def add_attempt(self, row: Row, entry: Open) -> int:
-        """Queue an attempt's row, all but id and owner; return its id."""
+        """
+        Queue an attempt's row, all but id and owner; return its id.
+
+        Raises:
+            BookError: Nothing may begin any more; nothing was changed.
+        """
+        self.check_open()
         memory = self._memory
         if memory.last_id is None:
             (found,) = self.connection.execute("SELECT max(id) FROM attempts").fetchone()
@@ -122,6 +144,7 @@ class Transaction:
     def replace_unknown(self, attempt: int, row: Row) -> None:
         """Put the facts in the place of `unknown`: the one change that the schema allows."""
         self.connection.execute(_FACTS, (*row, attempt))
+        self._facts.append((attempt, *row))
         self.closed.append(attempt)
 
     def add_answer(self, key: str, attempt: int, answer: bytes) -> None:
@@ -132,12 +155,17 @@ class Transaction:
         """Return what earlier attempts of the call under way have cost, in picodollars."""
         return self._memory.earlier.get(key, 0)
 
+    def held(self, holder: int) -> list[int]:
+        """Return what a handle of this process has under way, as far as is remembered."""
+        return [attempt for attempt, entry in self._memory.open.items() if entry.holder == holder]
+
     def find(self, attempt: int) -> Open | None:
         """Return an attempt that is under way or unknown; None when it is not."""
         remembered = self._memory.open.get(attempt) if self._trust else None
-        return remembered or self._read_open(attempt)
+        return remembered or self.read_open(attempt)
 
-    def _read_open(self, attempt: int) -> Open | None:
+    def read_open(self, attempt: int) -> Open | None:
+        """Return the same by the file alone, whatever is remembered."""
         row = self.connection.execute(
             "SELECT key, coalesce(worst_pico, 0), started_at, run, coalesce(status, 'sent') "
             "FROM attempts LEFT JOIN outcomes ON attempt = id WHERE id = ?",
@@ -149,11 +177,33 @@ class Transaction:
         return Open(key, worst, scopes(started_at, run), unknown=status == "unknown")
 
     def flush(self) -> None:
-        """Send the queued rows and the changed sums to SQLite."""
+        """Send the queued rows and the changed sums to SQLite, and chain them."""
         insert_rows(self.connection, _ATTEMPTS, self._attempts)
         insert_rows(self.connection, _OUTCOMES, self._outcomes)
-        insert_rows(self.connection, _ANSWERS, self._answers)
+        answers = self._insert_answers()
         self.ledger.flush()
+        group = chain.entries(self._attempts, self._outcomes, self._facts, answers)
+        if group:
+            memory = self._memory
+            end = memory.head or chain.head(self.connection)
+            memory.head = chain.extend(self.connection, end, group)
+
+    def _insert_answers(self) -> dict[int, Answered]:
+        """Insert the answers; return those that were the first to their keys, by attempt."""
+        rows = self._answers
+        stored = {row[1]: Answered(row[0], row[2], row[3]) for row in rows}
+        if insert_rows(self.connection, _ANSWERS, rows) == len(rows):
+            return stored
+        return {
+            attempt: answered
+            for attempt, answered in stored.items()
+            if self._first_to(answered.key) == attempt
+        }
+
+    def _first_to(self, key: str) -> int:
+        sql = "SELECT attempt FROM answers WHERE key = ?"
+        (attempt,) = self.connection.execute(sql, (key,)).fetchone()
+        return int(attempt)
 
 
 @contextmanager

@@ -41,7 +41,9 @@ class Begin:
     __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_row", "_unpriced")
     undo_if_unwanted: Final = True
 
-    def __init__(self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool) -> None:
+    def __init__(
+        self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool, holder: int = 0
+    ) -> None:
         worst = worst_pico(attempt.worst_usd)
         self._limits = limits
         self._number = attempt.number
@@ -51,10 +53,10 @@ class Begin:
             payers = scopes(attempt.started_at, attempt.run)
         except (ValueError, OverflowError) as error:
             raise BookError(f"started_at is {attempt.started_at!r}: give Unix seconds") from error
-        self._entry = Open(attempt.key, worst or 0, payers)
+        self._entry = Open(attempt.key, worst or 0, payers, holder)
         self._row = (
             attempt.key, attempt.run, attempt.provider, attempt.model, attempt.backend,
-            attempt.number, attempt.started_at, worst, attempt.prompt, attempt.prompt_version,
+            attempt.number, attempt.started_at + 0.0, worst, attempt.prompt, attempt.prompt_version,
         )  # fmt: skip
 
     def scopes(self, _known: Mapping[int, Open], /) -> Sequence[str]:
@@ -63,6 +65,7 @@ class Begin:
 
     def apply(self, transaction: Transaction, /) -> int:
         """Check the limits, reserve, write; return the attempt's id."""
+        transaction.check_open()
         entry = self._entry
         if self._limits.any:
             if self._unpriced and not self._allow_unpriced:
@@ -72,8 +75,9 @@ class Begin:
                 )
             earlier = transaction.earlier(entry.key) if self._number > 1 else 0
             check(transaction.ledger, self._limits, entry.scopes, entry.worst, earlier)
+        ticket = transaction.add_attempt(self._row, entry)
         transaction.ledger.add(entry.scopes, RESERVED, entry.worst)
-        return transaction.add_attempt(self._row, entry)
+        return ticket
 
 
 class Finish:
@@ -102,15 +106,27 @@ class Finish:
         settled = self._settled
         charge = settle(transaction, entry, self._cost)
         row = (
-            settled.status, transaction.now, self._cost, charge, settled.billed,
+            settled.status, transaction.now, self._cost, charge, _flag(settled.billed),
             settled.input_tokens, settled.cached_tokens, settled.output_tokens,
-            settled.reasoning_tokens, settled.latency_s, settled.http_status,
+            settled.reasoning_tokens, _real(settled.latency_s), settled.http_status,
             _storable(settled.request_id), _storable(settled.error),
         )  # fmt: skip
         add_outcome(transaction, self._attempt, entry, row)
         if settled.answer is not None:
             transaction.add_answer(entry.key, self._attempt, settled.answer)
         transaction.charged.append((entry.key, charge if settled.status == "error" else 0))
+
+
+# A row is chained as SQLite gives it back: with integers for booleans, floats in REAL columns, NULL
+# for NaN and no zero below zero.
+
+
+def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - a value, not a switch
+    return None if value is None else int(value)
+
+
+def _real(value: float | None) -> float | None:
+    return None if value is None or value != value else value + 0.0  # noqa: PLR0124 - NaN
 
 
 def _storable(text: str | None) -> str | None:
@@ -185,6 +201,15 @@ def give_up(transaction: Transaction, attempt: int, entry: Open, why: str) -> No
     charge = settle(transaction, entry, None)
     row = ("unknown", transaction.now, None, charge, None, *(None,) * 7, why)
     transaction.add_outcome(attempt, row)
+
+
+def let_go(transaction: Transaction, holder: int) -> None:
+    """Give up what a handle that is closed has under way."""
+    for attempt in transaction.held(holder):
+        # Another kernel may have given it up already, so the file is asked.
+        entry = transaction.read_open(attempt)
+        if entry is not None and not entry.unknown:
+            give_up(transaction, attempt, entry, "the book was closed while this was under way")
 
 
 def not_open(attempt: int) -> BookError:

@@ -1,10 +1,12 @@
 """What a lab is made of, from its settings: made when first needed, stopped together."""
 
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from llmlab.backends.backends import Backends
 from llmlab.backends.health import Health, Pulled
@@ -37,6 +39,10 @@ what a copy of the model has read already (`sim.turns`).
 """
 
 
+_OF_A_PROCESS: Final = ("pulled", "health", "gates", "purse", "asker")
+"""What is made from connections, or knows which calls of this process are under way."""
+
+
 class Parts:
     """One engine, one session, one book, one set of doors."""
 
@@ -44,19 +50,36 @@ class Parts:
         self.settings = settings
         self.project = project
         self.catalogue = Catalogue.load(settings.catalogue)
-        self.engine = Engine()
         self.batch_poll_s = POLL_S
-        proxies = any(name.lower().endswith("_proxy") for name in env)
-        self.session = Session(proxies=proxies)
-        self.backends = Backends(catalogue=self.catalogue, settings=settings, env=env)
+        self._env = env
+        self._start()
         # Made at once: a tape that is not there should be said where the lab is made.
         if settings.mode == "replay":
             _ = self.tape
         else:
             _ = self.keeper
             self.backends.check(self.catalogue.providers)
+        _ALL.add(self)
+
+    def _start(self) -> None:
+        """Make what belongs to one process: a loop, connections, servers; none is opened yet."""
+        proxies = any(name.lower().endswith("_proxy") for name in self._env)
+        self.engine = Engine()
+        self.session = Session(proxies=proxies)
+        self.backends = Backends(catalogue=self.catalogue, settings=self.settings, env=self._env)
         self.engine.at_close(self.session.close)
         self.engine.at_close(self.backends.close)
+
+    def begin_anew(self) -> None:
+        """
+        Be the parts of a forked child, and leave the parent's to the parent.
+
+        Two processes that use one connection take each other's replies; and to close or to
+        collect what was inherited would end it for the parent, so it is kept, unused.
+        """
+        own = {name: self.__dict__.pop(name, None) for name in _OF_A_PROCESS}
+        _INHERITED.append((self.engine, self.session, self.backends, own))
+        self._start()
 
     @cached_property
     def book(self) -> Book:
@@ -165,3 +188,16 @@ def _limits(budget: Budget, run: float | None) -> Limits:
         day=dollars(budget.day),
         total=dollars(budget.total),
     )
+
+
+_ALL: "Final[WeakSet[Parts]]" = WeakSet()
+_INHERITED: Final[list[object]] = []
+
+
+def _after_fork() -> None:
+    for parts in list(_ALL):
+        parts.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

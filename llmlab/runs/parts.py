@@ -11,7 +11,7 @@ from weakref import WeakSet
 from llmlab.backends.backends import Backends
 from llmlab.backends.health import Health, Pulled
 from llmlab.book import Book, Limits
-from llmlab.calls.batches import POLL_S
+from llmlab.calls.batches import GRACE_S, POLL_S
 from llmlab.calls.caller import Caller, Prepared
 from llmlab.calls.purse import Purse
 from llmlab.catalogue import Catalogue
@@ -50,7 +50,7 @@ class Parts:
         self.settings = settings
         self.project = project
         self.catalogue = Catalogue.load(settings.catalogue)
-        self.batch_poll_s = POLL_S
+        self.batch_poll_s, self.batch_grace_s = POLL_S, GRACE_S
         self._env = env
         self._start()
         # Made at once: a tape that is not there should be said where the lab is made.

@@ -7,6 +7,7 @@ Out: answers by key, what was spent and reserved, runs, history; `LimitError` an
 Keys are strings and answers are bytes: the book knows no provider, no request, no prompt.
 """
 
+from llmlab.book.batches import Batch, BatchItem, Claimed
 from llmlab.book.book import Book
 from llmlab.book.entries import (
     Account,
@@ -17,12 +18,17 @@ from llmlab.book.entries import (
     Settled,
     TemplateVersion,
 )
+from llmlab.book.writes import NotUnderWay
 
 __all__ = [
     "Account",
     "Attempt",
+    "Batch",
+    "BatchItem",
     "Book",
+    "Claimed",
     "Limits",
+    "NotUnderWay",
     "RunItem",
     "RunRecord",
     "Settled",

@@ -13,7 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from llmlab.book import audit, reads, recovery, tables
+from llmlab.book import audit, batches, reads, recovery, tables
+from llmlab.book.batches import Batch, Claim, Claimed, State
 from llmlab.book.chain import link_of
 from llmlab.book.entries import (
     NO_LIMITS,
@@ -136,6 +137,50 @@ class Book:
     async def release_async(self, attempt: int) -> None:
         """Do as `release`, awaited from any loop."""
         await self._writer.submit_async(Release(attempt))
+
+    # ---- batches
+
+    async def claim_async(
+        self,
+        attempts: Sequence[Attempt],
+        limits: Limits,
+        *,
+        allow_unpriced: bool,
+        api: str,
+        asked: str,
+    ) -> Claimed:
+        """
+        Begin the attempts of a batch and claim their keys, before it is handed in.
+
+        What another batch holds, what was answered meanwhile and what a limit refuses is left
+        out and said; it raises only what `begin` raises for all.
+        """
+        job = Claim(
+            attempts,
+            limits,
+            allow_unpriced=allow_unpriced,
+            holder=self._number,
+            api=api,
+            asked=asked,
+        )
+        claimed: Claimed = await self._writer.submit_async(job)
+        return claimed
+
+    def batches(self, keys: Sequence[str] | None = None) -> list[Batch]:
+        """Return the batches that something is waited for from, or those that hold *keys*."""
+        return self._read(lambda connection: batches.batches(connection, keys))
+
+    def turn_batch(
+        self, batch: str, state: State, *, provider_id: str | None = None, note: str = ""
+    ) -> "Future[None]":
+        """Say where a batch stands: `handed_in` with the provider's name for it, or `unsure`."""
+        return self._writer.submit(
+            Do(lambda transaction: batches.turn(transaction, batch, state, provider_id, note))
+        )
+
+    def abandon_batch(self, batch: str, state: State, note: str) -> int:
+        """Give a batch up; return how many requests count at their worst price from now on."""
+        return self._do(lambda transaction: batches.abandon(transaction, batch, state, note))
 
     def recover(self) -> list[int]:
         """Give up what dead kernels left under way, at its worst price; return the attempts."""

@@ -212,9 +212,13 @@ def let_go(transaction: Transaction, holder: int) -> None:
             give_up(transaction, attempt, entry, "the book was closed while this was under way")
 
 
-def not_open(attempt: int) -> BookError:
+class NotUnderWay(BookError):
+    """An attempt was settled before, or never begun."""
+
+
+def not_open(attempt: int) -> NotUnderWay:
     """Say that an attempt is not under way."""
-    return BookError(f"attempt {attempt} is not under way: it was settled before, or never begun")
+    return NotUnderWay(f"attempt {attempt} is not under way: it was settled before, or never begun")
 
 
 def job_error(error: Exception) -> BookError:

@@ -4,12 +4,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from llmlab.backends.health import require_pulled
 from llmlab.backends.served import retirements
-from llmlab.calls.batch_book import BATCHES, refuse_waiting
-from llmlab.calls.batches import Batches, can_batch
+from llmlab.calls.batches import Batches, can_batch, refuse_waiting
 from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.errors import UsageError
@@ -109,7 +108,14 @@ def conduct(
     with suppress(KeyboardInterrupt):
         parts.engine.run(runner.rows(todo, known, tally=tally, landed=rows), tick=tick)
         if apart:
-            work = _by_batch(runner, apart, parts.batch_poll_s, tally=tally, landed=rows)
+            batches = Batches(
+                runner.caller,
+                run=runner.name,
+                poll=parts.batch_poll_s,
+                grace=parts.batch_grace_s,
+                passes=runner.passes,
+            )
+            work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
             parts.engine.run(work, tick=tick)
     watch.ended(tally.progress(limit))
     parts.counting.learn(plan, _answers(rows))
@@ -133,8 +139,12 @@ def _notes(
     return (*cut, *_trouble(parts), *ends)
 
 
+_BATCHES: Final = "batches"
+"""Books of version 2 kept their batches under this name; a run of it would be taken for them."""
+
+
 def _check(experiment: Experiment, *, batch: bool) -> None:
-    if experiment.name in {QUESTIONS, BATCHES}:
+    if experiment.name in {QUESTIONS, _BATCHES}:
         raise UsageError(f"{experiment.name!r} is a name that the book needs: use another one")
     if batch and any(cell.request.stream for cell in experiment.cells):
         raise UsageError("a batch cannot be streamed: leave out stream=True or batch=True")
@@ -147,7 +157,7 @@ def _known(caller: Caller, plan: Sequence[Planned], *, batch: bool) -> dict[str,
     stored = caller.book.answers([each.prepared.key for each in plan])
     if not batch:
         missing = [each.prepared for each in plan if each.prepared.key not in stored]
-        refuse_waiting(caller.book, missing)
+        refuse_waiting(caller, missing)
     return {key: recall(blob) for key, blob in stored.items()}
 
 
@@ -156,15 +166,16 @@ def _goes_by_batch(each: Planned, known: Mapping[str, Answer]) -> bool:
 
 
 async def _by_batch(
-    runner: Runner, plan: Sequence[Planned], poll: float, *, tally: Tally, landed: list[Row]
+    runner: Runner, plan: Sequence[Planned], batches: Batches, *, tally: Tally, landed: list[Row]
 ) -> None:
     """Hand *plan* in, unless the run was stopped before; append its rows once they are there."""
     if not await runner.passes():
         return
-    batches = Batches(runner.caller, run=runner.name, poll=poll)
     found = await batches.outcomes([each.prepared for each in plan])
     for each in plan:
-        outcome = found[each.prepared.key]
+        outcome = found.get(each.prepared.key)
+        if outcome is None:
+            continue  # the run was stopped before its batch had ended
         landed.append(_row(runner.name, each, outcome))
         tally.count(each.cell, outcome)
 

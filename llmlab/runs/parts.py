@@ -12,7 +12,7 @@ from llmlab.backends.backends import Backends
 from llmlab.backends.health import Health, Pulled
 from llmlab.backends.trust import Vetted
 from llmlab.book import Book, Limits
-from llmlab.calls.batches import POLL_S
+from llmlab.calls.batches import GRACE_S, POLL_S
 from llmlab.calls.caller import Caller, Prepared
 from llmlab.calls.purse import Purse
 from llmlab.errors import ConfigError
@@ -53,7 +53,7 @@ class Parts:
         self.settings = settings
         self.project = project
         self.catalogue = vetted.catalogue
-        self.batch_poll_s = POLL_S
+        self.batch_poll_s, self.batch_grace_s = POLL_S, GRACE_S
         self._env, self._waiting = env, vetted.waiting
         self._start()
         # Made at once: a tape that is not there should be said where the lab is made.

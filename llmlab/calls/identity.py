@@ -7,6 +7,7 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
+from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
 from llmlab.records import Answer, HttpCall, Parameters, Request
 from llmlab.wire import Endpoint
 
@@ -35,8 +36,19 @@ def pack(answer: Answer) -> bytes:
 
 
 def recall(stored: bytes) -> Answer:
-    """Read what `pack` wrote, marked as the book's."""
-    return replace(_DECODER.decode(stored), from_book=True)
+    """Read what `pack` wrote, marked as the book's; numbers that cannot be are not believed."""
+    answer = _DECODER.decode(stored)
+    if all_can_be(answer.usage, answer.billed):
+        return replace(answer, from_book=True)
+    odd = what_cannot_be(answer.usage, answer.billed, answer.request_id)
+    return replace(
+        answer,
+        usage=NOTHING,
+        billed=None,
+        cost=None,
+        warnings=(*answer.warnings, odd),
+        from_book=True,
+    )
 
 
 def content_of(request: Request) -> str:

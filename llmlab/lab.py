@@ -131,6 +131,12 @@ class Lab:
         """
         Ask one model one question, from any event loop.
 
+        A question that is under way at this moment, here or in another kernel that shares the
+        book, is not sent a second time: this call has the same answer, marked `from_book`. For
+        several samples of one question give each its own `repeat`. One after the other, a
+        question is sent again each time, unless `temperature=0` or a `seed` makes it
+        deterministic: then the book answers.
+
         Args:
             prompt: The words.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.

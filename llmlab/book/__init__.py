@@ -8,10 +8,12 @@ Keys are strings and answers are bytes: the book knows no provider, no request, 
 """
 
 from llmlab.book.book import Book
+from llmlab.book.elsewhere import Elsewhere
 from llmlab.book.entries import (
     Account,
     Attempt,
     Limits,
+    Once,
     RunItem,
     RunRecord,
     Settled,
@@ -22,7 +24,9 @@ __all__ = [
     "Account",
     "Attempt",
     "Book",
+    "Elsewhere",
     "Limits",
+    "Once",
     "RunItem",
     "RunRecord",
     "Settled",

@@ -21,13 +21,16 @@ from llmlab.book.entries import (
     Account,
     Attempt,
     Limits,
+    Once,
     RunItem,
     RunRecord,
     Settled,
     TemplateVersion,
 )
 from llmlab.book.files import guard
+from llmlab.book.flights import Flights
 from llmlab.book.opening import Opened, open_file
+from llmlab.book.owners import is_dead
 from llmlab.book.transaction import Transaction
 from llmlab.book.writer import Writer
 from llmlab.book.writes import Begin, Do, Finish, Release
@@ -58,6 +61,8 @@ class Book:
         linger: float,
     ) -> None:
         self.path = opened.path
+        self.flights = Flights()
+        """The keys that are worked on in this process, for all who share this book."""
         self._opened = opened
         self._clock = clock
         self._pid = os.getpid()
@@ -117,11 +122,32 @@ class Book:
         return self._submit_to().submit(Begin(attempt, limits, allow_unpriced=allow_unpriced))
 
     async def begin_async(
-        self, attempt: Attempt, limits: Limits = NO_LIMITS, *, allow_unpriced: bool = False
+        self,
+        attempt: Attempt,
+        limits: Limits = NO_LIMITS,
+        *,
+        allow_unpriced: bool = False,
+        once: Once = "no",
     ) -> int:
-        """Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back."""
-        job = Begin(attempt, limits, allow_unpriced=allow_unpriced)
+        """
+        Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back.
+
+        Raises:
+            Elsewhere: Another kernel is at work on this key, or has answered it; see *once*.
+        """
+        job = Begin(attempt, limits, allow_unpriced=allow_unpriced, once=once)
         return int(await self._submit_to().submit_async(job))
+
+    def has_ended(self, attempt: int) -> bool:
+        """Say whether another kernel's attempt is over; it is, where that kernel is dead."""
+        token = self._read(lambda connection: reads.token_at_work(connection, attempt))
+        if token is None:
+            return True
+        folder = self._opened.owners
+        if folder is None or not is_dead(folder, token):
+            return False
+        self.recover()
+        return True
 
     def finish(self, attempt: int, settled: Settled) -> "Future[None]":
         """

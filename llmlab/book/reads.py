@@ -60,6 +60,16 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
+def token_at_work(connection: sqlite3.Connection, attempt: int) -> str | None:
+    """Return the token of the owner that has *attempt* under way; None when it has ended."""
+    row = connection.execute(
+        "SELECT token FROM attempts JOIN owners ON owners.id = owner "
+        "LEFT JOIN outcomes ON attempt = attempts.id WHERE attempts.id = ? AND attempt IS NULL",
+        (attempt,),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def spend(connection: sqlite3.Connection, by: Sequence[str]) -> list[dict[str, object]]:
     """Return what was spent on what: one dict a group, money as exact Decimals."""
     strange = [name for name in by if name not in SPEND_COLUMNS]

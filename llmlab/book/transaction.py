@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from llmlab.book.elsewhere import Others
 from llmlab.book.ledger import Ledger
 from llmlab.book.money import scopes
 from llmlab.book.rows import Row, insert_rows
@@ -52,6 +53,8 @@ class Memory:
     accounts: dict[str, list[int]] = field(default_factory=dict)
     last_id: int | None = None
     data_version: int | None = None
+    others: Others = field(default_factory=Others)
+    """What other kernels have under way."""
 
     def refresh(self, connection: sqlite3.Connection) -> None:
         """Forget what another connection may have changed; call it inside the transaction."""
@@ -59,6 +62,7 @@ class Memory:
         if version != self.data_version:
             self.forget()
             self.data_version = version
+            self.others.stale = True
 
     def forget(self) -> None:
         """Ask the file again next time."""
@@ -131,6 +135,18 @@ class Transaction:
     def earlier(self, key: str) -> int:
         """Return what earlier attempts of the call under way have cost, in picodollars."""
         return self._memory.earlier.get(key, 0)
+
+    def others(self) -> Others:
+        """Return what other kernels have under way now."""
+        others = self._memory.others
+        if others.stale:
+            others.refresh(self.connection, self.owner)
+        return others
+
+    def is_answered(self, key: str) -> bool:
+        """Say whether the book has an answer to *key* that is committed."""
+        sql = "SELECT 1 FROM answers WHERE key = ?"
+        return self.connection.execute(sql, (key,)).fetchone() is not None
 
     def find(self, attempt: int) -> Open | None:
         """Return an attempt that is under way or unknown; None when it is not."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import structs
 
+from llmlab.book import Once
 from llmlab.calls.identity import key_of, recall
 from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared, window_tokens, worst_of
@@ -19,7 +20,7 @@ from llmlab.calls.trial import Trial
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
-from llmlab.records import Answer, Outcome, Parameters, Request
+from llmlab.records import Answer, Outcome, Parameters, Piece, Request
 from llmlab.wire import Endpoint
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Caller(Means):
         run: str | None = None,
         deadline: float = 30.0,
         on_piece: OnPiece | None = None,
+        reuse: bool = False,
     ) -> Outcome:
         """
         Send until it is answered, cannot be, or *deadline* seconds are over.
@@ -112,9 +114,37 @@ class Caller(Means):
         The deadline starts when the first attempt does: standing in llmlab's own queue
         is reported as `queued` and is not the provider's time.
 
+        What is asked already, by whoever shares the book, is not sent a second time: its answer
+        is this one's too, as one of the book. With *reuse* an earlier answer of the book will do.
+
         Raises:
             LimitError: Sending could pass a spending limit.
             BookError: The book takes nothing, not even after a while.
         """
-        trial = Trial(self, prepared, run=run, deadline=deadline, on_piece=on_piece)
-        return await trial.outcome()
+        flights, key, came = self.book.flights, prepared.key, self.clock()
+        while not flights.take(key):
+            landed: Outcome | None = await flights.landed(key)
+            if isinstance(landed, Answer):
+                return _told(structs.replace(landed, from_book=True), on_piece)
+            if landed is not None and self.clock() - came >= deadline:
+                return structs.replace(landed, attempts=0, cost=None)
+        outcome: Outcome | None = None
+        try:
+            if reuse and (run is None or flights.several_runs):
+                outcome = self.known(prepared)
+            if outcome is None:
+                once: Once = "ever" if reuse else "now"
+                trial = Trial(
+                    self, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once
+                )
+                outcome = await trial.outcome()
+        finally:
+            flights.land(key, outcome)
+        return _told(outcome, on_piece)
+
+
+def _told(outcome: Outcome, on_piece: OnPiece | None) -> Outcome:
+    """Hand an answer of the book to who waits for pieces: it is one."""
+    if on_piece is not None and isinstance(outcome, Answer) and outcome.from_book:
+        on_piece(Piece(text=outcome.text, reasoning=outcome.reasoning))
+    return outcome

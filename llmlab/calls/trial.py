@@ -5,8 +5,9 @@ from concurrent.futures import Future
 from decimal import Decimal
 from typing import Final
 
-from llmlab.book import Attempt, Settled
+from llmlab.book import Attempt, Elsewhere, Once, Settled
 from llmlab.calls.deadline import Deadline
+from llmlab.calls.elsewhere import answer_from
 from llmlab.calls.means import Means
 from llmlab.calls.patience import next_wait, until_probe
 from llmlab.calls.prepared import FREE, OnPiece, Prepared
@@ -34,12 +35,14 @@ class Trial:
         run: str | None,
         deadline: float,
         on_piece: OnPiece | None,
+        once: Once = "now",
     ) -> None:
         self._means = means
         self._prepared = prepared
         self._run = run
         self._deadline = deadline
         self._on_piece = on_piece
+        self._once = once
         self._gate: Gate = means.gates[prepared.door]
         self.number = 0
         self._queued = 0.0
@@ -76,8 +79,10 @@ class Trial:
         while True:
             try:
                 return await self._attempt()
-            except Short as short:
-                await self._stand_in_line(short)
+            except (Short, Elsewhere) as held:
+                answer = await self._held_up(held)
+                if answer is not None:
+                    return answer
                 continue
             except BreakerOpen as error:
                 wait = self._until_probe(error)
@@ -142,6 +147,13 @@ class Trial:
             return None
         return until_probe(error, self._gate.breaker, left=self._left(), deadline=self._deadline)
 
+    async def _held_up(self, held: Short | Elsewhere) -> Answer | None:
+        """Wait for money, or for another kernel's answer; return that."""
+        if isinstance(held, Elsewhere):
+            return await self._from(held)
+        await self._stand_in_line(held)
+        return None
+
     async def _stand_in_line(self, short: Short) -> None:
         """Wait for a settlement, at most as long as the deadline."""
         began = self._means.clock()
@@ -151,6 +163,17 @@ class Trial:
             raise short.error
         await self._means.purse.wait()
         self._queued += self._means.clock() - began
+
+    async def _from(self, found: Elsewhere) -> Answer | None:
+        """Wait for another kernel's answer, at most as long as the deadline; then ask here."""
+        began = self._means.clock()
+        answer, ended = await answer_from(
+            self._means, self._prepared.key, found, within=self._deadline
+        )
+        self._queued += self._means.clock() - began
+        if not ended:
+            self._once = "no"
+        return answer
 
     # ---- one attempt
 
@@ -190,7 +213,7 @@ class Trial:
         attempt = self._record()
         try:
             ticket = await means.book.begin_async(
-                attempt, means.limits, allow_unpriced=means.unpriced
+                attempt, means.limits, allow_unpriced=means.unpriced, once=self._once
             )
         except BaseException as error:
             self.number -= 1

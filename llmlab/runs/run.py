@@ -125,9 +125,10 @@ class Runner:
         queue = iter(missing)
         workers = min(self.at_once, len(missing))
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(self._work(queue, tally, landed))
+            with self.caller.book.flights.run():
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(workers):
+                        group.create_task(self._work(queue, tally, landed))
         except ExceptionGroup as errors:
             # Such as a full disk: every worker says the same, and a person needs it once.
             raise errors.exceptions[0] from None
@@ -142,7 +143,7 @@ class Runner:
         """A limit that is reached fails the calls that are left; what was paid for stays."""
         try:
             return await self.caller.outcome(
-                each.prepared, run=self.name, deadline=self.deadline(each.prepared)
+                each.prepared, run=self.name, deadline=self.deadline(each.prepared), reuse=True
             )
         except LimitError as error:
             backend = each.prepared.endpoint.backend

@@ -27,6 +27,8 @@ class Said:
     status: int = 200
     kind: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: threading.Event | None = None
+    """Given, the connection stays open after the body; it is set when the client has gone."""
 
 
 class Loopback:
@@ -40,43 +42,7 @@ class Loopback:
         self._reply = reply
         self.log: list[Came] = []
         self._came = threading.Condition()
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                tags = b'{"models": [{"name": "qwen3:0.6b"}, {"name": "qwen3.5:4b"}]}'
-                self._say(Said(body=tags))
-
-            def do_POST(self) -> None:
-                size = int(self.headers.get("content-length") or 0)
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                came = Came(path=self.path, headers=headers, body=self.rfile.read(size))
-                owner.note(came)
-                self._say(owner.answered(came))
-
-            def _say(self, said: Said) -> None:
-                try:
-                    self.send_response(said.status)
-                    self.send_header("content-type", said.kind)
-                    self.send_header("content-length", str(len(said.body)))
-                    for name, value in said.headers.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(said.body)
-                except OSError:  # the client has gone
-                    self.close_connection = True
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 256
-            daemon_threads = True
-            block_on_close = False
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
@@ -127,3 +93,52 @@ class Loopback:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, owner: Loopback) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.owner = owner
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._say(Said(body=b'{"models": [{"name": "qwen3:0.6b"}]}'))
+
+    def do_POST(self) -> None:
+        size = int(self.headers.get("content-length") or 0)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        came = Came(path=self.path, headers=headers, body=self.rfile.read(size))
+        self.server.owner.note(came)
+        self._say(self.server.owner.answered(came))
+
+    def _say(self, said: Said) -> None:
+        try:
+            self._write(said)
+        except OSError:  # the client has gone
+            self.close_connection = True
+
+    def _write(self, said: Said) -> None:
+        self.send_response(said.status)
+        self.send_header("content-type", said.kind)
+        if said.more is None:
+            self.send_header("content-length", str(len(said.body)))
+        for name, value in said.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(said.body)
+        if said.more is not None:
+            self.close_connection = True
+            self.connection.settimeout(PATIENCE)
+            self.rfile.read(1)
+            said.more.set()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

@@ -17,6 +17,7 @@ from llmlab.errors import ConfigError
 from llmlab.runs import tape_file
 from llmlab.runs.asking import Askings
 from llmlab.runs.configuration import book_path
+from llmlab.runs.control import UnderWay
 from llmlab.runs.counting import Counting
 from llmlab.runs.keeper import Keeper
 from llmlab.runs.plan import reasons
@@ -45,6 +46,7 @@ class Parts:
         self.project = project
         self.catalogue = Catalogue.load(settings.catalogue)
         self.engine = Engine()
+        self.under_way = UnderWay()
         self.batch_poll_s = POLL_S
         proxies = any(name.lower().endswith("_proxy") for name in env)
         self.session = Session(proxies=proxies)
@@ -146,7 +148,8 @@ class Parts:
         return max(self.settings.deadline, REASONING_DEADLINE if thinks else 0.0)
 
     def close(self) -> None:
-        """Stop the engine with all that runs on it, write what waits, then close the book."""
+        """End runs and keep what landed, stop the engine, write what waits, close the book."""
+        self.under_way.stop()
         self.engine.close()
         try:
             self.keeper.close()

@@ -15,8 +15,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from llmlab.errors import UsageError
-from llmlab.wire.crossing import Crossing, Ferry
+from llmlab.errors import Closed, UsageError
+from llmlab.wire.brake import Brake, Stopped
+from llmlab.wire.crossing import CLOSED, Crossing, Ferry
 
 T = TypeVar("T")
 
@@ -58,29 +59,48 @@ class Engine:
         *,
         tick: Callable[[], None] | None = None,
         every: float = 0.2,
+        brake: Brake | None = None,
     ) -> T:
         """
         Run *work* to its end from plain code, calling *tick* while waiting.
 
         An interrupt cancels the work and waits until it has let go, so nothing is left behind.
+
+        Raises:
+            Stopped: *brake* was pulled; the work has let go.
+            Closed: The engine was closed meanwhile.
         """
         if threading.current_thread() is self._thread:
             work.close()
             raise UsageError("called from inside the engine: use the _async form and await it")
+        brake = brake or Brake()
+        if brake.is_pulled():
+            work.close()
+            raise Stopped
         let_go = threading.Event()
         future = self.submit(_announced(work, let_go))
+        brake.hold(future)
         try:
             while tick is not None and not future.done():
                 concurrent.futures.wait([future], every)
                 tick()
             return future.result()
-        except BaseException:
+        except BaseException as error:
             if future.cancel():
                 let_go.wait(_PATIENCE)
+            if isinstance(error, concurrent.futures.CancelledError):
+                raise (Stopped() if brake.is_pulled() else Closed(CLOSED)) from None
             raise
+        finally:
+            brake.hold(None)
 
     async def bridge(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await *work* from any loop; it runs on the engine's. Cancelling the wait cancels it."""
+        """
+        Await *work* from any loop; it runs on the engine's. Cancelling the wait cancels it.
+
+        Raises:
+            Closed: The engine was closed meanwhile.
+        """
         here, there = asyncio.get_running_loop(), self.loop
         if here is there:
             return await work
@@ -91,8 +111,10 @@ class Engine:
         ferry.over.post(crossing.start)
         try:
             return await arrived
-        except asyncio.CancelledError:
-            ferry.over.post(crossing.cancel)
+        except (asyncio.CancelledError, GeneratorExit):
+            # Not by the mailbox: a loop that is being closed has no next round to ring in.
+            with suppress(RuntimeError):  # the engine is closed: nothing of it runs
+                there.call_soon_threadsafe(crossing.cancel)
             raise
         finally:
             ferry.aboard.discard(crossing)

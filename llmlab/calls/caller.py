@@ -107,6 +107,7 @@ class Caller(Means):
         deadline: float = 30.0,
         on_piece: OnPiece | None = None,
         reuse: bool = False,
+        strict: bool = False,
     ) -> Outcome:
         """
         Send until it is answered, cannot be, or *deadline* seconds are over.
@@ -116,6 +117,9 @@ class Caller(Means):
 
         What is asked already, by whoever shares the book, is not sent a second time: its answer
         is this one's too, as one of the book. With *reuse* an earlier answer of the book will do.
+
+        A single question fails at once where the provider asked for a longer wait than *deadline*:
+        by a 429, or, if *strict*, by the headers of its replies.
 
         Raises:
             LimitError: Sending could pass a spending limit.
@@ -135,7 +139,13 @@ class Caller(Means):
             if outcome is None:
                 once: Once = "ever" if reuse else "now"
                 trial = Trial(
-                    self, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once
+                    self,
+                    prepared,
+                    run=run,
+                    deadline=deadline,
+                    on_piece=on_piece,
+                    once=once,
+                    strict=strict,
                 )
                 outcome = await trial.outcome()
         finally:

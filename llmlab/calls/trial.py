@@ -14,7 +14,7 @@ from llmlab.calls.prepared import FREE, OnPiece, Prepared
 from llmlab.calls.purse import Short, may_fit_later
 from llmlab.calls.sending import Sending
 from llmlab.calls.settling import Timing, is_free, loss, lost, valued, won
-from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, TimedOut
+from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, Throttled, TimedOut
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.gate import Gate
@@ -36,6 +36,7 @@ class Trial:
         deadline: float,
         on_piece: OnPiece | None,
         once: Once = "now",
+        strict: bool = False,
     ) -> None:
         self._means = means
         self._prepared = prepared
@@ -43,6 +44,7 @@ class Trial:
         self._deadline = deadline
         self._on_piece = on_piece
         self._once = once
+        self._strict = strict
         self._gate: Gate = means.gates[prepared.door]
         self.number = 0
         self._queued = 0.0
@@ -180,6 +182,8 @@ class Trial:
     async def _attempt(self) -> Answer:
         """Pass the gate, record the attempt, send it and settle it."""
         clock = self._means.clock
+        if self._run is None:
+            self._check_held()
         arrived = clock()
         async with self._gate.passed(self._prepared.tokens) as start:
             self._queued += clock() - arrived
@@ -204,6 +208,24 @@ class Trial:
             self._gate.breaker.succeeded()
             await self._finish(ticket, won(answer))
             return answer
+
+    def _check_held(self) -> None:
+        """
+        Fail a single question at once that its provider would let start only too late.
+
+        What a 429 asks for counts always; the pace that replies' headers set only where the
+        caller gave a deadline, for to wait for that is llmlab's own queue.
+        """
+        limiter = self._gate.limiter
+        held = limiter.held(self._prepared.tokens) if self._strict else limiter.asked_to_wait
+        if held > self._left():
+            provider = self._prepared.request.provider
+            raise Throttled(
+                f"{provider} asked to wait {held:.0f} s more; the deadline is {self._deadline:g} s",
+                provider=provider,
+                retryable=False,
+                retry_after=held,
+            )
 
     async def _begin(self, start: Start) -> int:
         """Write the attempt down and reserve its worst price."""

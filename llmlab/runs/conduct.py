@@ -1,9 +1,9 @@
 """Conduct an experiment: plan, show, send, and hand back what landed."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from llmlab.backends.health import require_pulled
@@ -104,9 +104,7 @@ def conduct(
     apart = [each for each in plan if batch and _goes_by_batch(each, known)]
     todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
 
-    def tick() -> None:
-        watch.moved(tally.progress(limit))
-
+    tick = _ticking(parts, plan, tally, watch, limit)
     with suppress(KeyboardInterrupt, Stopped):
         work = runner.rows(todo, known, tally=tally, landed=rows)
         parts.engine.run(work, tick=tick, brake=control.brake)
@@ -118,6 +116,24 @@ def conduct(
     notes = _notes(parts, experiment, early, rows, len(plan))
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
     return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
+
+
+def _ticking(
+    parts: Parts, plan: Sequence[Planned], tally: Tally, watch: Watch, limit: float | None
+) -> Callable[[], None]:
+    """Return what shows how far the run is, and who makes it wait."""
+    doors = {each.prepared.door for each in plan}
+
+    def tick() -> None:
+        watch.moved(replace(tally.progress(limit), waits=_waits(parts, doors)))
+
+    return tick
+
+
+def _waits(parts: Parts, doors: set[str]) -> tuple[tuple[str, float], ...]:
+    """Return which providers of this run asked to wait, and for how many seconds more."""
+    held = parts.gates.held()
+    return tuple((name, held[name]) for name in sorted(doors & held.keys()))
 
 
 def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:

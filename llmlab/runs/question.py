@@ -71,6 +71,7 @@ async def _answer(
         deadline=deadline or parts.deadline(prepared),
         on_piece=on_piece,
         reuse=_deterministic(request.parameters),
+        strict=deadline is not None,
     )
     if isinstance(answer, Failure):
         raise _error_of(answer, arm.model.provider)

@@ -134,6 +134,15 @@ class Limiter:
         self._closed_until = max(self._closed_until, self._clock() + seconds)
 
     @property
+    def asked_to_wait(self) -> float:
+        """Seconds that are left of the wait that a 429 asked for."""
+        return max(0.0, self._closed_until - self._clock())
+
+    def held(self, tokens: float = 1.0) -> float:
+        """Return the seconds for which the provider lets no call of *tokens* start; 0 when free."""
+        return max(0.0, self._closed_until - self._clock(), self._too_little_left(tokens))
+
+    @property
     def told(self) -> bool:
         """Whether a provider's word on what is left holds now."""
         now = self._clock()
@@ -167,6 +176,11 @@ class Limiter:
             waiting=len(self._waiting),
             paused_s=max(0.0, self._closed_until - now),
         )
+
+    def _too_little_left(self, tokens: float) -> float:
+        """Seconds for which the headers of a reply leave no room for a request of *tokens*."""
+        now = self._clock()
+        return max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
 
     def _hear(self, told: _Told, start: Start, left: float, reset: float) -> None:
         if start.number < told.by:

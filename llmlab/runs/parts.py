@@ -1,5 +1,7 @@
 """What a lab is made of, from its settings: made when first needed, stopped together."""
 
+import atexit
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -45,7 +47,8 @@ class Parts:
         self.settings = settings
         self.project = project
         self.catalogue = Catalogue.load(settings.catalogue)
-        self.engine = Engine()
+        self.engine = Engine(at_exit=self.close)
+        self._pid = os.getpid()
         self.under_way = UnderWay()
         self.batch_poll_s = POLL_S
         proxies = any(name.lower().endswith("_proxy") for name in env)
@@ -63,7 +66,11 @@ class Parts:
     @cached_property
     def book(self) -> Book:
         """The record of every call."""
-        return Book.open(book_path(self.settings, self.project))
+        book = Book.open(book_path(self.settings, self.project))
+        # At exit the last one to register is called first: a book closes after what writes in it.
+        atexit.unregister(self.close)
+        atexit.register(self.close)
+        return book
 
     @cached_property
     def tape(self) -> Tape:
@@ -149,6 +156,10 @@ class Parts:
 
     def close(self) -> None:
         """End runs and keep what landed, stop the engine, write what waits, close the book."""
+        atexit.unregister(self.close)
+        if os.getpid() != self._pid:
+            self.engine.close()  # a forked child that ends: all the rest is its parent's
+            return
         self.under_way.stop()
         self.engine.close()
         try:

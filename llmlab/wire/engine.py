@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from llmlab.errors import Closed, UsageError
 from llmlab.wire.brake import Brake, Stopped
 from llmlab.wire.crossing import CLOSED, Crossing, Ferry
+from llmlab.wire.threads import Threads
 
 T = TypeVar("T")
 
@@ -26,9 +27,15 @@ _PATIENCE: Final = 5.0
 
 
 class Engine:
-    """A loop on a thread, started when first needed and stopped by `close` or at exit."""
+    """
+    A loop on a thread, started when first needed and stopped by `close` or at exit.
 
-    def __init__(self) -> None:
+    Args:
+        at_exit: Called at interpreter exit in the place of `close`, which it must call.
+    """
+
+    def __init__(self, at_exit: Callable[[], None] | None = None) -> None:
+        self._at_exit = at_exit
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -156,20 +163,27 @@ class Engine:
 
     def _start(self) -> None:
         loop = asyncio.new_event_loop()
+        loop.set_default_executor(Threads())
         thread = threading.Thread(target=loop.run_forever, name="llmlab-engine", daemon=True)
         thread.start()
-        atexit.register(self.close)
+        atexit.register(self._at_exit or self.close)
         self._loop, self._thread, self._pid = loop, thread, os.getpid()
 
     async def _end(self) -> None:
-        """Cancel what still runs, then let the session and the servers close."""
+        """Cancel what still runs, then let the session and the servers close, each of them."""
         mine = asyncio.current_task()
         rest = [task for task in asyncio.all_tasks() if task is not mine]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        errors: list[Exception] = []
         while self._closers:
-            await self._closers.pop()()
+            try:
+                await self._closers.pop()()
+            except Exception as error:  # noqa: BLE001 - raised when all have closed
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 async def _announced(work: Coroutine[Any, Any, T], let_go: threading.Event) -> T:

@@ -157,6 +157,7 @@ class Backends:
             base_url=url,
             key=self._key(provider),
             identity=provider.name if own is None else f"{provider.name} at {url}",
+            idempotency=provider.idempotency,
         )
 
     def _own_address(self, provider: Provider) -> str | None:

@@ -138,6 +138,10 @@ class Book:
         job = Begin(attempt, limits, allow_unpriced=allow_unpriced, once=once)
         return int(await self._submit_to().submit_async(job))
 
+    def ended_attempts(self) -> dict[str, int]:
+        """Return how many attempts of a key have ended for certain, by key, where it is not one."""
+        return self._read(reads.ended_attempts)
+
     def has_ended(self, attempt: int) -> bool:
         """Say whether another kernel's attempt is over; it is, where that kernel is dead."""
         token = self._read(lambda connection: reads.token_at_work(connection, attempt))

@@ -60,6 +60,22 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
+def ended_attempts(connection: sqlite3.Connection) -> dict[str, int]:
+    """
+    Return how many attempts of each key have ended for certain: answered, or refused for nothing.
+
+    A key with one answer and nothing else is left out: its answer is found by the key itself. A
+    409 ends nothing: it says that an earlier request with this key is under way.
+    """
+    sql = """
+        SELECT key, count(*) FROM attempts JOIN outcomes ON attempt = id
+        WHERE (status = 'ok' OR (status = 'error' AND cost_pico IS NOT NULL))
+        AND http_status IS NOT 409
+        GROUP BY key HAVING count(*) > 1 OR min(status) = 'error'
+    """
+    return dict(connection.execute(sql).fetchall())
+
+
 def token_at_work(connection: sqlite3.Connection, attempt: int) -> str | None:
     """Return the token of the owner that has *attempt* under way; None when it has ended."""
     row = connection.execute(

@@ -274,6 +274,8 @@ class Trial:
 
     async def _finish(self, ticket: int, settled: Settled) -> None:
         """Write what became of the attempt; money was paid, so a full disk is tried again."""
+        if self._prepared.endpoint.idempotency:
+            self._means.groups.settled(self._prepared, settled, self._means.book)
         for pause in _SAVING_AGAIN:
             try:
                 await self._means.book.finish_async(ticket, settled)

@@ -13,6 +13,7 @@ from llmlab.backends.health import Health, Pulled
 from llmlab.book import Book, Limits
 from llmlab.calls.batches import POLL_S
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.groups import Groups
 from llmlab.calls.purse import Purse
 from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError
@@ -125,6 +126,11 @@ class Parts:
         return Purse()
 
     @cached_property
+    def groups(self) -> Groups:
+        """The names under which attempts are sent, where a provider takes one."""
+        return Groups()
+
+    @cached_property
     def askings(self) -> Askings:
         """The ways to ask that were understood already."""
         return Askings()
@@ -147,6 +153,7 @@ class Parts:
             unpriced=self.settings.unpriced,
             window=self.settings.tier_local,
             purse=self.purse,
+            groups=self.groups,
         )
 
     def deadline(self, prepared: Prepared) -> float:

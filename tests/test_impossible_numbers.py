@@ -136,7 +136,8 @@ def _with(document: Any, path: Sequence[Any], text: str) -> bytes:
     return json.dumps(copy).replace(f'"{mark}"', text).encode()
 
 
-def _cases(document: Mapping[str, Any]) -> list[bytes]:
+def cases_of(document: Mapping[str, Any]) -> list[bytes]:
+    """Return *document* once for each of its numbers and each odd thing in that place."""
     return [_with(document, path, odd) for path in _numbers(document) for odd in ODD]
 
 
@@ -146,9 +147,11 @@ def _asked(came: Came) -> int:
     return int(found[1])
 
 
-def _run(
+def ran_over(
     replies: Sequence[bytes], model: str, *, kind: str = "application/json", **options: Any
 ) -> tuple[Comparison, Lab]:
+    """Run over as many inputs as there are *replies*; each has its own."""
+
     def reply(came: Came) -> Said:
         return Said(body=replies[_asked(came)], kind=kind, headers={"x-request-id": "req_7"})
 
@@ -163,9 +166,9 @@ def _run(
 def test_no_number_of_a_reply_ends_a_run(name: str) -> None:
     """Whatever stands where a number should, the text is kept and every input has its row."""
     model, document = WHOLE[name]
-    cases = _cases(document)
+    cases = cases_of(document)
     options: dict[str, Any] = {"search": True} if "responses" in name else {}
-    run, lab = _run(cases, model, **options)
+    run, lab = ran_over(cases, model, **options)
     with lab:
         rows = run.rows
         assert len(rows) == len(cases)
@@ -197,7 +200,7 @@ def test_a_number_that_cannot_be_is_named_and_counts_as_unknown(
 ) -> None:
     """One warning has field, value and request id; the book counts the worst price. # R-10."""
     model, body = _reply("xai chat", path, odd)
-    run, lab = _run([body], model)
+    run, lab = ran_over([body], model)
     with lab:
         row = run.rows.iloc[0]
         told = [each for each in row["warnings"].split("; ") if words in each]
@@ -224,7 +227,7 @@ def test_a_stream_with_such_numbers_is_a_row(odd: str, *, whole: bool) -> None:
     """Whole or broken: its words are there, and what it may have cost is unknown."""
     usage = f'{{"prompt_tokens": 12, "completion_tokens": {odd}}}'.encode()
     kind = "text/event-stream"
-    run, lab = _run([_events(usage, whole=whole)], "openai/gpt-6-luna", kind=kind, stream=True)
+    run, lab = ran_over([_events(usage, whole=whole)], "openai/gpt-6-luna", kind=kind, stream=True)
     with lab:
         row = run.rows.iloc[0]
         assert row["text"] == "Spring"

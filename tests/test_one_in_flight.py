@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
-from llmlab.errors import CallError, Refused
+from llmlab.errors import CallError, Refused, TimedOut
 from llmlab.records import Answer
 from tests.fleet import _ROOT
 from tests.loopback import PATIENCE, Came, Loopback, Said
@@ -255,6 +255,19 @@ async def test_a_waiter_that_gives_up_leaves_the_others_alone() -> None:
             assert lab.book.flights._flights == {}
     assert desk.served == 1
     assert [isinstance(each, Answer) for each in ends] == [True, True, True, False]
+
+
+async def test_who_waits_keeps_the_own_deadline() -> None:
+    """A question with a deadline waits no longer for another one's call, which goes on."""
+    with Desk().serving() as desk:
+        async with desk.lab() as lab:
+            first = asyncio.create_task(lab.ask_async("Spring?", MODEL))
+            await asyncio.to_thread(desk.server.until, 1)
+            with pytest.raises(TimedOut, match=r"no answer within 0\.1 s; the same question"):
+                await lab.ask_async("Spring?", MODEL, deadline=0.1)
+            desk.open.set()
+            assert (await first).text == "Late."
+    assert desk.served == 1
 
 
 async def test_a_stream_takes_part() -> None:

@@ -35,12 +35,9 @@ class Flights:
 
     def take(self, key: str) -> bool:
         """Say whether the caller may work on *key*; then it must `land` it."""
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            if key in self._flights:
-                return False
-            self._flights[key] = Flight(loop)
-            return True
+        flight = Flight(asyncio.get_running_loop())
+        # One step of the dictionary, which needs no lock: every call comes by here.
+        return self._flights.setdefault(key, flight) is flight
 
     def land(self, key: str, result: Any) -> None:
         """Let go of *key* and tell who waits: a result, or None where there is none for them."""
@@ -49,21 +46,24 @@ class Flights:
         if flight is not None and flight.waiting:
             _tell(flight, result)
 
-    async def landed(self, key: str) -> Any:
-        """Wait for whoever works on *key*; return what they landed, None if nobody does."""
+    async def landed(self, key: str, *, within: float | None = None) -> Any:
+        """
+        Wait for whoever works on *key*; return what they landed, None if nobody does.
+
+        Raises:
+            TimeoutError: They have not ended after *within* seconds.
+        """
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
                 return None
             future = asyncio.get_running_loop().create_future()
             flight.waiting.append(future)
-        try:
+        async with asyncio.timeout(within):
             while not future.done():
+                # Left undone at the end of the time, it is skipped by whoever lands.
                 await asyncio.wait([future], timeout=_GLANCE)
                 self._give_up_dead(key, flight)
-        finally:
-            if not future.done():
-                future.cancel()
         return future.result()
 
     @contextmanager

@@ -20,7 +20,7 @@ from llmlab.calls.trial import Trial
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
-from llmlab.records import Answer, Outcome, Parameters, Piece, Request
+from llmlab.records import Answer, Failure, Outcome, Parameters, Piece, Request
 from llmlab.wire import Endpoint
 
 if TYPE_CHECKING:
@@ -125,32 +125,55 @@ class Caller(Means):
             LimitError: Sending could pass a spending limit.
             BookError: The book takes nothing, not even after a while.
         """
-        flights, key, came = self.book.flights, prepared.key, self.clock()
-        while not flights.take(key):
-            landed: Outcome | None = await flights.landed(key)
-            if isinstance(landed, Answer):
-                return _told(structs.replace(landed, from_book=True), on_piece)
-            if landed is not None and self.clock() - came >= deadline:
-                return structs.replace(landed, attempts=0, cost=None)
+        came = self.clock()
+        while not self.book.flights.take(prepared.key):
+            shared = await self._from_another(prepared, came, deadline, strict=strict)
+            if shared is not None:
+                return _told(shared, on_piece)
         outcome: Outcome | None = None
         try:
-            if reuse and (run is None or flights.several_runs):
+            if reuse and (run is None or self.book.flights.several_runs):
                 outcome = self.known(prepared)
             if outcome is None:
                 once: Once = "ever" if reuse else "now"
                 trial = Trial(
-                    self,
-                    prepared,
-                    run=run,
-                    deadline=deadline,
-                    on_piece=on_piece,
-                    once=once,
+                    self, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once,
                     strict=strict,
-                )
+                )  # fmt: skip
                 outcome = await trial.outcome()
         finally:
-            flights.land(key, outcome)
+            self.book.flights.land(prepared.key, outcome)
         return _told(outcome, on_piece)
+
+    async def _from_another(
+        self, prepared: Prepared, came: float, deadline: float, *, strict: bool
+    ) -> Outcome | None:
+        """
+        Wait for whoever asks the same just now; None where this caller must try itself.
+
+        A failure is shared only by who has waited for as long as its own *deadline*.
+        """
+        within = deadline if strict else None
+        try:
+            landed: Outcome | None = await self.book.flights.landed(prepared.key, within=within)
+        except TimeoutError:
+            return _not_in_time(prepared, deadline)
+        if isinstance(landed, Answer):
+            return structs.replace(landed, from_book=True)
+        if landed is not None and self.clock() - came >= deadline:
+            return structs.replace(landed, attempts=0, cost=None)
+        return None
+
+
+def _not_in_time(prepared: Prepared, deadline: float) -> Failure:
+    """Say that the same question, which somebody else asked, was not answered in time."""
+    provider = prepared.request.provider
+    return Failure(
+        kind="TimedOut",
+        message=f"{provider}: no answer within {deadline:g} s; the same question is under way",
+        attempts=0,
+        backend=prepared.endpoint.backend,
+    )
 
 
 def _told(outcome: Outcome, on_piece: OnPiece | None) -> Outcome:

@@ -213,6 +213,17 @@ async def test_two_runs_of_one_plan_pay_once() -> None:
     assert sum((~each.rows["from_book"]).sum() for each in runs) == 40
 
 
+async def test_equal_inputs_of_one_plan_are_samples_of_their_own() -> None:
+    """Two rows with the same words are two calls, whichever is sent when."""
+    frame = pd.DataFrame({"n": ["1", "1", "2"]})
+    with Desk().serving() as desk:
+        desk.open.set()
+        async with desk.lab() as lab:
+            run = await lab.abtest_async({"p": "Say {{ n }}."}, MODEL, on=frame, quiet=True)
+    assert desk.served == 3
+    assert not run.rows["from_book"].any()
+
+
 async def test_a_failure_is_its_own_and_the_next_one_sends() -> None:
     """The error is that of the caller who sent; the others get their own answer, paid once."""
     with Desk(Said(body=REFUSED, status=400)).serving() as desk:

@@ -108,6 +108,7 @@ class Caller(Means):
         on_piece: OnPiece | None = None,
         reuse: bool = False,
         strict: bool = False,
+        twin: int = 0,
     ) -> Outcome:
         """
         Send until it is answered, cannot be, or *deadline* seconds are over.
@@ -117,6 +118,7 @@ class Caller(Means):
 
         What is asked already, by whoever shares the book, is not sent a second time: its answer
         is this one's too, as one of the book. With *reuse* an earlier answer of the book will do.
+        A *twin*, the second equal cell of one plan (1) or a later one, is a sample of its own.
 
         A single question fails at once where the provider asked for a longer wait than *deadline*:
         by a 429, or, if *strict*, by the headers of its replies.
@@ -126,27 +128,28 @@ class Caller(Means):
             BookError: The book takes nothing, not even after a while.
         """
         came = self.clock()
-        while not self.book.flights.take(prepared.key):
-            shared = await self._from_another(prepared, came, deadline, strict=strict)
+        name = f"{prepared.key}#{twin}" if twin else prepared.key
+        while not self.book.flights.take(name):
+            shared = await self._from_another(name, prepared, came, deadline, strict=strict)
             if shared is not None:
                 return _told(shared, on_piece)
         outcome: Outcome | None = None
         try:
-            if reuse and (run is None or self.book.flights.several_runs):
+            if reuse and not twin and (run is None or self.book.flights.several_runs):
                 outcome = self.known(prepared)
             if outcome is None:
-                once: Once = "ever" if reuse else "now"
+                once: Once = "no" if twin else "ever" if reuse else "now"
                 trial = Trial(
                     self, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once,
                     strict=strict,
                 )  # fmt: skip
                 outcome = await trial.outcome()
         finally:
-            self.book.flights.land(prepared.key, outcome)
+            self.book.flights.land(name, outcome)
         return _told(outcome, on_piece)
 
     async def _from_another(
-        self, prepared: Prepared, came: float, deadline: float, *, strict: bool
+        self, name: str, prepared: Prepared, came: float, deadline: float, *, strict: bool
     ) -> Outcome | None:
         """
         Wait for whoever asks the same just now; None where this caller must try itself.
@@ -155,7 +158,7 @@ class Caller(Means):
         """
         within = deadline if strict else None
         try:
-            landed: Outcome | None = await self.book.flights.landed(prepared.key, within=within)
+            landed: Outcome | None = await self.book.flights.landed(name, within=within)
         except TimeoutError:
             return _not_in_time(prepared, deadline)
         if isinstance(landed, Answer):

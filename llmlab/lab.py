@@ -2,7 +2,7 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,24 +12,25 @@ from llmlab.backends.served import merged
 from llmlab.backends.trust import vetted
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
-from llmlab.errors import ConfigError
+from llmlab.errors import Closed, ConfigError
 from llmlab.ops import Environment
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
+from llmlab.runs.control import Control
 from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.question import answer_of
 from llmlab.runs.reading import read
-from llmlab.runs.run import always
 from llmlab.runs.tape import Tape
 from llmlab.settings import Mode, Sourced, project_of, shielded
 from llmlab.templates import Library
 from llmlab.wire import Channel
+from llmlab.wire.crossing import CLOSED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,6 +151,12 @@ class Lab:
         """
         Ask one model one question, from any event loop.
 
+        A question that is under way at this moment, here or in another kernel that shares the
+        book, is not sent a second time: this call has the same answer, marked `from_book`. For
+        several samples of one question give each its own `repeat`. One after the other, a
+        question is sent again each time, unless `temperature=0` or a `seed` makes it
+        deterministic: then the book answers.
+
         Args:
             prompt: The words.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
@@ -161,12 +168,13 @@ class Lab:
 
     async def stream(
         self, prompt: str, model: str | None = None, **options: Any
-    ) -> AsyncIterator[Piece]:
+    ) -> AsyncGenerator[Piece, None]:
         """
         Yield the pieces of an answer as they come; the last one's `answer` is whole.
 
         Raises:
             CallError: The call failed; `partial` has the text that came.
+            Closed: The lab was closed meanwhile.
         """
         pieces: Channel[Piece] = Channel()
         work = answer_of(self._parts, prompt, model, on_piece=pieces.put, **options)
@@ -176,6 +184,8 @@ class Lab:
             async for come in pieces:
                 for piece in come:
                     yield piece
+            if future.cancelled():
+                raise Closed(CLOSED)
             whole: Answer = await asyncio.wrap_future(future)
             yield Piece(answer=whole)
         finally:
@@ -237,6 +247,7 @@ class Lab:
 
         Raises:
             UsageError: The design is bad; nothing was sent.
+            Closed: The lab was closed meanwhile; what had landed is kept.
         """
         experiment = experiment_of(
             prompts,
@@ -261,9 +272,12 @@ class Lab:
         from llmlab.views.live import watch_of
 
         watch = handle or watch_of(quiet=quiet)
-        passes = always if handle is None else handle.passes
-        landed = conduct(self._parts, experiment, watch, budget=budget, passes=passes, batch=batch)
-        return self._read(experiment, landed, watch, budget)
+        control = Control() if handle is None else handle.control
+        with self._parts.under_way.run(experiment.name, control.brake):
+            landed = conduct(
+                self._parts, experiment, watch, control=control, budget=budget, batch=batch
+            )
+            return self._read(experiment, landed, watch, control, budget)
 
     def start(self, *args: Any, **options: Any) -> "Handle[Comparison]":
         """
@@ -280,8 +294,28 @@ class Lab:
         return started(lambda handle: self.abtest(*args, handle=handle, **options))
 
     async def abtest_async(self, *args: Any, **options: Any) -> Comparison:
-        """Do what `abtest` does, awaited from any event loop."""
-        return await asyncio.to_thread(self.abtest, *args, **options)
+        """
+        Do what `abtest` does, awaited from any event loop.
+
+        Cancelled (by `task.cancel()`, a time-out, a loop that closes), it stops as at Ctrl-C:
+        calls under way are cut, no more are sent, and what landed is in the book and in
+        `lab.run(name)` when the cancellation goes on.
+        """
+        from llmlab.runs.handle import Handle
+        from llmlab.views.live import watch_of
+
+        handle = options.pop("handle", None) or Handle(watch_of(quiet=options.get("quiet", False)))
+        work = asyncio.ensure_future(
+            asyncio.to_thread(self.abtest, *args, handle=handle, **options)
+        )
+        work.add_done_callback(_looked_at)
+        try:
+            return await asyncio.shield(work)
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            handle.control.brake.pull()
+            if isinstance(error, asyncio.CancelledError):
+                await asyncio.wait([work])
+            raise
 
     # ---- looking around -----------------------------------------------------------------
 
@@ -483,13 +517,24 @@ class Lab:
         return self.book.templates(prompt)
 
     def _read(
-        self, experiment: Experiment, landed: Landed, watch: Watch, budget: float | None
+        self,
+        experiment: Experiment,
+        landed: Landed,
+        watch: Watch,
+        control: Control,
+        budget: float | None,
     ) -> Comparison:
         """Score the rows, keep them as a run, and make them readable."""
         from llmlab.frames import to_frame
 
         reading = read(
-            self._parts, experiment, landed.rows, watch=watch, budget=budget, notes=landed.notes
+            self._parts,
+            experiment,
+            landed.rows,
+            watch=watch,
+            control=control,
+            budget=budget,
+            notes=landed.notes,
         )
         if self.settings.mode != "replay":
             self._parts.keeper.run(
@@ -518,3 +563,9 @@ class Lab:
 
     async def __aexit__(self, *exc: object) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _looked_at(work: "asyncio.Future[Any]") -> None:
+    """Look at how *work* ended: where nobody waits any more, that is not worth a complaint."""
+    if not work.cancelled():
+        work.exception()

@@ -284,6 +284,8 @@ class Progress:
     elapsed_s: float
     arms: tuple[tuple[str, str, int, int, int], ...] = ()
     """`(prompt, label, done, total, failed)` for each arm."""
+    waits: tuple[tuple[str, float], ...] = ()
+    """Who asked to wait before the next call, and the seconds that are left of it."""
 
     @property
     def left_s(self) -> float | None:

@@ -173,6 +173,7 @@ class Backends:
             key=self._key(provider),
             login=url.login,
             identity=provider.name if own is None else f"{provider.name} at {url}",
+            idempotency=provider.idempotency,
         )
 
     def _own_address(self, provider: Provider) -> Address | None:

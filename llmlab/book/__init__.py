@@ -9,10 +9,12 @@ Keys are strings and answers are bytes: the book knows no provider, no request, 
 
 from llmlab.book.batches import Batch, BatchItem, Claimed
 from llmlab.book.book import Book
+from llmlab.book.elsewhere import Elsewhere
 from llmlab.book.entries import (
     Account,
     Attempt,
     Limits,
+    Once,
     RunItem,
     RunRecord,
     Settled,
@@ -27,8 +29,10 @@ __all__ = [
     "BatchItem",
     "Book",
     "Claimed",
+    "Elsewhere",
     "Limits",
     "NotUnderWay",
+    "Once",
     "RunItem",
     "RunRecord",
     "Settled",

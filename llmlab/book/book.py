@@ -21,15 +21,17 @@ from llmlab.book.entries import (
     Account,
     Attempt,
     Limits,
+    Once,
     RunItem,
     RunRecord,
     Settled,
     TemplateVersion,
 )
 from llmlab.book.files import Moved, guard
+from llmlab.book.flights import Flights
 from llmlab.book.opened import Opened
 from llmlab.book.opening import real_path
-from llmlab.book.owners import folder_of
+from llmlab.book.owners import folder_of, is_dead
 from llmlab.book.readonly import ReadOnly
 from llmlab.book.rescue import copy
 from llmlab.book.shared import SHELF, Options, Shared
@@ -112,11 +114,35 @@ class Book:
         return Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number)
 
     async def begin_async(
-        self, attempt: Attempt, limits: Limits = NO_LIMITS, *, allow_unpriced: bool = False
+        self,
+        attempt: Attempt,
+        limits: Limits = NO_LIMITS,
+        *,
+        allow_unpriced: bool = False,
+        once: Once = "no",
     ) -> int:
-        """Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back."""
-        job = self._begin(attempt, limits, allow_unpriced=allow_unpriced)
+        """
+        Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back.
+
+        Raises:
+            Elsewhere: Another kernel is at work on this key, or has answered it; see *once*.
+        """
+        job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number, once=once)
         return int(await self._writer.submit_async(job))
+
+    def ended_attempts(self) -> dict[str, int]:
+        """Return how many attempts of a key have ended for certain, by key, where it is not one."""
+        return self._read(reads.ended_attempts)
+
+    def has_ended(self, attempt: int) -> bool:
+        """Say whether another kernel's attempt is over; it is, where that kernel is dead."""
+        token = self._read(lambda connection: reads.token_at_work(connection, attempt))
+        if token is None:
+            return True
+        if self.path is None or not is_dead(folder_of(self.path), token):
+            return False
+        self.recover()
+        return True
 
     def finish(self, attempt: int, settled: Settled) -> "Future[None]":
         """
@@ -317,6 +343,11 @@ class Book:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def flights(self) -> Flights:
+        """The keys that are worked on in this process, for all who share this book."""
+        return self._here().flights
 
     @property
     def _opened(self) -> Opened | ReadOnly:

@@ -20,12 +20,13 @@ _OK: Final = 200
 class Sending:
     """One attempt on the wire; `decoder` has what a stream brought, also when it broke."""
 
-    __slots__ = ("_gate", "_means", "_on_piece", "_prepared", "decoder")
+    __slots__ = ("_call", "_gate", "_means", "_on_piece", "_prepared", "decoder")
 
     def __init__(
         self, means: Means, prepared: Prepared, gate: Gate, *, on_piece: OnPiece | None
     ) -> None:
         self._means = means
+        self._call = means.groups.marked(prepared, means.book)
         self._prepared = prepared
         self._gate = gate
         self._on_piece = on_piece
@@ -48,7 +49,7 @@ class Sending:
 
     async def _whole(self, start: Start) -> Timed:
         prepared, means = self._prepared, self._means
-        exchange = await means.session.send(prepared.call, prepared.endpoint)
+        exchange = await means.session.send(self._call, prepared.endpoint)
         self._gate.heard(start, exchange.reply.headers, means.now())
         answer = prepared.adapter.read(exchange.reply, prepared.request)
         return answer, exchange.latency, exchange.ttfb, None
@@ -56,7 +57,7 @@ class Sending:
     async def _stream(self, start: Start) -> Timed:
         prepared, clock = self._prepared, self._means.clock
         began = clock()
-        async with self._means.session.open(prepared.call, prepared.endpoint) as flow:
+        async with self._means.session.open(self._call, prepared.endpoint) as flow:
             self._gate.heard(start, flow.headers, self._means.now())
             if flow.status != _OK or _is_json(flow):
                 reply = await flow.whole()

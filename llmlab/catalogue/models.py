@@ -1,12 +1,15 @@
 """What is known about a model before it is asked anything."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from llmlab.ops import Address
 from llmlab.records import Api, Effort
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
 
 ThinkingType: TypeAlias = Literal["enabled", "budget", "adaptive", "between_tools", "disabled"]
 """A provider's ways to switch reasoning: `budget` is Anthropic's enabled + budget_tokens."""
@@ -110,6 +113,12 @@ class Provider:
     """For a gateway: the provider whose wire it speaks, such as `openai`; empty for its own."""
     console: str = ""
     """Where a key is made, or how the server is started."""
+    idempotency: str = ""
+    """The header by which a request that is repeated is paid once; empty where none is known."""
+
+    def __post_init__(self) -> None:
+        if not _HEADER.fullmatch(self.idempotency):
+            raise ValueError(f"idempotency: {self.idempotency!r} is no name of a header")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Conduct an experiment: plan, show, send, and hand back what landed."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from llmlab.backends.health import require_pulled
@@ -13,13 +13,15 @@ from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Outcome, Plan, Progress, Row
+from llmlab.runs.control import Control
 from llmlab.runs.early import Early
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.forecast import forecast
 from llmlab.runs.pace import Pace, earlier
 from llmlab.runs.parts import STAND_IN_PERMITS, Parts
 from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
-from llmlab.runs.run import Planned, Runner, Tally, always
+from llmlab.runs.run import Planned, Runner, Tally
+from llmlab.wire import Stopped
 
 
 class Watch(Protocol):
@@ -50,14 +52,12 @@ def conduct(
     experiment: Experiment,
     watch: Watch,
     *,
+    control: Control,
     budget: float | None = None,
-    passes: Callable[[], Awaitable[bool]] = always,
     batch: bool = False,
 ) -> Landed:
     """
-    Send what the book does not answer; an interrupt keeps what has landed.
-
-    *passes* is awaited before each call: see `Runner`.
+    Send what the book does not answer; an interrupt, or *control*, keeps what has landed.
 
     With *batch*, what a provider takes in batches is handed in so, at its lower price, and
     waited for. In replay mode the tape answers, and nothing is sent.
@@ -65,12 +65,13 @@ def conduct(
     Raises:
         UsageError: A model refuses a parameter or is not pulled, or an endpoint cannot be had.
         ReplayMiss: The tape has no outcome for a cell.
+        Stopped: *control* ended it before there was a plan.
     """
     _check(experiment, batch=batch)
     if parts.settings.mode == "replay":
         return _replay(parts, experiment, watch)
     caller = parts.caller(budget)
-    plan = parts.engine.run(_prepared(parts, experiment, caller))
+    plan = parts.engine.run(_prepared(parts, experiment, caller), brake=control.brake)
     known = _known(caller, plan, batch=batch)
     limit = parts.settings.budget.run if budget is None else budget
     author = parts.backends.author
@@ -96,17 +97,16 @@ def conduct(
         caller=caller,
         deadline=parts.deadline,
         at_once=at_once,
-        passes=passes,
+        passes=control.passes,
         early=early,
     )
     apart = [each for each in plan if batch and _goes_by_batch(each, known)]
     todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
 
-    def tick() -> None:
-        watch.moved(tally.progress(limit))
-
-    with suppress(KeyboardInterrupt):
-        parts.engine.run(runner.rows(todo, known, tally=tally, landed=rows), tick=tick)
+    tick = _ticking(parts, plan, tally, watch, limit)
+    with suppress(KeyboardInterrupt, Stopped):
+        work = runner.rows(todo, known, tally=tally, landed=rows)
+        parts.engine.run(work, tick=tick, brake=control.brake)
         if apart:
             batches = Batches(
                 runner.caller,
@@ -116,12 +116,30 @@ def conduct(
                 passes=runner.passes,
             )
             work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
-            parts.engine.run(work, tick=tick)
+            parts.engine.run(work, tick=tick, brake=control.brake)
     watch.ended(tally.progress(limit))
     parts.counting.learn(plan, _answers(rows))
     notes = _notes(parts, experiment, early, rows, len(plan))
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
     return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
+
+
+def _ticking(
+    parts: Parts, plan: Sequence[Planned], tally: Tally, watch: Watch, limit: float | None
+) -> Callable[[], None]:
+    """Return what shows how far the run is, and who makes it wait."""
+    doors = {each.prepared.door for each in plan}
+
+    def tick() -> None:
+        watch.moved(replace(tally.progress(limit), waits=_waits(parts, doors)))
+
+    return tick
+
+
+def _waits(parts: Parts, doors: set[str]) -> tuple[tuple[str, float], ...]:
+    """Return which providers of this run asked to wait, and for how many seconds more."""
+    held = parts.gates.held()
+    return tuple((name, held[name]) for name in sorted(doors & held.keys()))
 
 
 def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:

@@ -32,12 +32,14 @@ from llmlab.scores.judge import (
     question,
     settle,
 )
+from llmlab.wire import Stopped
 
 if TYPE_CHECKING:
     from llmlab.book import Book
     from llmlab.calls.caller import Caller
     from llmlab.catalogue import Arm
     from llmlab.runs.conduct import Watch
+    from llmlab.runs.control import Control
     from llmlab.runs.parts import Parts
 
 Scored = tuple[list[Row], list[str | None], tuple[str, ...]]
@@ -49,6 +51,7 @@ def judge_rows(
     rows: list[Row],
     *,
     watch: "Watch",
+    control: "Control",
     budget: float | None = None,
 ) -> Scored:
     """
@@ -66,7 +69,7 @@ def judge_rows(
     if parts.settings.mode == "replay":
         answers, paid = _replayed(parts, cells)
     else:
-        answers, paid = _ask(parts, experiment, parts.caller(budget), cells, watch)
+        answers, paid = _ask(parts, experiment, parts.caller(budget), cells, watch, control)
     result = judged(_settled(rows, listed, answers))
     notes = _notes(judge, arm, result, paid)
     marks = _marks(parts.book, judge, rows)
@@ -110,14 +113,15 @@ def _ask(
     caller: "Caller",
     cells: Sequence[Cell],
     watch: "Watch",
+    control: "Control",
 ) -> tuple[list[Choice | None], list[Row]]:
     """
     Send what the book does not know; return what was chosen for each cell, and the rows.
 
     Equal questions are asked once. A call that failed, or said no letter, chose nothing.
     """
-    if not cells:
-        return [], []
+    if not cells or control.brake.is_pulled():
+        return [None for _ in cells], []
     endpoint = parts.engine.run(parts.backends.endpoint(cells[0].request.provider))
     prepared = [caller.prepare(cell.request, cell.arm.model, endpoint) for cell in cells]
     by_key = {
@@ -134,11 +138,12 @@ def _ask(
         caller=caller,
         deadline=parts.deadline,
         at_once=parts.settings.max_in_flight,
+        passes=control.passes,
     )
     work = runner.rows(plan, known, tally=tally, landed=landed)
     # An interrupt keeps the answers and what was judged so far; the rest has no verdict.
-    with suppress(KeyboardInterrupt):
-        parts.engine.run(work, tick=lambda: watch.moved(tally.progress(None)))
+    with suppress(KeyboardInterrupt, Stopped):
+        parts.engine.run(work, tick=lambda: watch.moved(tally.progress(None)), brake=control.brake)
     watch.ended(tally.progress(None))
     said = {
         row.request_hash: choice_of(row.outcome.text)

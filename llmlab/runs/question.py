@@ -45,6 +45,8 @@ async def _answer(
     """
     Ask; the book answers when the question is deterministic and was asked before.
 
+    A question that is under way already, whoever asked it, is not sent a second time.
+
     In replay mode the tape answers. An answer that is there already is one piece of a stream.
 
     Raises:
@@ -64,16 +66,15 @@ async def _answer(
     caller = parts.asker
     prepared = caller.prepare(request, arm.model, endpoint)
     parts.counting.check(prepared.request, arm.model)
-    answer = caller.known(prepared) if _deterministic(request.parameters) else None
-    if answer is not None:
-        _told(answer, on_piece)
-    else:
-        outcome = await caller.outcome(
-            prepared, deadline=deadline or parts.deadline(prepared), on_piece=on_piece
-        )
-        if isinstance(outcome, Failure):
-            raise _error_of(outcome, arm.model.provider)
-        answer = outcome
+    answer = await caller.outcome(
+        prepared,
+        deadline=deadline or parts.deadline(prepared),
+        on_piece=on_piece,
+        reuse=_deterministic(request.parameters),
+        strict=deadline is not None,
+    )
+    if isinstance(answer, Failure):
+        raise _error_of(answer, arm.model.provider)
     content = content_of(prepared.request)
     row = question_row(prepared.request, prepared.key, answer, content)
     parts.keeper.question(row, by=endpoint.identity, content=content)

@@ -18,6 +18,7 @@ from llmlab.scores import said_by, scored
 
 if TYPE_CHECKING:
     from llmlab.runs.conduct import Watch
+    from llmlab.runs.control import Control
     from llmlab.runs.parts import Parts
 
 
@@ -38,6 +39,7 @@ def read(
     rows: Sequence[Row],
     *,
     watch: "Watch",
+    control: "Control",
     budget: float | None = None,
     notes: Sequence[str] = (),
 ) -> Reading:
@@ -45,7 +47,9 @@ def read(
     listed, said = list(rows), said_by(rows, experiment.scorer)
     more: tuple[str, ...] = ()
     if experiment.judge is not None:
-        listed, said, more = judge_rows(parts, experiment, listed, watch=watch, budget=budget)
+        listed, said, more = judge_rows(
+            parts, experiment, listed, watch=watch, control=control, budget=budget
+        )
     elif experiment.scorer is not None:
         listed = scored(
             listed,

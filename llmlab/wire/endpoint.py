@@ -21,6 +21,8 @@ class Endpoint:
     backend: Backend = "live"
     identity: str = ""
     """Who answers, as the book tells answers apart: two servers are two identities."""
+    idempotency: str = ""
+    """The header by which a request that is repeated is paid once; empty where there is none."""
     headers: dict[Auth, dict[str, str]] = field(init=False, repr=False, compare=False)
     scrubber: Scrubber = field(init=False, repr=False, compare=False)
     """What takes the endpoint's own secrets out of all that comes from it."""

@@ -229,6 +229,11 @@ class Gates:
         """Every gate that was used, to look at."""
         return tuple(gate.state for gate in self._gates.values())
 
+    def held(self) -> dict[str, float]:
+        """Return the seconds for which a provider's word holds its calls, where one does."""
+        held = {name: gate.limiter.held() for name, gate in list(self._gates.items())}
+        return {name: seconds for name, seconds in held.items() if seconds > 0.0}
+
     def _make(self, name: str) -> Gate:
         if self._total is None:
             self._total = asyncio.Semaphore(self._max)

@@ -150,6 +150,11 @@ class Limiter:
         return "its headers" if left else ""
 
     @property
+    def asked_to_wait(self) -> float:
+        """Seconds that are left of the wait that a 429 asked for."""
+        return max(0.0, self._closed_until - self._clock())
+
+    @property
     def told(self) -> bool:
         """Whether a provider's word on what is left holds now."""
         now = self._clock()

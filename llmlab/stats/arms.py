@@ -18,6 +18,7 @@ from llmlab.stats.intervals import (
 from llmlab.stats.matrix import Cluster, Matrix, Name, cluster_codes, matrix
 from llmlab.stats.multiple import compact_letters, holm
 from llmlab.stats.onesided import above
+from llmlab.stats.outcomes import OUTCOMES, Words, counted
 from llmlab.stats.paired import Pair, pairs_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ class Arm:
     inputs: int
     """Inputs with a score."""
     calls: int
+    scored: int
+    """Calls with a score; with the next seven and `failures` they add up to `calls`."""
+    unread: int
+    cut: int
+    empty: int
+    refused: int
+    filtered: int
+    untargeted: int
+    unscored: int
     failures: int
     score: float
     """Mean over inputs of the mean over repeats."""
@@ -66,6 +76,11 @@ class Arm:
     def name(self) -> Name:
         """Return (prompt, label)."""
         return self.prompt, self.label
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of its calls: how many came to each outcome."""
+        return {**{name: getattr(self, name) for name in OUTCOMES[:-1]}, "failed": self.failures}
 
 
 def arms(
@@ -156,7 +171,7 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         backend=calls.said("backend", place),
         inputs=0,
         calls=int(lines.size),
-        failures=int((~calls.ok[lines]).sum()),
+        **_counts(calls.outcomes[lines]),
         score=np.nan,
         score_low=np.nan,
         score_high=np.nan,
@@ -173,6 +188,11 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         output_tokens=_total(calls.answered("output_tokens", place)),
         tied="",
     )
+
+
+def _counts(words: Words) -> dict[str, int]:
+    found = counted(words)
+    return {**{name: found[name] for name in OUTCOMES[:-1]}, "failures": found["failed"]}
 
 
 def _interval(

@@ -10,6 +10,7 @@ from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm
 from llmlab.stats.checks import fraction
 from llmlab.stats.matrix import Name
+from llmlab.stats.outcomes import gap_note, rests_on
 from llmlab.stats.paired import Pair
 from llmlab.stats.power import detectable
 
@@ -47,7 +48,8 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
     beating = tuple(arm.name for arm in scored if arm.p_chance_adjusted <= alpha)
     if not scored:
         return Verdict(
-            sentence="Nothing was scored, so nothing can be compared.",
+            sentence=" ".join(filter(None, ("Nothing was scored, so nothing can be compared.",
+                                            _thin(arms)))),
             best=(),
             tied=(),
             beats_chance=(),
@@ -61,7 +63,7 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
         words = [words[1], "" if all_tied else words[0]]
     notes = [*_data_notes(arms), *_size_notes(scored, pairs, tied, alpha)]
     return Verdict(
-        sentence=" ".join(word for word in (_mixed(arms), *words) if word),
+        sentence=" ".join(word for word in (_mixed(arms), *words, _thin(arms)) if word),
         best=best,
         tied=tied,
         beats_chance=beating,
@@ -144,12 +146,30 @@ def _data_notes(arms: Sequence[Arm]) -> list[str]:
         count = sum(backend in part for part in parts)
         if count:
             notes.append(f"Rows of {count} of {len(arms)} arms were {words}.")
+    notes += _gap_notes(arms)
     failures, calls = sum(arm.failures for arm in arms), sum(arm.calls for arm in arms)
     if failures:
         notes.append(f"{failures:,} of {calls:,} calls failed and carry no score.")
     unpriced = sum(bool(np.isnan(arm.cost_usd)) for arm in arms)
     if unpriced:
         notes.append(f"The cost of {unpriced} of {len(arms)} arms is unknown.")
+    return notes
+
+
+def _thin(arms: Sequence[Arm]) -> str:
+    """Say that the verdict rests on part of the answers, where it does."""
+    return rests_on([(_name(arm.name), arm.outcomes) for arm in arms])
+
+
+def _gap_notes(arms: Sequence[Arm]) -> list[str]:
+    """Say of each arm how many answers have no score and why; of inputs without a target once."""
+    notes = [note for arm in arms if (note := gap_note(_name(arm.name), arm.outcomes))]
+    lost, calls = sum(arm.untargeted for arm in arms), sum(arm.calls for arm in arms)
+    if lost:
+        notes.append(f"{lost:,} of {calls:,} calls are of inputs without a target: not scored.")
+    unscored = sum(arm.unscored for arm in arms)
+    if unscored and any(arm.scored for arm in arms):
+        notes.append(f"{unscored:,} of {calls:,} answers were not scored: see the column error.")
     return notes
 
 

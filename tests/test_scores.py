@@ -41,7 +41,7 @@ LABELS = ["positive", "negative", "neutral", "positive"]
     ],
 )
 def test_label(said: str, target: str, hit: float | None) -> None:
-    """The label that is said as a whole word decides, in any case; without one there is no score."""
+    """The label that is said as a whole word decides, in any case; else there is no score."""
     found = scorer_of("label", LABELS).score(said, target)
     assert (None if math.isnan(found) else found) == hit
 

@@ -8,7 +8,7 @@ name, and what was judged once is not asked again.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -101,7 +101,7 @@ class Replies:
     """Calls whose reply could not be read the second time either."""
 
 
-def _cells(  # noqa: PLR0913 - what a question is made of
+def _cells(
     experiment: Experiment,
     judge: Judge,
     arm: "Arm",
@@ -192,7 +192,7 @@ def _known(caller: "Caller", plan: Sequence[Planned]) -> dict[str, Answer]:
     return {key: recall(blob) for key, blob in stored.items()}
 
 
-def _sent(  # noqa: PLR0913 - what sending takes
+def _sent(
     parts: "Parts",
     experiment: Experiment,
     caller: "Caller",
@@ -304,9 +304,14 @@ def _plan(
         limit_usd=limit,
         live=(label,) if backend == "live" else (),
         stand_ins=(label,) if backend == "stand-in" else (),
-        notes=("A reply that cannot be read is asked for once more: the most that it may cost "
-               "counts every question twice.",),
-    )  # fmt: skip
+        notes=(_TWICE,),
+    )
+
+
+_TWICE: Final = (
+    "A reply that cannot be read is asked for once more: the most that it may cost counts every "
+    "question twice."
+)
 
 
 def _text(row: Row) -> str:

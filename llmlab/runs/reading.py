@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llmlab.records import Answer, Row
+from llmlab.records import Row
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.guards import before_cutoff
 from llmlab.runs.judging import judge_rows
+from llmlab.runs.schemas import schema_notes
 from llmlab.runs.trials import count_trials
 from llmlab.scores import Scorer, scored
 from llmlab.scores.apply import heard, words_of
@@ -56,7 +57,7 @@ def read(
     return Reading(
         rows=listed,
         beside={**beside_of(experiment, listed), "said": said},
-        notes=(*notes, *experiment.notes, *more),
+        notes=(*notes, *experiment.notes, *more, *schema_notes(listed, experiment.templates)),
         about=about_of(experiment, listed, trials),
     )
 

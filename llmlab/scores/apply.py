@@ -53,7 +53,7 @@ def heard(rows: Sequence[Row], scorer: Scorer, *, alone: bool = False) -> Heard:
     return Heard(said=said, settled=settled)
 
 
-def scored(  # noqa: PLR0913 - by name
+def scored(
     rows: Iterable[Row],
     scorer: Scorer,
     targets: Mapping[str, object],
@@ -184,7 +184,7 @@ def _without(row: Row, reading: Reading, why: str, score: float | None = None) -
     return replace(row, score=score, score_error=told, reading=reading)
 
 
-def _aggregated(  # noqa: PLR0913 - by position only here
+def _aggregated(
     rows: list[Row],
     said: Sequence[Read[Any]],
     scorer: Scorer,

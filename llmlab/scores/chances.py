@@ -1,4 +1,4 @@
-"""The probability that an answer states: not the 2 % of a premise, not a range, not its opposite."""
+"""The probability that an answer states: not the 2 % of a premise, no range, not its opposite."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,21 @@ from llmlab.scores.sides import read_side
 from llmlab.scores.unread import Read, Unread
 
 PLACES: Final = Places(
-    nouns=r"answer|probability|prob|chance|likelihood|odds|p|p\(\w+\)|confidence|estimate|result|forecast"
+    nouns=r"answer|probability|prob|chance|likelihood|odds|p|p\(\w+\)|confidence|estimate|result"
+    r"|forecast"
     r"|Antwort|Wahrscheinlichkeit|probabilit\u00e9|probabilidad|\u6982\u7387|\u7b54\u6848",
     alone=alone,
 )
 
 _MOVE: Final = (
-    r"(?:ris\w+|rose|gain\w*|climb\w*|jump\w*|surg\w+|soar\w*|increas\w+|grow\w*|grew|add\w*|up|beat\w*"
+    r"(?:ris\w+|rose|gain\w*|climb\w*|jump\w*|surg\w+|soar\w*|increas\w+|grow\w*|grew|add\w*|up"
+    r"|beat\w*"
     r"|fall\w*|fell|drop\w*|declin\w+|decreas\w+|los[est]\w*|slump\w*|plung\w+|down|cut\w*|slid\w*"
     r"|miss\w*|yield\w*|margin\w*|dividend\w*|coupon\w*|rates?|inflation|growth|returns?|premium"
     r"|discount|stake)"
 )
 _MOVED_BEFORE: Final = re.compile(
-    rf"\b{_MOVE}(?:\s+(?:by|of|to|at|is|was|were|about|around|some|another|nearly))*\s*$",
+    rf"\b{_MOVE}(?:\s+(?:by|of|to|at|is|are|was|were|about|around|some|another|nearly))*\s*$",
     re.IGNORECASE,
 )
 _MOVED_AFTER: Final = re.compile(
@@ -37,7 +39,8 @@ _CHANCE: Final = re.compile(
     r"\s*(?:\w+ )?(?:chance|probab|likel|odds|confiden|certain|sure|wahrscheinlich)", re.IGNORECASE
 )
 _TOLD: Final = re.compile(
-    r"\b(?:chance|probability|likelihood|odds|prob|p(?:\(\w+\))?)\b[^.;,\n]{0,50}(?::|=|\b(?:is|of|at|be))\s*"
+    r"\b(?:chance|probability|likelihood|odds|prob|p(?:\(\w+\))?)\b[^.;,\n]{0,50}(?::|=|\b(?:is|of"
+    r"|at|be))\s*"
     r"(?:about |around |roughly |only )?$",
     re.IGNORECASE,
 )

@@ -60,27 +60,29 @@ def common(marks: Iterable[Mark | None]) -> Mark | None:
 
 def _written(digits: str, mark: Mark | None) -> Read[str]:
     """Return *digits* as Python writes a number."""
-    if "\u066b" in digits:
-        return _SEPARATE.sub("", digits).replace("\u066b", ".")
     bare = _SEPARATE.sub("", digits)
-    grouped = bare != digits
+    if "\u066b" in bare:
+        return bare.replace("\u066b", ".")
     kinds = {each for each in bare if each in ".,"}
-    if not kinds:
-        return bare
     if len(kinds) > 1:
         return _two_kinds(bare)
-    sign = kinds.pop()
+    return _one_kind(digits, bare, kinds.pop(), mark) if kinds else bare
+
+
+def _one_kind(digits: str, bare: str, sign: str, mark: Mark | None) -> Read[str]:
+    """Take the one mark for the decimal one where it cannot group, or is known to be it."""
     if bare.count(sign) > 1:
         whole = _GROUPS.fullmatch(bare) or _INDIAN.fullmatch(bare)
         return bare.replace(sign, "") if whole else Unread(f"{digits} is no single number")
     before, _, after = bare.partition(sign)
-    if grouped or len(after) != _GROUP or len(before) > _GROUP or before in {"", "0"}:
+    groups = len(after) == _GROUP and len(before) <= _GROUP and before not in {"", "0"}
+    if bare != digits or not groups or mark == sign:
         return f"{before or '0'}.{after}"
     if before.startswith("0"):
         return Unread(f"{digits} is no number as any country writes it")
     if mark is None:
         return Unread(f"{digits} may be {before}.{after} or {before}{after}", by_others=True)
-    return f"{before}.{after}" if mark == sign else before + after
+    return before + after
 
 
 def _two_kinds(bare: str) -> Read[str]:

@@ -12,8 +12,26 @@ from llmlab.scores.unread import Read, Unread
 T = TypeVar("T")
 
 _KEYS: Final = frozenset(
-    "answer value number result label class category sentiment score forecast prediction estimate"
-    " probability direction choice output final_answer up".split()
+    [
+        "answer",
+        "value",
+        "number",
+        "result",
+        "label",
+        "class",
+        "category",
+        "sentiment",
+        "score",
+        "forecast",
+        "prediction",
+        "estimate",
+        "probability",
+        "direction",
+        "choice",
+        "output",
+        "final_answer",
+        "up",
+    ]
 )
 """Names of fields that hold the answer, where a document has other values beside it."""
 

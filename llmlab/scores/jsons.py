@@ -125,7 +125,7 @@ NOTHING: Final = object()
 
 
 def at_path(data: Any, path: str) -> Any:
-    """Return what stands at *path*, `forecast.low` or `events.0.kind`; `NOTHING` when nothing does."""
+    """Return what stands at *path*, `forecast.low` or `events.0.kind`, or `NOTHING`."""
     for name in path.split("."):
         if isinstance(data, Mapping) and name in data:
             data = data[name]

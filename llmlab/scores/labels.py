@@ -16,15 +16,19 @@ from llmlab.scores.plain import plain, unmarked, unshortened
 from llmlab.scores.unread import Read
 
 _LEAD: Final = re.compile(
-    r"(?:(?:it(?:'s| is)|this is|that is|i(?:'d| would)? (?:say|go with|choose|pick|call it|label it)|clearly"
-    r"|mostly|slightly|rather|so|overall|therefore|thus|hence|label|sentiment|answer|option|class|the"
+    r"(?:(?:it(?:'s| is)|this is|that is|i(?:'d| would)? (?:say|go with|choose|pick|call it"
+    r"|label it)|clearly"
+    r"|mostly|slightly|rather|so|overall|therefore|thus|hence|label|sentiment|answer|option|class"
+    r"|the"
     r"|is|:|=|\W)[\s,:]*)*",
     re.IGNORECASE,
 )
 PLACES: Final = Places(
-    nouns=r"answer|label|class|classification|category|sentiment|rating|grade|tone|stance|signal|regime"
+    nouns=r"answer|label|class|classification|category|sentiment|rating|grade|tone|stance|signal"
+    r"|regime"
     r"|choice|option|verdict|assessment|judge?ment|prediction|result|output|view|outlook|decision"
-    r"|novelty|sector|trend|Antwort|Ergebnis|Stimmung|Urteil|r\u00e9ponse|respuesta|risposta|\u043e\u0442\u0432\u0435\u0442"
+    r"|novelty|sector|trend|Antwort|Ergebnis|Stimmung|Urteil|r\u00e9ponse|respuesta|risposta"
+    r"|\u043e\u0442\u0432\u0435\u0442"
     r"|\u7b54\u6848|\u6807\u7b7e|\u60c5\u7eea|\u30e9\u30d9\u30eb|\u7b54\u3048|\ub2f5",
     alone=lambda before, after: _LEAD.fullmatch(before) is not None and not after,
 )
@@ -131,13 +135,14 @@ def _letter_pattern(letters: Mapping[str, str]) -> re.Pattern[str]:
     every = "".join(letters)
     either = f"[{every}{every.upper()}]"
     upper = "".join(set(every.upper()) - set("".join(_WORDS).upper()))
+    nouns = "option|label|class|category|choice|grade"
     ends = r"(?=\s*(?:[.,;:!)\]]|$))"
     parts = [
         rf"(?m:^[ ]*(?P<line>{either})[ ]*[).:,;!\-\u2013\u2014]*[ ]*$)",
         rf"(?m:^[ ]*(?P<lead>{either})[).:](?=\s))",
         rf"[(\[\"']\s?(?P<held>{either})\s?[)\]\"']",
-        rf"\b(?i:option|answer|label|class|category|choice|grade|type|is|:|=)\s*(?P<told>[{every.upper()}]){ends}",
-        rf"\b(?i:option|label|class|category|choice|grade)\s+(?P<noun>[{every.upper()}])(?!['\w])",
+        rf"(?:\b(?i:{nouns}|answer|type|is)|[:=])\s*(?P<told>[{every.upper()}]){ends}",
+        rf"\b(?i:{nouns})\s+(?P<noun>[{every.upper()}])(?!['\w])",
         rf"(?<![\w'.])(?P<end>[{every.upper()}])(?=[.,;:!)]*\s*$)",
     ]
     if upper:

@@ -1,4 +1,4 @@
-"""
+r"""
 Which of the things that an answer mentions is its answer: one rule for labels, numbers and sides.
 
 In: a text, and where in it something is mentioned. Out: the one that counts, or why none does.
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 from llmlab.scores.unread import Unread
@@ -51,7 +52,8 @@ _FINAL: Final = r"(?:final|overall|conclusion|in conclusion|therefore|thus|hence
 _IS: Final = r"(?::|=|->|\u2192|\bis\b|\bwould be\b|\bist\b|\best\b|\bes\b|\u662f|\u4e3a|\uff1a)"
 _ENDS: Final = re.compile(r"(?<=[.!;?])(?=\s)|[\u3002\uff01\uff1b\uff1f\n]")
 _REVISED: Final = re.compile(
-    r"\b(?:second thought|actually|wait|correction|scratch that|on reflection|or rather|revis\w+)\b",
+    r"\b(?:second thought|actually|wait|correction|scratch that|on reflection|or rather"
+    r"|revis\w+)\b",
     re.IGNORECASE,
 )
 
@@ -162,14 +164,16 @@ def _ends(text: str, cut: re.Pattern[str]) -> Iterator[tuple[int, int]]:
 _NOT: Final = re.compile(
     r"(?:\b(?:not|never|neither|nor|non|no|without|cannot|hardly|barely|scarcely|unlikely|fails? to"
     r"|failed to|far from|rather than|instead of|anything but|less|nicht|kein\w*|weder|noch|pas|ni"
-    r"|nunca|neither|\u043d\u0435|\u043d\u0435\u0442)\b|n't\b|\bnon-)(?:[^\w.;:!?,\n]+\w+){0,3}?[^\w.;:!?,\n]*$",
+    r"|nunca|neither|\u043d\u0435|\u043d\u0435\u0442)\b|n't\b"
+    r"|\bnon-)(?:[^\w.;:!?,\n]+\w+){0,3}?[^\w.;:!?,\n]*$",
     re.IGNORECASE,
 )
 _NOT_AFTER: Final = re.compile(
     r"[\"')\]\u201d]*\s*(?:(?:is|was|would|does|did|can|could|seems|are)\s*(?:not|n't)\b"
     r"|(?:isn|wasn|wouldn|doesn|can|couldn|aren)'t\b|cannot\b|not\b(?!\s+only)"
     r"|(?:is|was|would be|seems)\s+(?:wrong|incorrect|unlikely|ruled out|out)\b"
-    r"|\u3067\u306f\u306a|\u3067\u306f\u3042\u308a|\u3058\u3083\u306a|\uc9c0 \uc54a|\uc774 \uc544\ub2c8|\uac00 \uc544\ub2c8)",
+    r"|\u3067\u306f\u306a|\u3067\u306f\u3042\u308a|\u3058\u3083\u306a|\uc9c0 \uc54a"
+    r"|\uc774 \uc544\ub2c8|\uac00 \uc544\ub2c8)",
     re.IGNORECASE,
 )
 _NOT_BEFORE_HAN: Final = re.compile(
@@ -201,7 +205,7 @@ _LINES: Final = re.compile(r"[\s\"'.]*\n\s*(?:[-\u2013*]|\(?\d{1,2}[.)])?[\s\"']
 def listed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     """Mark the mentions that only stand in a list of several: `positive, negative or neutral`."""
     inside = set()
-    for one, other in zip(mentions, mentions[1:], strict=False):
+    for one, other in pairwise(mentions):
         between = text[one.end : other.start]
         if one.value != other.value and (_LISTING.fullmatch(between) or _LINES.fullmatch(between)):
             inside |= {one.start, other.start}

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from llmlab.scores.dates import without_dates
@@ -106,7 +107,8 @@ def chosen_of(text: str, found: Sequence[Number], places: Places, what: str) -> 
 
 _LEADS: Final = re.compile(
     r"(?:(?:(?:it|that)(?:'s| is)|about|approximately|approx|around|roughly|circa|ca|some|etwa|rund"
-    r"|environ|i(?:'d| would) (?:say|guess|estimate)|i (?:say|estimate|expect|think)|so|therefore|thus"
+    r"|environ|i(?:'d| would) (?:say|guess|estimate)|i (?:say|estimate|expect|think)|so|therefore"
+    r"|thus"
     r"|hence|answer|number|value|forecast|estimate|prediction|probability|result|p|is|at|be"
     r"|[~\u2248\u2245=:]|\u7ea6|\u7d04)[\s,:]*)*",
     re.IGNORECASE,
@@ -122,7 +124,8 @@ def alone(before: str, after: str) -> bool:
 
 
 NUMBERS: Final = Places(
-    nouns=r"answer|number|value|result|forecast|estimate|prediction|projection|output|expected return"
+    nouns=r"answer|number|value|result|forecast|estimate|prediction|projection|output"
+    r"|expected return"
     r"|return|target|amount|figure|total|Antwort|Ergebnis|Prognose|r\u00e9ponse|respuesta|risposta"
     r"|\u7b54\u6848|\u9884\u6d4b",
     alone=alone,
@@ -145,11 +148,17 @@ def _number(text: str, core: re.Match[str], mark: Mark | None, unit: Unit) -> Nu
     power = int((core["power"] or "e0")[1:].replace(MINUS, "-"))
     scale = power + behind.power + (IN_UNIT[unit] if behind.share else 0)
     value = amount(_digits(core), mark, scale=Decimal(1).scaleb(scale))
-    made = Number(start=sign.start, end=sign.end, why=sign.why or behind.why)
+    made = Number(start=sign.start, end=sign.end, why=sign.why or behind.why or _torn(text, core))
     if isinstance(value, Unread):
         return replace(made, why=value.why, by_others=value.by_others and not made.why)
     count = not behind.share and not power and _digits(core).isdigit()
     return replace(made, value=sign.sign * value, count=count)
+
+
+def _torn(text: str, core: re.Match[str]) -> str:
+    """Say so where a mark with nothing on its other side may have been part of the number."""
+    before = text[max(0, core.start() - 1) : core.start()]
+    return f"{before}{core[0]} may be part of a number" if before and before in ".,\u2026" else ""
 
 
 def _compound(text: str, end: int) -> bool:
@@ -159,7 +168,8 @@ def _compound(text: str, end: int) -> bool:
 
 
 _RANGE: Final = re.compile(
-    rf"\s*(?:\bto\b|[-{DASH}\u2014{MINUS}~\u301c\u223c]|\bthrough\b|\buntil\b|\bbis\b|\b\u00e0\b|\ba\b"
+    rf"\s*(?:\bto\b|[-{DASH}\u2014{MINUS}~\u301c\u223c]|\bthrough\b|\buntil\b|\bbis\b|\b\u00e0\b"
+    rf"|\ba\b"
     r"|\u81f3|\u5230)\s*\$?|[/:]",
     re.IGNORECASE,
 )
@@ -170,7 +180,7 @@ _AND: Final = re.compile(r"\s*(?:and|und|et|y|to)\s*[-+$]?", re.IGNORECASE)
 def _ranges(text: str, found: list[Number]) -> list[Number]:
     """Mark the two ends of a range: `10 to 12`, `60-70 %`, `between 3 and 5`."""
     made = list(found)
-    for at, (one, other) in enumerate(zip(found, found[1:], strict=False)):
+    for at, (one, other) in enumerate(pairwise(found)):
         first = next(place for place in range(other.start, other.end) if text[place].isdigit())
         spans = _BETWEEN.search(text, 0, one.start) and _AND.fullmatch(text, one.end, other.start)
         if spans or any(_RANGE.fullmatch(text, one.end, to) for to in (other.start, first)):

@@ -34,7 +34,8 @@ _LINES: Final = re.compile(r"(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 _HEADING: Final = re.compile(r"(?m)^[ ]{0,3}#{1,6}[ ]+")
 _BULLET: Final = re.compile(r"(?m)^[ ]*[*+\u2022\u25cf\u25aa\u00b7][ ]+")
 _SHORTENED: Final = re.compile(
-    r"\b(approx|ca|circa|est|vs|resp|incl|excl|inc|corp|ltd|co|no|e\.g|i\.e|z\.B|d\.h|mio|mrd|bzw)\.",
+    r"\b(approx|ca|circa|est|vs|resp|incl|excl|inc|corp|ltd|co|no|e\.g|i\.e|z\.B|d\.h|mio|mrd"
+    r"|bzw)\.",
     re.IGNORECASE,
 )
 

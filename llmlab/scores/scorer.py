@@ -13,7 +13,7 @@ from llmlab.errors import UsageError
 from llmlab.records import Answer, Usage
 from llmlab.scores.folded import fold
 from llmlab.scores.targets import is_number, plain_value, written
-from llmlab.scores.targets import missing as missing
+from llmlab.scores.targets import missing as missing  # noqa: PLC0414 - asked for here by `runs`
 from llmlab.scores.unread import Read, Unread
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -48,6 +48,8 @@ class Scorer:
     """Returns this score for answers of one hand, by what the others of these texts show."""
     written: Callable[[Any], str | None] = lambda said: None if said is None else str(said)
     """What was read, as the column `said` has it."""
+    offered: "Callable[[Sequence[object]], Scorer | None] | None" = None
+    """Returns this score with the choices that a schema offers; None if they do not suit."""
     silent: float | None = None
     """The score of an answer that cannot be read, where one was asked for."""
     chance: float | None = None

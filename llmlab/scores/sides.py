@@ -13,7 +13,8 @@ from llmlab.scores.plain import plain, unmarked, unshortened
 from llmlab.scores.unread import Read
 
 _UP: Final = (
-    r"up|upward|upwards|upside|rise|rises|rising|rose|risen|higher|increase|increases|increasing|gain"
+    r"up|upward|upwards|upside|rise|rises|rising|rose|risen|higher|increase|increases|increasing"
+    r"|gain"
     r"|gains|gaining|climb|climbs|climbing|rally|rallies|rallying|appreciate|appreciates|buy|long"
     r"|positive|bullish|outperform|outperforms|steigt|steigen|hausse|sube|alza|\u2191|\U0001f4c8"
     r"|\u4e0a\u6da8|\u770b\u6da8|\u4e0a\u5347"
@@ -28,7 +29,8 @@ _FLAT: Final = (
     r"flat|sideways|unchanged|hold|neutral|no change|little changed|range-bound|rangebound"
 )
 _SIDE: Final = re.compile(
-    rf"(?<![^\W\u4e00-\u9fff])(?:(?P<up>{_UP})|(?P<down>{_DOWN})|(?P<flat>{_FLAT}))(?![^\W\u4e00-\u9fff])"
+    rf"(?<![^\W\u4e00-\u9fff])(?:(?P<up>{_UP})|(?P<down>{_DOWN})"
+    rf"|(?P<flat>{_FLAT}))(?![^\W\u4e00-\u9fff])"
     r"(?!')",
     re.IGNORECASE,
 )
@@ -36,11 +38,15 @@ _NO_SIDE: Final = re.compile(
     r"\b(?:(?:short|long|near|medium|mid)(?:er)?[ -](?:to[ -](?:short|long|medium|mid)(?:er)?[ -])?"
     r"(?:term|run|dated|lived|haul|time|standing|established|while|ago|way)\b|(?:as|so|how|too|all"
     r"|before|no|very) long(?:er)?\b|long (?:after|before|since|enough|history|track record|list)"
-    r"|short (?:of|on|notice|period|window|answer|version|summary|squeeze|interest|sellers?|covering)"
+    r"|short (?:of|on|notice|period|window|answer|version|summary|squeeze|interest|sellers?"
+    r"|covering)"
     r"|in short\b|shortfall|short-sell\w*|short-cover\w*|up (?:to|until|for)\b"
-    r"|(?:set|sum|end|ends|ended|pick\w*|follow\w*|back\w*|catch\w*|clos\w+|open\w*|mak\w+|ramp\w*|start\w*"
-    r"|wind|speed\w*|build\w*|hold\w*|look\w*) up\b|(?:break\w*|slow\w*|com\w+ |writ\w+|calm\w*|cool\w*"
-    r"|settl\w*|shut\w*|track\w*|pin\w*) down\b|write-?downs?|break-?down|ups? and downs?|up or down"
+    r"|(?:set|sum|end|ends|ended|pick\w*|follow\w*|back\w*|catch\w*|clos\w+|open\w*|mak\w+|ramp\w*"
+    r"|start\w*"
+    r"|wind|speed\w*|build\w*|hold\w*|look\w*) up\b|(?:break\w*|slow\w*|com\w+ |writ\w+|calm\w*"
+    r"|cool\w*"
+    r"|settl\w*|shut\w*|track\w*|pin\w*) down\b|write-?downs?|break-?down|ups? and downs?"
+    r"|up or down"
     r"|(?:buy|sell)[- ](?:side|backs?|off)|buy\w* back|hold (?:on|off|back|up)|holds? that|on hold"
     r"|(?:positive|negative) (?:territory|integer|number|value|definite|correlation)"
     r"|ups and downs|year-to-date up|up-to-date|up-?front|drop[- ]?down|gain of function"
@@ -48,38 +54,60 @@ _NO_SIDE: Final = re.compile(
     re.IGNORECASE,
 )
 _ASKED_FOR: Final = (
-    r"(?:prices?|stocks?|shares?|clos\w+|values?|markets?|index|returns?|quot\w+|it|equit\w+|bonds?|trend"
-    r"|direction|move\w*|moves?|bias|outlook|view|signal|position|drift|momentum|sentiment|recommendation"
+    r"(?:prices?|stocks?|shares?|clos\w+|values?|markets?|index|returns?|quot\w+|it|equit\w+"
+    r"|bonds?|trend"
+    r"|direction|move\w*|moves?|bias|outlook|view|signal|position|drift|momentum|sentiment"
+    r"|recommendation"
     r"|call|open\w*|levels?|tomorrow|today|open|rating|case|scenario|stance|territory)"
 )
 _LITTLE: Final = (
-    r"(?:on|over|in|by|at|than|after|as|because|since|and|but|or|due|with|for|from|to|if|when|while|this"
-    r"|next|is|are|was|will|would|given|during|through|within|before|again|again|further|slightly|sharply"
-    r"|modestly|likely|probably|overall|thanks|amid|despite|until|once|unless|so|though|although|driven"
+    r"(?:on|over|in|by|at|than|after|as|because|since|and|but|or|due|with|for|from|to|if|when"
+    r"|while|this"
+    r"|next|is|are|was|will|would|given|during|through|within|before|again|again|further|slightly"
+    r"|sharply"
+    r"|modestly|likely|probably|overall|thanks|amid|despite|until|once|unless|so|though|although"
+    r"|driven"
     r"|based|following|against|then|of|the|a|about|around|some|more|most)"
 )
 _OBJECT: Final = re.compile(
-    rf"\s+(?:in|of)\s+(?:(?:the|its|their|a)\s+)?+(?!{_ASKED_FOR}\b)(?!(?:\w+ ){{0,3}}(?:days?|weeks?|months?"
+    rf"\s+(?:in|of)\s+(?:(?:the|its|their|a)\s+)?+(?!{_ASKED_FOR}\b)(?!(?:\w+ ){{0,3}}(?:days?"
+    rf"|weeks?|months?"
     r"|sessions?|terms?|runs?|years?|hours?|quarters?)\b)(?!\d|about\b|around\b|some\b)[a-z]\w+",
     re.IGNORECASE,
 )
 _NOUN: Final = re.compile(rf"[ ]+(?!(?:{_ASKED_FOR}|{_LITTLE})\b)[a-z]+\b", re.IGNORECASE)
 _ADJECTIVES: Final = frozenset(
-    "higher lower rising falling increasing decreasing declining positive negative long short".split()
+    [
+        "higher",
+        "lower",
+        "rising",
+        "falling",
+        "increasing",
+        "decreasing",
+        "declining",
+        "positive",
+        "negative",
+        "long",
+        "short",
+    ]
 )
 _STEPS: Final = frozenset(
-    "increase increases decrease decreases decline declines drop drops rise rises fall falls gain gains"
-    .split()
-)  # fmt: skip
+    form
+    for verb in ("increase", "decrease", "decline", "drop", "rise", "fall", "gain")
+    for form in (verb, f"{verb}s")
+)
 
 _LEAD: Final = re.compile(
-    r"(?:(?:it(?:'s| is| will| goes| should| will go)|i(?:'d| would)? (?:say|go|expect|guess|think)|likely"
-    r"|probably|most likely|clearly|slightly|go|goes|so|therefore|thus|hence|answer|the|price|stock|share"
+    r"(?:(?:it(?:'s| is| will| goes| should| will go)|i(?:'d| would)? (?:say|go|expect|guess"
+    r"|think)|likely"
+    r"|probably|most likely|clearly|slightly|go|goes|so|therefore|thus|hence|answer|the|price"
+    r"|stock|share"
     r"|will|be|\W)[\s,:]*)*",
     re.IGNORECASE,
 )
 PLACES: Final = Places(
-    nouns=r"answer|direction|prediction|view|outlook|signal|position|forecast|recommendation|trend|call"
+    nouns=r"answer|direction|prediction|view|outlook|signal|position|forecast|recommendation|trend"
+    r"|call"
     r"|verdict|decision|stance|bias|move|trade|Antwort|Prognose|r\u00e9ponse|respuesta|\u7b54\u6848"
     r"|\u65b9\u5411",
     alone=lambda before, after: _LEAD.fullmatch(before) is not None and not after,

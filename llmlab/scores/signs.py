@@ -12,7 +12,8 @@ from llmlab.scores.plain import DASH, MINUS
 
 _SIGNS: Final = f"\\-+{MINUS}{DASH}\u2014"
 _CURRENCY: Final = (
-    r"(?:(?:US|CA|AU|HK|NZ|C|A)?\$|[\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9]|\b(?:USD|EUR|GBP|JPY|CHF|CNY"
+    r"(?:(?:US|CA|AU|HK|NZ|C|A)?\$|[\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9]|\b(?:USD|EUR|GBP|JPY|CHF"
+    r"|CNY"
     r"|RMB|CAD|AUD|INR|SEK|NOK|DKK|BRL|KRW|HKD)\b)"
 )
 _LEFT: Final = re.compile(
@@ -26,18 +27,22 @@ _MINUS_WORD: Final = re.compile(
     r"\b(?:minus|negative|moins|menos|meno)\s*$|\u8d1f\s*$", re.IGNORECASE
 )
 _LOSS_BEFORE: Final = re.compile(
-    r"\b(?P<said>down|fall\w*|fell|drop\w*|declin\w+|decreas\w+|los(?:e|es|s|ses|t|ing)|lower\w*|cuts?"
+    r"\b(?P<said>down|fall\w*|fell|drop\w*|declin\w+|decreas\w+|los(?:e|es|s|ses|t|ing)|lower\w*"
+    r"|cuts?"
     r"|shrinks?|shrank|slump\w*|plung\w+|sinks?|sank|slid\w*|negativ\w*|verlust|perte|baisse)"
     r"(?:\s+(?:of|by|about|around|roughly|nearly|approximately|another|some|von|um|de))*\s*$",
     re.IGNORECASE,
 )
 _LOSS_AFTER: Final = re.compile(
-    r"\s*(?P<said>lower|down|below|loss|losses|decline|decrease|drop|fall|less|cut|reduction|downside)\b",
+    r"\s*(?P<said>lower|down|below|loss|losses|decline|decrease|drop|fall|less|cut|reduction"
+    r"|downside)\b",
     re.IGNORECASE,
 )
 _BOUND_BEFORE: Final = re.compile(
-    r"(?P<said>(?<![-=])[<>\u2264\u2265]=?|\b(?:at (?:least|most)|(?:less|more|greater|fewer|higher|lower)"
-    r" than|up to|over|under|above|below|exceed\w*|beyond|mindestens|h\u00f6chstens|\u00fcber|unter))\s*$",
+    r"(?P<said>(?<![-=])[<>\u2264\u2265]=?|\b(?:at (?:least|most)|(?:less|more|greater|fewer"
+    r"|higher|lower)"
+    r" than|up to|over|under|above|below|exceed\w*|beyond|mindestens|h\u00f6chstens|\u00fcber"
+    r"|unter))\s*$",
     re.IGNORECASE,
 )
 _BOUND_AFTER: Final = re.compile(
@@ -93,26 +98,22 @@ def signed(before: Before, end: int, *, closed: bool) -> Signed:
 
 
 def _sign(before: Before, end: int, *, closed: bool) -> Signed:
-    found, start = before.found, before.start
-    spelled = _MINUS_WORD.search(before.words)
+    start, spelled = before.start, _MINUS_WORD.search(before.words)
     minus = [each for each in before.signs if each != "+"]
-    doubled = len(before.signs) + bool(spelled) > 1 or before.text[
-        max(0, start - 1) : start
-    ] in tuple(f"-+{MINUS}")
-    if doubled:
+    earlier = before.text[max(0, start - 1) : start]
+    if len(before.signs) + bool(spelled) > 1 or earlier in {"-", "+", MINUS}:
         return Signed(1.0, start, end, "it has two signs")
     if _TRAILING.match(before.text, end):
         return Signed(1.0, start, end, "a sign after the number is not read: write it before")
     if minus:
-        return Signed(-1.0, start, end, _dash_doubt(found, minus[0]))
+        return Signed(-1.0, start, end, _dash_doubt(before.found, minus[0]))
     if closed:
         return Signed(-1.0, start, end, _bracket_doubt(before, end))
     if spelled:
         return Signed(-1.0, start - len(spelled[0]), end)
-    said = _loss(before, end)
-    if said and not before.signs:
-        return Signed(1.0, start, end, f"the sign is in words ({said!r}): a loss is written -5")
-    return Signed(1.0, start, end)
+    said = "" if before.signs else _loss(before, end)
+    why = f"the sign is in words ({said!r}): a loss is written -5" if said else ""
+    return Signed(1.0, start, end, why)
 
 
 def _dash_doubt(found: re.Match[str], sign: str) -> str:

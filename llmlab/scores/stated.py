@@ -71,7 +71,7 @@ def log_loss(
     return Score(name="log_loss", make=made)
 
 
-def _scorer(  # noqa: PLR0913 - by position only here
+def _scorer(
     name: str,
     value: Value,
     silent: float | None,

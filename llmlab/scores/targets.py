@@ -19,7 +19,7 @@ from llmlab.scores.unread import Unread
 
 
 def missing(target: object) -> bool:
-    """Say whether a target is not there: None, NaN, NaT, pandas' NA, a Decimal that is no number."""
+    """Say whether a target is not there: None, NaN, NaT, pandas' NA, a Decimal NaN."""
     if target is None:
         return True
     if isinstance(target, str | bytes):

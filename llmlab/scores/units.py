@@ -40,10 +40,12 @@ _JOINED: Final = frozenset(("x", "usd", "eur", "gbp", "jpy", "chf", "cny", "cad"
 
 _AFTER: Final = re.compile(
     r"(?P<blank> *)(?:(?P<share>%(?:[- ]?points?)?|\u2030|per ?cents?\b|pct\b(?: points?)?"
-    r"|prozent(?:punkten?)?\b|procent\b|percentage points?\b|pp(?:ts?)?\b|bps?\b|basis[ -]?points?\b"
+    r"|prozent(?:punkten?)?\b|procent\b|percentage points?\b|pp(?:ts?)?\b|bps?\b"
+    r"|basis[ -]?points?\b"
     r"|basispunkten?\b|pour ?cent\b|por ?ciento\b|per ?cento\b|\u4e2a?\u767e\u5206\u70b9"
     r"|\u30d1\u30fc\u30bb\u30f3\u30c8)"
-    r"|(?P<word>[A-Za-z\u00df-\u00f6\u00f8-\u00ff]+(?![0-9])|\u767e\u4e07|[\u5343\u4e07\u842c\u4ebf\u5104])"
+    r"|(?P<word>[A-Za-z\u00df-\u00f6\u00f8-\u00ff]+(?![0-9])|\u767e\u4e07"
+    r"|[\u5343\u4e07\u842c\u4ebf\u5104])"
     r"\.?)?",
     re.IGNORECASE,
 )

@@ -1,11 +1,11 @@
 """
 What a judge's reply says: A, B, or a tie; and nothing where that is not beyond doubt.
 
-In: a reply. Out: the choice, or None. The places, in this order; the first that has any decides, and
-must be of one mind:
+In: a reply. Out: the choice, or None. The places, in this order; the first that has any decides,
+and must be of one mind:
 
 1. a stated place: `{"choice": "A"}`, `[[A]]`, `Choice: A` (also winner, verdict, final answer ...);
-2. a line or sentence that begins with a choice and goes on to reasons (`A. It is ...`, `A because`),
+2. a line or sentence that begins with a choice and goes on to reasons (`A. It is`, `A because`),
    together with what sentences claim: `B is better`, `A loses to B`, `prefer A`, `both are equal`.
 
 A and B are read by the same patterns, so that a reply with A and B exchanged is read exchanged. The
@@ -25,13 +25,16 @@ from llmlab.scores.unread import Unread
 Choice: TypeAlias = Literal["A", "B", "T"]
 
 _NOUN: Final = (
-    r"(?:answer|response|option|reply|output|candidate|assistant|solution|text|model|version|summary"
-    r"|completion|antwort|r\u00e9ponse|respuesta|risposta|resposta|\u7b54\u6848|\u56de\u7b54|\u043e\u0442\u0432\u0435\u0442)"
+    r"(?:answer|response|option|reply|output|candidate|assistant|solution|text|model|version"
+    r"|summary"
+    r"|completion|antwort|r\u00e9ponse|respuesta|risposta|resposta|\u7b54\u6848|\u56de\u7b54"
+    r"|\u043e\u0442\u0432\u0435\u0442)"
 )
 _WORD: Final = "A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff"
 _ONE: Final = r"(?:one|answer|response|option|reply|output|assistant)"
 _AFTER_ORDINAL: Final = (
-    r"(?=[ \t\"')]*(?:$|[.,;:!)]|(?:is|was|seems|wins|over|to|than|because|since|as|by|beats|loses|has"
+    r"(?=[ \t\"')]*(?:$|[.,;:!)]|(?:is|was|seems|wins|over|to|than|because|since|as|by|beats|loses"
+    r"|has"
     r"|outperforms|falls|comes|would)\b))"
 )
 _ORDINAL: Final = {
@@ -52,26 +55,35 @@ _A, _B = (_option(*side) for side in _SIDES)
 _SPACE: Final = r"[ \t\"')\]]+"
 _VERY: Final = (
     r"(?:(?:much|far|slightly|clearly|a bit|a little|somewhat|significantly|marginally|overall|also"
-    r"|considerably|definitely|by far|the|still|generally|simply|just|a lot|noticeably|strongly|really"
+    r"|considerably|definitely|by far|the|still|generally|simply|just|a lot|noticeably|strongly"
+    r"|really"
     r"|probably|likely|therefore|thus|ultimately|in my view|i think) )*"
 )
 _GOOD: Final = (
-    r"(?:accurate|precise|correct|complete|useful|helpful|relevant|informative|clear|thorough|specific"
+    r"(?:accurate|precise|correct|complete|useful|helpful|relevant|informative|clear|thorough"
+    r"|specific"
     r"|convincing|faithful|balanced|coherent|comprehensive|nuanced|actionable|appropriate|reliable"
-    r"|truthful|factual|sound|consistent|to the point|concise|detailed|direct|on point|well[- ]reasoned)"
+    r"|truthful|factual|sound|consistent|to the point|concise|detailed|direct|on point"
+    r"|well[- ]reasoned)"
 )
 _IS: Final = (
-    r"(?:is|are|was|seems|seems to be|appears|appears to be|looks|would be|ist|est|es|\u00e8|\u00e9|feels|reads"
+    r"(?:is|are|was|seems|seems to be|appears|appears to be|looks|would be|ist|est|es|\u00e8"
+    r"|\u00e9|feels|reads"
     r"|does|performs|answers(?: the (?:task|question))?|explains(?: it)?|handles (?:it|this))"
 )
 _BETTER: Final = (
     rf"(?:better|superior|stronger|preferable|preferred|best|the winner|winner|winning|more {_GOOD}"
     r"|besser|meilleure?|mejor|migliore|melhor|better one|clearer|the one|right|correct)"
 )
-_WORSE: Final = rf"(?:worse|inferior|weaker|the worse one|worst|less {_GOOD}|schlechter|pire|peor|peggiore|pior|the loser)"
+_WORSE: Final = (
+    rf"(?:worse|inferior|weaker|the worse one|worst|less {_GOOD}|schlechter|pire|peor|peggiore"
+    rf"|pior|the loser)"
+)
 _BEATS: Final = (
-    r"(?:beats|outperforms|outperformed|surpasses|edges out|wins (?:over|against)|is preferred (?:to|over)"
-    r"|is preferable to|trumps|is (?:much |far |slightly |clearly )?(?:better|superior|stronger) (?:than|to))"
+    r"(?:beats|outperforms|outperformed|surpasses|edges out|wins (?:over|against)"
+    r"|is preferred (?:to|over)"
+    r"|is preferable to|trumps|is (?:much |far |slightly |clearly )?(?:better|superior"
+    r"|stronger) (?:than|to))"
 )
 _LOSES: Final = (
     r"(?:loses (?:to|against)|falls short of|is (?:beaten|outperformed|surpassed|edged out) by"
@@ -79,43 +91,57 @@ _LOSES: Final = (
     r"|isn't as \w+ as|is less \w+ than)"
 )
 _PICK: Final = (
-    r"(?:prefer|prefers|preferring|choose|chose|choosing|pick|picked|select|selected|favou?r|favou?rs"
-    r"|(?:go|going|went|side|siding) (?:with|for)|vote (?:for|goes to)|lean(?:ing)? (?:to|towards?|for)"
+    r"(?:prefer|prefers|preferring|choose|chose|choosing|pick|picked|select|selected|favou?r"
+    r"|favou?rs"
+    r"|(?:go|going|went|side|siding) (?:with|for)|vote (?:for|goes to)|lean(?:ing)? (?:to|towards?"
+    r"|for)"
     r"|like|opt for|award it to|give it to|goes to|winner is|preference is|choice is|verdict is"
-    r"|(?:better|best|stronger|superior|preferred|preferable|winning|more \w+)(?: (?:one|answer|response|option"
+    r"|(?:better|best|stronger|superior|preferred|preferable|winning|more \w+)(?: (?:one|answer"
+    r"|response|option"
     r"|reply|output|choice|of the two))? (?:is|would be)|win(?:s|ner)? goes to|edge (?:goes )?to)"
 )
-_CUE_WORSE: Final = r"(?:(?:worse|weaker|inferior|losing)(?: (?:one|answer|response|option|reply|output|of the two))? is)"
+_CUE_WORSE: Final = (
+    r"(?:(?:worse|weaker|inferior|losing)(?: (?:one|answer|response|option|reply|output"
+    r"|of the two))? is)"
+)
 
 _NOT_OF: Final = r"(?! ?(?:length|in (?:length|style|tone|format|structure|size)|long\b|short\b))"
 _TIES: Final = re.compile(
     r"(?<![\w-])(?:(?:(?:an?|the) )?(?:tie|draw|stalemate|tied|toss-?up)(?![\w-])"
-    r"|(?:both|they|the two|the answers|a and b|both (?:answers|responses|options|replies))"
+    rf"|(?:both|they|the two|the answers|{_A} and {_B}|{_B} and {_A}|both (?:answers|responses"
+    rf"|options|replies))"
     r"(?: (?:answers|responses|options|replies))?(?: (?:are|seem|were|look))?(?: both)?"
     r"(?: (?:roughly|about|essentially|just|practically|more or less))?"
-    rf" (?:equal(?!ly)|equivalent|tied|identical|the same(?! \w)|comparable|on par|indistinguishable){_NOT_OF}"
+    rf" (?:equal(?!ly)|equivalent|tied|identical|the same(?! \w)|comparable|on par"
+    rf"|indistinguishable){_NOT_OF}"
     r"|equally (?:good|bad|strong|weak|valid|correct|helpful|useful|accurate|well)"
     r"|neither(?: (?:one|answer|response))? (?:wins|beats the other|(?:is|seems)"
     r"(?: (?:clearly|really|much|any|the))* (?:better|superior|stronger|best|winner|preferable))"
     rf"|no (?:clear |real |meaningful |significant )?(?:difference|winner|preference){_NOT_OF}"
     r"|unentschieden|gleich gut|gleichwertig|\u00e9galit\u00e9|empate|pareggio|\u5e73\u5c40"
-    r"|\u4e0d\u5206\u4e0a\u4e0b|\u4e00\u6837\u597d|\u5f15\u304d\u5206\u3051|\u043d\u0438\u0447\u044c\u044f)",
+    r"|\u4e0d\u5206\u4e0a\u4e0b|\u4e00\u6837\u597d|\u5f15\u304d\u5206\u3051"
+    r"|\u043d\u0438\u0447\u044c\u044f)",
     re.IGNORECASE,
 )
 _ONLY_TIE: Final = re.compile(
-    r"(?:(?:an? )?(?:tie|draw|tied)|t|neither(?: one| of them)?|both|equal|equally good|even|same|the same"
+    r"(?:(?:an? )?(?:tie|draw|tied)|t|neither(?: one| of them)?|both|equal|equally good|even|same"
+    r"|the same"
     r"|c\b(?= ?\(tie\)).*)",
     re.IGNORECASE,
 )
 _DENIED: Final = re.compile(
-    r"\b(?:not|never|no|cannot|hardly|barely|scarcely|neither|nor|without|rather than|instead of|unless|if"
-    r"|had|whether|might|may|could|would have|would be|at first|initially|wrong to|mistake to|claim\w*"
+    r"\b(?:not|never|no|cannot|hardly|barely|scarcely|neither|nor|without|rather than|instead of"
+    r"|unless|if"
+    r"|had|whether|might|may|could|would have|would be|at first|initially|wrong to|mistake to"
+    r"|claim\w*"
     r"|argu\w*|says|said|some|nicht|kein\w*|pas|nunca)\b|n't\b|\u4e0d",
     re.IGNORECASE,
 )
 _ALLOWED: Final = re.compile(
-    r"(?:is|are|isn't|was) (?:not )?as \w+ as|would be|no (?:clear |real |meaningful |significant )?"
-    r"(?:difference|winner|preference)|neither(?: (?:one|answer|response))? (?:is|wins|seems|beats)|not only"
+    r"(?:is|are|isn't|was) (?:not )?as \w+ as|would be|no (?:clear |real |meaningful "
+    r"|significant )?"
+    r"(?:difference|winner|preference)|neither(?: (?:one|answer|response))? (?:is|wins|seems"
+    r"|beats)|not only"
     r"|no doubt|\u4e0d\u5206\u4e0a\u4e0b",
     re.IGNORECASE,
 )
@@ -144,8 +170,21 @@ _WORDLIKE: Final = 12
 # ---- a stated place -------------------------------------------------------------------------
 
 _KEYS: Final = frozenset(
-    "choice winner verdict answer better preferred preference judgement judgment decision result"
-    " final_answer best".split()
+    [
+        "choice",
+        "winner",
+        "verdict",
+        "answer",
+        "better",
+        "preferred",
+        "preference",
+        "judgement",
+        "judgment",
+        "decision",
+        "result",
+        "final_answer",
+        "best",
+    ]
 )
 
 
@@ -162,9 +201,12 @@ def _in_json(text: str) -> Choice | Literal[""] | None:
 
 _STATED: Final = re.compile(
     r"\[\[\s*(?P<held>[^\[\]\n]{1,12})\s*\]\]"
-    r"|(?:^|(?<=[\n.;!]))[ \t>*-]*(?:so,? |therefore,? |thus,? |hence,? )?(?:(?:my|the|final|overall) )*"
-    r"(?:choice|winner|verdict|decision|preference|judge?ment|final answer|better|better (?:answer|response|option|one)"
-    r"|preferred (?:answer|response|option)|answer)[ \t]*(?::|=|\bis:?(?= ?[\"'(\[]*(?-i:[ABT])[\"')\]]*[.!]?[ \t]*(?:\n|$)))"
+    r"|(?:^|(?<=[\n.;!]))[ \t>*-]*(?:so,? |therefore,? |thus,? |hence,? )?(?:(?:my|the|final"
+    r"|overall) )*"
+    r"(?:choice|winner|verdict|decision|preference|judge?ment|final answer|better|better (?:answer"
+    r"|response|option|one)"
+    r"|preferred (?:answer|response|option)|answer)[ \t]*(?::|="
+    r"|\bis:?(?= ?[\"'(\[]*(?-i:[ABT])[\"')\]]*[.!]?[ \t]*(?:\n|$)))"
     r"[ \t]*(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
@@ -204,7 +246,10 @@ def _opening(said: str) -> Choice | None:
     return None
 
 
-_GOES_ON: Final = r"[\"')\]]*(?:[ \t]*$|[ \t]*[.,;!(\u2013\u2014-]|[ \t]+(?:because|since|as|for|due|is|wins|by|slightly|clearly)\b)"
+_GOES_ON: Final = (
+    r"[\"')\]]*(?:[ \t]*$|[ \t]*[.,;!(\u2013\u2014-]|[ \t]+(?:because|since|as|for|due|is|wins"
+    r"|by|slightly|clearly)\b)"
+)
 _OPENINGS: Final[tuple[tuple[Choice, re.Pattern[str]], ...]] = (
     ("A", re.compile(rf"(?:{_A}){_GOES_ON}", re.IGNORECASE)),
     ("B", re.compile(rf"(?:{_B}){_GOES_ON}", re.IGNORECASE)),
@@ -224,7 +269,8 @@ _OTHER: Final = re.compile(
 
 _SENTENCE: Final = re.compile(r"(?<=[.!;])\s+|[\n\u3002\uff01\uff1b]+")
 _CLAUSE: Final = re.compile(
-    r",\s*(?:but|while|whereas|although|though|however|yet|and|so|because|since)\b|\b(?:but|whereas|although|though"
+    r",\s*(?:but|while|whereas|although|though|however|yet|and|so|because|since)\b|\b(?:but"
+    r"|whereas|although|though"
     r"|however|yet|because|since|so that)\b|[;:]|,\s",
     re.IGNORECASE,
 )
@@ -261,6 +307,13 @@ def _other(choice: Choice) -> Choice:
     return {"A": "B", "B": "A", "T": "T"}[choice]  # type: ignore[return-value]  # of the three
 
 
+_BETTER_ELSEWHERE: Final = (
+    r"\u66f4\u597d|\u66f4\u51c6\u786e|\u8f83\u597d|\u306e(?:\u65b9|\u307b\u3046)\u304c"
+    r"(?:\u826f\u3044|\u3088\u3044|\u512a\u308c)|\u043b\u0443\u0447\u0448\u0435"
+)
+"""`Is better` in Chinese, Japanese and Russian."""
+
+
 def _patterns() -> Iterator[tuple[re.Pattern[str], Choice]]:
     """Yield each claim with what it says, the more exact before the plainer, A and B alike."""
     kinds: tuple[tuple[str, bool | None], ...] = (
@@ -274,10 +327,9 @@ def _patterns() -> Iterator[tuple[re.Pattern[str], Choice]]:
         (rf"{{one}}{_SPACE}{_VERY}{_IS} {_VERY}{_BETTER}\b(?! (?:at|in|on|than)\b)", True),
         (rf"{{one}}{_SPACE}{_VERY}{_IS} {_VERY}{_WORSE}\b(?! (?:at|in|on)\b)", False),
         (rf"\b{_PICK}{_SPACE}{{one}}", True),
-        (rf"{{one}}{_SPACE}{_VERY}(?:wins|won|has the edge|comes out (?:ahead|on top)|it is)\b", True),
+        (rf"{{one}}{_SPACE}{_VERY}(?:wins|won|has the edge|comes out on top|it is)\b", True),
         (rf"{{one}}{_SPACE}{_VERY}(?:loses|lost|falls short)\b", False),
-        (r"{one}\s*(?:\u66f4\u597d|\u66f4\u51c6\u786e|\u8f83\u597d|\u306e(?:\u65b9|\u307b\u3046)\u304c"
-         r"(?:\u826f\u3044|\u3088\u3044|\u512a\u308c)|\u043b\u0443\u0447\u0448\u0435)", True),
+        (rf"{{one}}\s*(?:{_BETTER_ELSEWHERE})", True),
     )  # fmt: skip
     for kind, wins in kinds:
         for mine, one, other in (("A", _A, _B), ("B", _B, _A)):

@@ -40,27 +40,48 @@ def exact(*, ignore_case: bool = False) -> Score:
     return Score(name="exact", make=make)
 
 
-def label(aliases: Mapping[str, Sequence[str]] | None = None, *, field: str | None = None) -> Score:
+def label(
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    *,
+    labels: Sequence[object] = (),
+    field: str | None = None,
+) -> Score:
     """
     Score 1 when the label that the answer says, in any case, is the target.
 
-    The labels are the targets of the run; *aliases* are other words for them, such as
+    The labels are the targets of the run, *labels* that may be said although no input has them for
+    a target (those of a template's schema are known), and *aliases*, other words for them, such as
     `{"positive": ["bullish", "buy"]}`. *field* is the path of the label in a JSON answer. An
     answer that says no label, or several, has no score; docs/scores.md says how it is read.
     """
 
     def make(targets: Sequence[object]) -> Scorer:
-        known = known_targets(targets)
-        labels = Labels(_meanings(known, aliases or {}))
-        read = partial(stated, field=field, read=labels.said, taken=labels.exactly)
-        return Scorer(
-            name="label",
-            value=lambda said, target: float(said == _fold(target)),
-            chance=best_constant(known),
-            read=read,
-        )
+        return _label(known_targets(targets), labels, aliases or {}, field)
 
     return Score(name="label", make=make)
+
+
+def _label(
+    targets: Sequence[object],
+    more: Sequence[object],
+    aliases: Mapping[str, Sequence[str]],
+    field: str | None,
+) -> Scorer:
+    known = Labels(_meanings(targets, more, aliases))
+    folded = {_fold(target) for target in targets}
+
+    def offered(choices: Sequence[object]) -> Scorer | None:
+        """Return the score that knows *choices*, too, if the targets are among them."""
+        fits = folded <= {_fold(each) for each in choices}
+        return _label(targets, [*more, *choices], aliases, field) if fits else None
+
+    return Scorer(
+        name="label",
+        value=lambda said, target: float(said == _fold(target)),
+        chance=best_constant(targets),
+        read=partial(stated, field=field, read=known.said, taken=known.exactly),
+        offered=offered,
+    )
 
 
 def contains(words: str | None = None, *, ignore_case: bool = True) -> Score:
@@ -152,12 +173,15 @@ _TRUTH: Final = {"true": ("yes",), "false": ("no",)}
 """What else is said of labels that are booleans."""
 
 
-def _meanings(targets: Sequence[object], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _meanings(
+    targets: Sequence[object], more: Sequence[object], aliases: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
     """Return the label that each word stands for, both folded."""
-    labels = {_fold(target) for target in targets}
+    labels = {_fold(target) for target in (*targets, *more)}
     if len(labels) < _FEWEST:
         raise UsageError(
-            f"score 'label' needs at least two different targets; all are {sorted(labels)}"
+            f"score 'label' needs at least two different targets; all are {sorted(labels)}: "
+            "name the others with scores.label(labels=[...])"
         )
     strange = [name for name in aliases if _fold(name) not in labels]
     if strange:

@@ -1,4 +1,4 @@
-"""What became of each call, as counts that add up, and what must be said of those without a score."""
+"""What became of each call, as counts that add up, and what must be said of a missing score."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
@@ -71,7 +71,7 @@ def _part(gap: str, count: int) -> str:
 
 
 def rests_on(arms: Sequence[tuple[str, Mapping[str, int]]]) -> str:
-    """Return what a verdict must say that rests on part of the answers; empty when on nearly all."""
+    """Return what a verdict must say that leaves answers out; empty when they are few."""
     thin = [
         (name, sum(counts[gap] for gap in GAPS), sum(counts.values()) - counts["failed"])
         for name, counts in arms

@@ -48,8 +48,9 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
     beating = tuple(arm.name for arm in scored if arm.p_chance_adjusted <= alpha)
     if not scored:
         return Verdict(
-            sentence=" ".join(filter(None, ("Nothing was scored, so nothing can be compared.",
-                                            _thin(arms)))),
+            sentence=" ".join(
+                filter(None, ("Nothing was scored, so nothing can be compared.", _thin(arms)))
+            ),
             best=(),
             tied=(),
             beats_chance=(),

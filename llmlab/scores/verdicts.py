@@ -54,7 +54,8 @@ def _option(letter: str, number: str, ordinal: str) -> str:
 _A, _B = (_option(*side) for side in _SIDES)
 _SPACE: Final = r"[ \t\"')\]]+"
 _VERY: Final = (
-    r"(?:(?:much|far|slightly|clearly|a bit|a little|somewhat|significantly|marginally|overall|also"
+    r"(?:(?:much|far|slightly|clearly|clear|a bit|a little|somewhat|significantly|marginally"
+    r"|overall|also"
     r"|considerably|definitely|by far|the|still|generally|simply|just|a lot|noticeably|strongly"
     r"|really"
     r"|probably|likely|therefore|thus|ultimately|in my view|i think) )*"
@@ -73,7 +74,8 @@ _IS: Final = (
 )
 _BETTER: Final = (
     rf"(?:better|superior|stronger|preferable|preferred|best|the winner|winner|winning|more {_GOOD}"
-    r"|besser|meilleure?|mejor|migliore|melhor|better one|clearer|the one|right|correct)"
+    r"|besser|meilleure?|mejor|migliore|melhor|better one|clearer|the one)(?! (?:off|avoided"
+    r"|ignored|left))"
 )
 _WORSE: Final = (
     rf"(?:worse|inferior|weaker|the worse one|worst|less {_GOOD}|schlechter|pire|peor|peggiore"
@@ -91,14 +93,13 @@ _LOSES: Final = (
     r"|isn't as \w+ as|is less \w+ than)"
 )
 _PICK: Final = (
-    r"(?:prefer|prefers|preferring|choose|chose|choosing|pick|picked|select|selected|favou?r"
-    r"|favou?rs"
-    r"|(?:go|going|went|side|siding) (?:with|for)|vote (?:for|goes to)|lean(?:ing)? (?:to|towards?"
-    r"|for)"
-    r"|like|opt for|award it to|give it to|goes to|winner is|preference is|choice is|verdict is"
-    r"|(?:better|best|stronger|superior|preferred|preferable|winning|more \w+)(?: (?:one|answer"
-    r"|response|option"
-    r"|reply|output|choice|of the two))? (?:is|would be)|win(?:s|ner)? goes to|edge (?:goes )?to)"
+    r"(?:prefer|prefers|preferring|choose|chose|choosing|pick|picked|select|selected|favou?rs?"
+    r"|(?:go|going|went|side|siding) (?:with|for)|vote (?:for|goes to)|preference (?:for|is"
+    r"|goes to)"
+    r"|lean(?:ing)? (?:to|towards?|for)|i (?:really )?like|opt for|award it to|give it to|goes to"
+    r"|(?:winner|choice|verdict|pick) is|win(?:s|ner)? goes to|edge (?:goes )?to"
+    rf"|(?:better|best|stronger|superior|preferred|preferable|winning|more {_GOOD})"
+    r"(?: (?:one|answer|response|option|reply|output|choice|of the two))? (?:is|would be))"
 )
 _CUE_WORSE: Final = (
     r"(?:(?:worse|weaker|inferior|losing)(?: (?:one|answer|response|option|reply|output"
@@ -201,13 +202,11 @@ def _in_json(text: str) -> Choice | Literal[""] | None:
 
 _STATED: Final = re.compile(
     r"\[\[\s*(?P<held>[^\[\]\n]{1,12})\s*\]\]"
-    r"|(?:^|(?<=[\n.;!]))[ \t>*-]*(?:so,? |therefore,? |thus,? |hence,? )?(?:(?:my|the|final"
-    r"|overall) )*"
-    r"(?:choice|winner|verdict|decision|preference|judge?ment|final answer|better|better (?:answer"
-    r"|response|option|one)"
-    r"|preferred (?:answer|response|option)|answer)[ \t]*(?::|="
-    r"|\bis:?(?= ?[\"'(\[]*(?-i:[ABT])[\"')\]]*[.!]?[ \t]*(?:\n|$)))"
-    r"[ \t]*(?P<said>[^\n]*)",
+    r"|(?:^|(?<=[\n.;!]))[ \t>*-]*(?:(?:so|therefore|thus|hence),? )?(?:(?:my|the|final|overall) )*"
+    r"(?:choice|winner|verdict|decision|preference|judge?ment|final answer|pick|better|best"
+    r"|(?:better|preferred|best) (?:answer|response|option|one)|answer)"
+    r"[ \t]*(?::|=|\bis:?(?= ?[\"'(\[]*(?-i:[ABT])[\"')\]]*[.!]?[ \t]*(?:\n|$))"
+    r"|(?<=choice )(?=(?-i:[AB])[.!]?[ \t]*(?:\n|$)))[ \t]*(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
 
@@ -215,7 +214,16 @@ _STATED: Final = re.compile(
 def _stated(text: str) -> Iterator[Choice | None]:
     """Yield what stands in each stated place; None for one that says no single choice."""
     for found in _STATED.finditer(text):
-        yield _named(found["held"]) if found["held"] else _opening(found["said"])
+        if found["held"]:
+            yield _named(found["held"])
+        else:
+            yield _named(found["said"]) or _opening(found["said"]) or _only_claim(found["said"])
+
+
+def _only_claim(said: str) -> Choice | None:
+    """Return the one thing that is claimed in a stated place: `Verdict: B > A`."""
+    claimed = set(_claims(said))
+    return claimed.pop() if len(claimed) == 1 else None
 
 
 def _named(word: str) -> Choice | None:
@@ -324,11 +332,14 @@ def _patterns() -> Iterator[tuple[re.Pattern[str], Choice]]:
         (r"{one}\s*(?:=+|\u2248|~)\s*{other}", None),
         (rf"{{one}}{_SPACE}{_IS} {_VERY}as \w+ as{_SPACE}{{other}}", None),
         (rf"{_CUE_WORSE}{_SPACE}{{one}}", False),
+        (rf"(?:find|found|consider|rate|judge|think) {{one}} (?:to be )?{_VERY}{_BETTER}", True),
+        (rf"\bonly {{one}}{_SPACE}(?:is|was) (?:right|correct)", True),
         (rf"{{one}}{_SPACE}{_VERY}{_IS} {_VERY}{_BETTER}\b(?! (?:at|in|on|than)\b)", True),
         (rf"{{one}}{_SPACE}{_VERY}{_IS} {_VERY}{_WORSE}\b(?! (?:at|in|on)\b)", False),
         (rf"\b{_PICK}{_SPACE}{{one}}", True),
         (rf"{{one}}{_SPACE}{_VERY}(?:wins|won|has the edge|comes out on top|it is)\b", True),
         (rf"{{one}}{_SPACE}{_VERY}(?:loses|lost|falls short)\b", False),
+        (r"{one} over {other}", True),
         (rf"{{one}}\s*(?:{_BETTER_ELSEWHERE})", True),
     )  # fmt: skip
     for kind, wins in kinds:

@@ -26,7 +26,7 @@ _INDEX: Final = (
 )
 
 _WHEN: Final = (
-    r"(?:in|by|of|for|since|until|during|through|year|end|early|late|mid|before|after|im|en|vor"
+    r"(?:in|by|of|for|since|until|during|through|fiscal|calendar|year|end|early|late|mid|before|after|im|en|vor"
     r"|nach|seit|bis|jahr|ann\u00e9e|a\u00f1o)"
 )
 _DURING: Final = (

@@ -26,7 +26,7 @@ _LEAD: Final = re.compile(
 PLACES: Final = Places(
     nouns=r"answer|label|class|classification|category|sentiment|rating|grade|tone|stance|signal"
     r"|regime"
-    r"|choice|option|verdict|assessment|judge?ment|prediction|result|output|view|outlook|decision"
+    r"|choice|option|verdict|assessment|judge?ment|prediction|result|output|view|outlook|decision|action|call|recommendation"
     r"|novelty|sector|trend|Antwort|Ergebnis|Stimmung|Urteil|r\u00e9ponse|respuesta|risposta"
     r"|\u043e\u0442\u0432\u0435\u0442"
     r"|\u7b54\u6848|\u6807\u7b7e|\u60c5\u7eea|\u30e9\u30d9\u30eb|\u7b54\u3048|\ub2f5",
@@ -121,8 +121,8 @@ def _pattern(words: list[str]) -> re.Pattern[str]:
 
 
 def _bounded(word: str) -> str:
-    before = "" if _UNSPACED.match(word[0]) else r"(?<!\w)"
-    after = "" if _UNSPACED.match(word[-1]) else r"(?!\w)"
+    before = "" if _UNSPACED.match(word[0]) else r"(?<!\w)(?<!\w-)"
+    after = "" if _UNSPACED.match(word[-1]) else r"(?!\w|-\w)"
     return before + r"\s+".join(re.escape(part) for part in word.split()) + after
 
 

@@ -163,7 +163,8 @@ def _ends(text: str, cut: re.Pattern[str]) -> Iterator[tuple[int, int]]:
 
 _NOT: Final = re.compile(
     r"(?:\b(?:not|never|neither|nor|non|no|without|cannot|hardly|barely|scarcely|unlikely|fails? to"
-    r"|failed to|far from|rather than|instead of|anything but|less|nicht|kein\w*|weder|noch|pas|ni"
+    r"|failed to|far from|limited|lack of|rather than|instead of|anything but|less|nicht|kein\w*"
+    r"|weder|noch|pas|ni"
     r"|nunca|neither|\u043d\u0435|\u043d\u0435\u0442)\b|n't\b"
     r"|\bnon-)(?:[^\w.;:!?,\n]+\w+){0,3}?[^\w.;:!?,\n]*$",
     re.IGNORECASE,

@@ -13,14 +13,14 @@ from llmlab.scores.plain import plain, unmarked, unshortened
 from llmlab.scores.unread import Read
 
 _UP: Final = (
-    r"up|upward|upwards|upside|rise|rises|rising|rose|risen|higher|increase|increases|increasing"
+    r"up|upward|upwards|upside|rise|rises|rising|higher|increase|increases|increasing"
     r"|gain"
     r"|gains|gaining|climb|climbs|climbing|rally|rallies|rallying|appreciate|appreciates|buy|long"
     r"|positive|bullish|outperform|outperforms|steigt|steigen|hausse|sube|alza|\u2191|\U0001f4c8"
     r"|\u4e0a\u6da8|\u770b\u6da8|\u4e0a\u5347"
 )
 _DOWN: Final = (
-    r"down|downward|downwards|downside|fall|falls|falling|fell|fallen|lower|decrease|decreases"
+    r"down|downward|downwards|downside|fall|falls|falling|lower|decrease|decreases"
     r"|decreasing|decline|declines|declining|drop|drops|dropping|depreciate|depreciates|sell|short"
     r"|negative|bearish|underperform|underperforms|f\u00e4llt|baja|baisse|\u2193|\U0001f4c9"
     r"|\u4e0b\u8dcc|\u770b\u8dcc|\u4e0b\u964d"

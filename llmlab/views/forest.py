@@ -85,7 +85,8 @@ def differences(shown: Shown, theme: str = "light") -> Plot:
 
 def _need_scores(shown: Shown) -> None:
     if not has_scores(shown):
-        raise UsageError('nothing was scored, so there is no score to draw: give score="label"')
+        fix = "see the notes" if shown.score_name else 'give score="label"'
+        raise UsageError(f"nothing was scored, so there is no score to draw: {fix}")
 
 
 def _interval(axes: Axes, row: int, arm: Arm, look: Look) -> None:

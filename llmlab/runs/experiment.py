@@ -20,6 +20,7 @@ from llmlab.runs.inputs import (
     units_by_input,
 )
 from llmlab.runs.plan import Cell, Filler, Input, grid
+from llmlab.runs.schemas import knowing, with_schemas
 from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
 
@@ -114,6 +115,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     target = target_of(on, score, target)
     inputs = inputs_of(on, target, values or {})
     scorer, judge = scorer_or_judge(score, inputs, sequential=stop_when_clear)
+    scorer = knowing(scorer, templates)
     clusters = clusters_of(on, cluster, inputs)
     dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
     cells = grid(
@@ -128,6 +130,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         whole=units_by_input(inputs, clusters) if stop_when_clear else None,
         filled=filled,
     )
+    cells = with_schemas(cells, templates)
     if stop_when_clear and len(templates) * len(arms) < _RIVALS:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
     return Experiment(

@@ -48,6 +48,14 @@ class Tally:
             per_arm[arm] = per_arm.get(arm, 0) + 1
         return cls(total=len(plan), per_arm=per_arm)
 
+    def more(self, plan: Sequence[Planned]) -> None:
+        """Count what is planned on top."""
+        with self.lock:
+            self.total += len(plan)
+            for each in plan:
+                arm = _arm(each.cell)
+                self.per_arm[arm] = self.per_arm.get(arm, 0) + 1
+
     def count(self, cell: Cell, outcome: Outcome) -> None:
         """Add one finished call."""
         arm = _arm(cell)

@@ -58,7 +58,7 @@ def _of_function(function: ScoreFunction) -> Score:
     def make(_: Sequence[object]) -> Scorer:
         return Scorer(
             name=name,
-            score=function,
+            value=function,
             of_answer=function if whole else None,
             needs_target=False,
         )

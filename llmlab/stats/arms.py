@@ -19,6 +19,7 @@ from llmlab.stats.intervals import (
 from llmlab.stats.matrix import Matrix, Name, matrix
 from llmlab.stats.multiple import compact_letters, holm
 from llmlab.stats.onesided import above
+from llmlab.stats.outcomes import OUTCOMES, Words, counted
 from llmlab.stats.paired import Pair, pairs_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ class Arm:
     ranked: bool
     """Whether it has enough scores to be compared with the others; see `shared.comparable`."""
     calls: int
+    scored: int
+    """Calls with a score; with the next seven and `failures` they add up to `calls`."""
+    unread: int
+    cut: int
+    empty: int
+    refused: int
+    filtered: int
+    untargeted: int
+    unscored: int
     failures: int
     score: float
     """Mean over the compared inputs (its own, where it is not ranked) of the mean over repeats."""
@@ -73,6 +83,11 @@ class Arm:
     def name(self) -> Name:
         """Return (prompt, label)."""
         return self.prompt, self.label
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of its calls: how many came to each outcome."""
+        return {**{name: getattr(self, name) for name in OUTCOMES[:-1]}, "failed": self.failures}
 
 
 def arms(
@@ -166,7 +181,7 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         compared=0,
         ranked=False,
         calls=int(lines.size),
-        failures=int((~calls.ok[lines]).sum()),
+        **_counts(calls.outcomes[lines]),
         score=np.nan,
         score_all=np.nan,
         score_low=np.nan,
@@ -184,6 +199,11 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         output_tokens=_total(calls.answered("output_tokens", place)),
         tied="",
     )
+
+
+def _counts(words: Words) -> dict[str, int]:
+    found = counted(words)
+    return {**{name: found[name] for name in OUTCOMES[:-1]}, "failures": found["failed"]}
 
 
 def _interval(

@@ -7,6 +7,7 @@ import numpy as np
 
 from llmlab.stats.arms import Arm
 from llmlab.stats.matrix import Name
+from llmlab.stats.outcomes import gap_note
 from llmlab.stats.paired import Pair
 from llmlab.stats.reach import Reach, least_units
 
@@ -26,12 +27,25 @@ def data_notes(arms: Sequence[Arm]) -> list[str]:
         count = sum(backend in part for part in parts)
         if count:
             notes.append(f"Rows of {count} of {len(arms)} arms were {words}.")
+    notes += _gap_notes(arms)
     failures, calls = sum(arm.failures for arm in arms), sum(arm.calls for arm in arms)
     if failures:
         notes.append(f"{failures:,} of {calls:,} calls failed and carry no score.")
     unpriced = sum(bool(np.isnan(arm.cost_usd)) for arm in arms)
     if unpriced:
         notes.append(f"The cost of {unpriced} of {len(arms)} arms is unknown.")
+    return notes
+
+
+def _gap_notes(arms: Sequence[Arm]) -> list[str]:
+    """Say of each arm how many answers have no score and why; of inputs without a target once."""
+    notes = [note for arm in arms if (note := gap_note(name_of(arm.name), arm.outcomes))]
+    lost, calls = sum(arm.untargeted for arm in arms), sum(arm.calls for arm in arms)
+    if lost:
+        notes.append(f"{lost:,} of {calls:,} calls are of inputs without a target: not scored.")
+    unscored = sum(arm.unscored for arm in arms)
+    if unscored and any(arm.scored for arm in arms):
+        notes.append(f"{unscored:,} of {calls:,} answers were not scored: see the column error.")
     return notes
 
 

@@ -32,7 +32,8 @@ def calibrations(rows: "pd.DataFrame", *, bins: int = 10) -> dict[Name, Calibrat
         raise UsageError("rows have no columns said and target: score with 'brier' or 'log_loss'")
     said = pd.to_numeric(rows["said"], errors="coerce").astype(float)
     came = pd.to_numeric(
-        rows["target"].replace({"True": "1", "False": "0"}), errors="coerce"
+        rows["target"].replace({"true": "1", "false": "0", "True": "1", "False": "0"}),
+        errors="coerce",
     ).astype(float)
     usable = said.between(0.0, 1.0) & came.isin([0.0, 1.0])
     if not usable.any():

@@ -11,6 +11,7 @@ from llmlab.stats.arms import Arm
 from llmlab.stats.checks import fraction
 from llmlab.stats.matrix import Name
 from llmlab.stats.notes import data_notes, missing_notes, name_of, number, size_notes
+from llmlab.stats.outcomes import rests_on
 from llmlab.stats.paired import Pair
 
 _FEW_NAMES: Final = 4
@@ -62,7 +63,7 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
         *size_notes(ranked, pairs, tied, alpha),
     ]
     return Verdict(
-        sentence=" ".join(word for word in (_mixed(arms), *words) if word),
+        sentence=" ".join(word for word in (_mixed(arms), *words, _thin(arms)) if word),
         best=best,
         tied=tied,
         beats_chance=beating,
@@ -72,11 +73,12 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
 
 def _unranked(arms: Sequence[Arm], scored: Sequence[Arm], beating: tuple[Name, ...]) -> Verdict:
     """Say that nothing was scored, or that the arms share no input."""
-    words = ["Nothing was scored, so nothing can be compared."]
+    words = ["Nothing was scored, so nothing can be compared.", _thin(arms)]
     if scored:
         words = [
             "No input has a score of every arm, so the arms cannot be ranked.",
             _against_chance(scored, beating),
+            _thin(arms),
         ]
     return Verdict(
         sentence=" ".join(word for word in words if word),
@@ -189,6 +191,11 @@ def _against_chance(scored: Sequence[Arm], beating: tuple[Name, ...]) -> str:
     if len(beating) == len(scored):
         return f"It beats {constant}." if len(scored) == 1 else f"All of them beat {constant}."
     return f"{len(beating)} of {len(scored)} arms beat {constant}."
+
+
+def _thin(arms: Sequence[Arm]) -> str:
+    """Say that the verdict rests on part of the answers, where it does."""
+    return rests_on([(name_of(arm.name), arm.outcomes) for arm in arms])
 
 
 def _names(names: Sequence[Name]) -> str:

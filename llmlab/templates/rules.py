@@ -84,7 +84,7 @@ def _requires(looked: Looked) -> Found:
 
 
 def _slot_entries(looked: Looked) -> Found:
-    yield from slot_faults(looked.data.get("slots"), looked.slots)
+    yield from slot_faults(looked.data.get("slots"), looked.slots, looked.data.get("default_query"))
 
 
 def _blocks(looked: Looked) -> Found:

@@ -17,6 +17,7 @@ from llmlab.errors import TemplateError
 from llmlab.records import Prompt
 from llmlab.templates.fault import Fault
 from llmlab.templates.meta import BlockMeta, Meta, typed
+from llmlab.templates.slots import QUERY
 from llmlab.templates.source import environment, split
 
 if TYPE_CHECKING:
@@ -72,17 +73,27 @@ class Template:
     @cached_property
     def version(self) -> str:
         """Declared version and content hash, such as `1.2+3f9a01bc`."""
-        words = f"{self.system or ''}\0{self.user}".encode()
+        asked = f"\0{self.about.default_query}" if self._asks else ""
+        words = f"{self.system or ''}\0{self.user}{asked}".encode()
         digest = hashlib.sha256(words).hexdigest()[:8]
         return f"{self.declared}+{digest}" if self.declared else digest
 
     @cached_property
     def slots(self) -> tuple[str, ...]:
-        """The names that must have a value, sorted."""
+        """The names that must have a value, sorted; `query` has one where there is a default."""
         from jinja2 import meta
 
         both = f"{self.system or ''}\n{self.user}"
-        return tuple(sorted(meta.find_undeclared_variables(environment().parse(both))))
+        names = meta.find_undeclared_variables(environment().parse(both))
+        return tuple(sorted(names - {QUERY} if self.about.default_query else names))
+
+    @cached_property
+    def _asks(self) -> bool:
+        """Whether the default query fills a slot of the words."""
+        from jinja2 import meta
+
+        both = environment().parse(f"{self.system or ''}\n{self.user}")
+        return bool(self.about.default_query) and QUERY in meta.find_undeclared_variables(both)
 
     def history(self) -> "History":
         """
@@ -102,7 +113,7 @@ class Template:
 
     def fill(self, values: Mapping[str, object]) -> Prompt:
         """
-        Put *values* into the slots.
+        Put *values* into the slots; `{{ query }}` takes the default query where none is given.
 
         Raises:
             TemplateError: A slot has no value; the nearest name is suggested.
@@ -110,6 +121,8 @@ class Template:
         missing = [slot for slot in self.slots if slot not in values]
         if missing:
             raise TemplateError(_missing(self.name, missing, values))
+        if self._asks:
+            values = {QUERY: self.about.default_query, **values}
         system = self._compiled[1]
         return Prompt(
             name=self.name,

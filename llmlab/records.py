@@ -94,6 +94,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     label: str = ""
     """What the user called the model: an alias such as `deepseek-think`, or provider/model."""
     repeat: int = 0
+    occurrence: int = 0
+    """How many calls of the run before it ask the very same: each is a call of its own."""
 
     @property
     def name(self) -> str:

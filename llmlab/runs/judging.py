@@ -16,8 +16,9 @@ from llmlab.errors import UsageError
 from llmlab.records import Answer, Parameters, Plan, Row
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.plan import Cell, Input, asking_of
-from llmlab.runs.replay import QUESTIONS, as_asked, question_id
-from llmlab.runs.run import Planned, Runner, Tally
+from llmlab.runs.replay import QUESTIONS, asked_apart, question_id
+from llmlab.runs.run import Planned, Runner, Tally, renamed
+from llmlab.runs.twins import occurrences
 from llmlab.scores.judge import (
     Choice,
     Judge,
@@ -114,17 +115,18 @@ def _ask(
     """
     Send what the book does not know; return what was chosen for each cell, and the rows.
 
-    Equal questions are asked once. A call that failed, or said no letter, chose nothing.
+    Each comparison is judged by calls of its own, also where another asks the very same. A call
+    that failed, or said no letter, chose nothing.
     """
     if not cells:
         return [], []
     endpoint = parts.engine.run(parts.backends.endpoint(cells[0].request.provider))
-    prepared = [caller.prepare(cell.request, cell.arm.model, endpoint) for cell in cells]
-    by_key = {
-        each.key: Planned(cell=cell, prepared=each)
-        for cell, each in zip(cells, prepared, strict=True)
-    }
-    plan = list(by_key.values())
+    plan = [
+        Planned(cell=cell, prepared=caller.prepare(cell.request, cell.arm.model, endpoint))
+        for cell in cells
+    ]
+    for at, number in occurrences([each.prepared.key for each in plan]).items():
+        plan[at] = renamed(plan[at], number, caller)
     stored = caller.book.answers([each.prepared.key for each in plan])
     known = {key: recall(blob) for key, blob in stored.items()}
     watch.planned(_plan(experiment, plan, len(known), parts.settings.budget.run))
@@ -150,14 +152,13 @@ def _ask(
         # As a single question is kept: a tape then has it, failed ones too.
         question = replace(row, run=QUESTIONS, input_id=question_id(content))
         parts.keeper.question(question, by=endpoint.identity, content=content)
-    return [said.get(each.key) for each in prepared], landed
+    return [said.get(each.prepared.key) for each in plan], landed
 
 
 def _replayed(parts: "Parts", cells: Sequence[Cell]) -> tuple[list[Choice | None], list[Row]]:
     """Take from the tape what was chosen for each cell; `ReplayMiss` when it has not the call."""
     rows = []
-    for cell in cells:
-        request = as_asked(cell.request, cell.arm.model, drop=parts.settings.drop_parameters)
+    for request in asked_apart(cells, drop=parts.settings.drop_parameters):
         name = question_id(content_of(request))
         line = parts.tape.find(request, run=QUESTIONS, input_id=name)
         rows.append(
@@ -167,7 +168,7 @@ def _replayed(parts: "Parts", cells: Sequence[Cell]) -> tuple[list[Choice | None
     said = [
         choice_of(row.outcome.text) if isinstance(row.outcome, Answer) else None for row in rows
     ]
-    return said, list({row.request_hash: row for row in rows}.values())
+    return said, rows
 
 
 def _settled(

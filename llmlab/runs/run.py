@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmlab.calls.caller import Caller, Prepared
 from llmlab.errors import LimitError
@@ -21,6 +22,14 @@ class Planned(Struct, frozen=True, kw_only=True, gc=False):
 
     cell: Cell
     prepared: Prepared
+
+
+def renamed(planned: Planned, occurrence: int, caller: Caller) -> Planned:
+    """Return a call that asks what others of its run ask, too, as the draw that it is."""
+    cell, before = planned.cell, planned.prepared
+    request = replace(cell.request, occurrence=occurrence)
+    prepared = caller.prepare(request, before.model, before.endpoint)
+    return Planned(cell=replace(cell, request=request), prepared=prepared)
 
 
 @dataclass(slots=True)

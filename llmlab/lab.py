@@ -221,7 +221,7 @@ class Lab:
         """
         experiment = experiment_of(
             prompts,
-            models or self.settings.models,
+            self.settings.models if models is None else models,
             catalogue=self.catalogue,
             library=self.prompts,
             on=on,
@@ -298,7 +298,7 @@ class Lab:
             UsageError: *ask*, and the provider has no counter or no key.
             CallError: *ask*, and the provider did not answer.
         """
-        arm = self.catalogue.arms(model or self.settings.models)[0]
+        arm = self.catalogue.arms(self.settings.models if model is None else model)[0]
         if ask:
             return self._parts.engine.run(asked_count(self._parts, text, arm))
         return self._parts.counting.count(text, arm.model)

@@ -75,7 +75,7 @@ class LLMLab(Magics):
             said = Said(streaming=not args.no_stream)
             answer = default.lab().ask(
                 prompt.user,
-                args.model or self.models or None,
+                args.model if args.model is not None else self.models or None,
                 system=system,
                 schema=schema_of(args.schema, names),
                 max_tokens=args.max_tokens,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Arm, Catalogue
-from llmlab.errors import TemplateError, UsageError
+from llmlab.errors import UsageError
 from llmlab.records import Parameters
 from llmlab.runs.bounds import bound_of
 from llmlab.runs.guards import guard_notes, look_ahead_notes
@@ -19,6 +19,7 @@ from llmlab.runs.inputs import (
     target_of,
     units_by_input,
 )
+from llmlab.runs.named import model_names, prompt_words
 from llmlab.runs.plan import Cell, Filler, Input, grid
 from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
@@ -104,11 +105,11 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     Check the whole design; the first fault is one line with its fix.
 
     Raises:
-        UsageError: An empty frame, a missing column, a slot without a value, an unknown
+        UsageError: An empty frame, a missing column, a slot without a value, no or an unknown
             prompt, model or score.
     """
     templates = templates_of(prompts, library)
-    arms = catalogue.arms(models)
+    arms = catalogue.arms(model_names(models))
     if aa:
         templates = (*templates, *(replace(t, name=t.name + AGAIN) for t in templates))
     target = target_of(on, score, target)
@@ -156,15 +157,10 @@ def templates_of(
     prompts: Mapping[str, str] | Sequence[str], library: Library
 ) -> tuple[Template, ...]:
     """Make templates of `{"A": text}`, or fetch them by name from the library."""
-    if isinstance(prompts, str):
-        prompts = [prompts]
-    if isinstance(prompts, Mapping):
-        made = [parse(text, name=name) for name, text in prompts.items()]
-    else:
-        made = [library[name] for name in prompts]
-    if not made:
-        raise TemplateError("no prompt was given: write one after a line `--- name`")
-    return tuple(made)
+    given = prompt_words(prompts)
+    if isinstance(given, Mapping):
+        return tuple(parse(text, name=name) for name, text in given.items())
+    return tuple(library[name] for name in given)
 
 
 def _name(templates: Sequence[Template], cells: Sequence[Cell]) -> str:

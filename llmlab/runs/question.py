@@ -52,7 +52,7 @@ async def _answer(
         ReplayMiss: The tape has no answer to this question.
         CallError: The call failed.
     """
-    model = model or parts.settings.models
+    model = parts.settings.models if model is None else model
     asking = parts.askings.of(parts.catalogue, model, api, parameters)
     arm, words = asking.arm, Prompt(name="ask", user=prompt, system=system)
     request = asking.request(words, repeat=repeat, stream=on_piece is not None)

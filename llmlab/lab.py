@@ -18,6 +18,7 @@ from llmlab.runs.asked_count import asked_count
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.experiment import Experiment, experiment_of
+from llmlab.runs.gaps import Missing
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
@@ -177,6 +178,7 @@ class Lab:
         as_of: str | None = None,
         stop_when_clear: bool = False,
         aa: bool = False,
+        missing: Missing | None = None,
         budget: float | None = None,
         name: str | None = None,
         values: Mapping[str, object] | None = None,
@@ -204,6 +206,9 @@ class Lab:
             stop_when_clear: Whether to look after every input (cluster) and to send no more
                 once one arm is clear of every other; the error stays at 5 % all the same.
             aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
+            missing: What becomes of an input that has nothing for a slot (NaN, None, NaT, blank
+                text): "skip" leaves it out of every arm, "send" sends it as a word; refused
+                when None.
             budget: Dollars that this run may spend at most.
             name: The run's name; made from its content when None.
             values: Slots beside those of the frame.
@@ -237,6 +242,7 @@ class Lab:
             name=name,
             stop_when_clear=stop_when_clear,
             aa=aa,
+            missing=missing,
             filled=self._parts.counting.filled,
         )
         from llmlab.views.live import watch_of

@@ -40,6 +40,7 @@ def design_of(
         "stop_when_clear": args.stop_when_clear,
         "aa": args.aa,
         "batch": args.batch,
+        "missing": args.missing,
         "repeats": args.repeats,
         "budget": args.budget,
         "name": args.name,

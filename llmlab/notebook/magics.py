@@ -106,6 +106,7 @@ class LLMLab(Magics):
     @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")
     @argument("--aa", action="store_true", help="ask each prompt twice over: the score's own noise")
     @argument("--batch", action="store_true", help="send as a batch, at half the price")
+    @argument("--missing", metavar="WHAT", help="inputs with an empty slot: skip, or send as words")
     @argument("--name", help="name of the run (default: from its content)")
     @argument("--background", action="store_true", help="give the cell back at once")
     @argument("-o", "--out", metavar="NAME", help="bind the Comparison to this name")

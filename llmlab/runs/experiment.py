@@ -9,6 +9,7 @@ from llmlab.catalogue import Arm, Catalogue
 from llmlab.errors import UsageError
 from llmlab.records import Parameters
 from llmlab.runs.bounds import bound_of
+from llmlab.runs.gaps import Missing, checked_gaps, gaps_of, kept_rows
 from llmlab.runs.guards import guard_notes, look_ahead_notes
 from llmlab.runs.inputs import (
     AnyScore,
@@ -99,6 +100,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     name: str | None = None,
     stop_when_clear: bool = False,
     aa: bool = False,
+    missing: Missing | None = None,
     filled: Filler | None = None,
 ) -> Experiment:
     """
@@ -114,6 +116,10 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         templates = (*templates, *(replace(t, name=t.name + AGAIN) for t in templates))
     target = target_of(on, score, target)
     inputs = inputs_of(on, target, values or {})
+    left_out, gap_notes = checked_gaps(gaps_of(templates, inputs), missing)
+    if left_out and on is not None:
+        on = kept_rows(on, inputs, left_out)
+        inputs = tuple(each for each in inputs if each.id not in left_out)
     scorer, judge = scorer_or_judge(score, inputs, sequential=stop_when_clear)
     clusters = clusters_of(on, cluster, inputs)
     dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
@@ -144,6 +150,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         stop_when_clear=stop_when_clear,
         aa=aa,
         notes=(
+            *gap_notes,
             *guard_notes(templates, inputs, cells, target),
             *look_ahead_notes(arms, dates),
         ),

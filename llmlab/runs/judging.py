@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from llmlab.calls.identity import content_of, recall
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Parameters, Plan, Row
+from llmlab.runs.counting import shown
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.plan import Cell, Input, asking_of
 from llmlab.runs.replay import QUESTIONS, asked_apart, question_id
@@ -87,14 +88,13 @@ def _cells(
 ) -> list[Cell]:
     """Write each comparison twice, once in either order."""
     inputs = {each.id: each for each in experiment.inputs}
-    slots = {slot for template in experiment.templates for slot in template.slots}
     asking = asking_of(arm, Parameters(max_tokens=judge.max_tokens))
     made = []
     for number, match in enumerate(listed):
         if _text(rows[match.one]) == _text(rows[match.other]):
             continue  # the same words are a tie, for nothing
         about = inputs[match.input_id]
-        task = {name: value for name, value in about.values.items() if name in slots}
+        task = shown(experiment.templates, about.values)
         texts = _text(rows[match.one]), _text(rows[match.other])
         for order in (texts, texts[::-1]):
             request = asking.request(

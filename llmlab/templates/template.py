@@ -17,6 +17,7 @@ from llmlab.errors import TemplateError
 from llmlab.records import Prompt
 from llmlab.templates.fault import Fault
 from llmlab.templates.meta import BlockMeta, Meta, typed
+from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
 from llmlab.templates.source import environment, split
 
 if TYPE_CHECKING:
@@ -79,10 +80,12 @@ class Template:
     @cached_property
     def slots(self) -> tuple[str, ...]:
         """The names that must have a value, sorted."""
-        from jinja2 import meta
+        return tuple(sorted(self.reads.names))
 
-        both = f"{self.system or ''}\n{self.user}"
-        return tuple(sorted(meta.find_undeclared_variables(environment().parse(both))))
+    @cached_property
+    def reads(self) -> Reads:
+        """What the words read, and what they print as it is."""
+        return reads_of(f"{self.system or ''}\n{self.user}")
 
     def history(self) -> "History":
         """
@@ -110,6 +113,8 @@ class Template:
         missing = [slot for slot in self.slots if slot not in values]
         if missing:
             raise TemplateError(_missing(self.name, missing, values))
+        if self.reads.row:
+            values = with_row(values)
         system = self._compiled[1]
         return Prompt(
             name=self.name,
@@ -167,7 +172,10 @@ def _check(template: Template) -> None:
     try:
         _ = template.slots
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(f"{template.name}, line {error.lineno}: {error.message}") from error
+        hint = hint_for(template.text)
+        raise TemplateError(
+            f"{template.name}, line {error.lineno}: {error.message}{hint}"
+        ) from error
 
 
 def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]) -> str:
@@ -175,17 +183,23 @@ def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]
 
     try:
         return template.render(values)
+    except TemplateError as error:
+        raise TemplateError(f"{name}: {error}") from error
     except jinja2.TemplateError as error:
         raise TemplateError(f"{name}: {_one_line(error)}") from error
+    except Exception as error:  # an expression in a template may raise anything
+        what = f"{type(error).__name__}: {_one_line(error)}"
+        raise TemplateError(f"{name}: an expression raises {what}") from error
 
 
 def _missing(name: str, missing: list[str], values: Mapping[str, object]) -> str:
     """Say what is missing and, if a near name has a value, which one was meant."""
     slot = missing[0]
     known = sorted(str(key) for key in values if not str(key).startswith("_"))
-    near = difflib.get_close_matches(slot, known, n=1)
-    listed = ", ".join(f"{{{{ {each} }}}}" for each in missing)
-    hint = f"; did you mean {{{{ {near[0]} }}}}?" if near else ""
+    begun = [each for each in known if not each.isidentifier() and each.startswith(slot)]
+    near = begun or difflib.get_close_matches(slot, known, n=1)
+    listed = ", ".join(map(spelt, missing))
+    hint = f"; did you mean {spelt(near[0])}?" if near else ""
     if not hint and len(known) <= 12:  # noqa: PLR2004 - as many names as one line can carry
         hint = f"; there are: {', '.join(known) or 'none'}"
     return f"prompt {name!r}: no value for {listed}{hint}"

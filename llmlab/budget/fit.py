@@ -97,6 +97,8 @@ def blocks_of(template: Template, values: Mapping[str, object]) -> dict[str, Blo
     for slot in template.slots:
         value = values.get(slot)
         declared = template.about.slots.get(slot)
+        if declared is None and isinstance(value, str | int | float | None):
+            continue  # as nearly every value is; the question whether it is a block is a slow one
         made = _made(slot, declared.type, value) if declared else value
         if is_table(made) and slot in template.reads.printed:
             made = table_of(made, slot)

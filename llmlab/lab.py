@@ -5,6 +5,7 @@ import concurrent.futures
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +13,7 @@ from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.ops.plain import plain
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
@@ -19,6 +21,7 @@ from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.gaps import Missing
+from llmlab.runs.given import dollars
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
@@ -93,6 +96,7 @@ class Lab:
             "limits": limits,
             **settings,
         }
+        given = {name: plain(value) for name, value in given.items()}
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
         self.settings, self.sources = read.settings, read.sources
         self._entries = read.entries()
@@ -135,8 +139,14 @@ class Lab:
         Args:
             prompt: The words.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
-            **options: `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
+            **options: `values` (fills the slots `{{ name }}` of the words, and packs tables),
+                `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
                 `search`, `thinking`, `effort`, `api`, `deadline`, `repeat`.
+
+        Raises:
+            UsageError: The input is bad, such as a blank prompt, a slot that nothing fills, or
+                several models; nothing was sent.
+            CallError: The call failed.
         """
         work = answer_of(self._parts, prompt, model, **options)
         return await self._parts.engine.bridge(work)
@@ -172,7 +182,7 @@ class Lab:
         *,
         on: "pd.DataFrame | None" = None,
         score: AnyScore | None = None,
-        target: str | None = None,
+        target: "str | pd.Series[Any] | None" = None,
         repeats: int = 1,
         cluster: str | None = None,
         as_of: str | None = None,
@@ -199,7 +209,8 @@ class Lab:
             score: A name ("label", "number:5%", "regex:...", "judge:gpt" ...; see
                 `llmlab.scores`), a score with settings (`scores.label(aliases={...})`), or a
                 function of `(text, target)` or `(answer, row)`.
-            target: The column with what should have been answered; `target` when None.
+            target: The column with what should have been answered, `target` when None; or a
+                Series, which goes by the frame's index.
             repeats: How often each question is asked; repeats are averaged within an input.
             cluster: The column whose equal values belong together (same day, same ticker).
             as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
@@ -236,7 +247,7 @@ class Lab:
             as_of=as_of,
             values=values,
             repeats=repeats,
-            parameters=parameters_of(parameters),
+            parameters=parameters_of(parameters, own=tuple(signature(self.abtest).parameters)),
             stream=stream,
             seed=order_seed,
             name=name,
@@ -247,6 +258,7 @@ class Lab:
         )
         from llmlab.views.live import watch_of
 
+        budget = dollars(budget, "budget")
         watch = handle or watch_of(quiet=quiet)
         passes = always if handle is None else handle.passes
         landed = conduct(self._parts, experiment, watch, budget=budget, passes=passes, batch=batch)

@@ -3,20 +3,24 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.catalogue import Arm, Catalogue
 from llmlab.errors import UsageError
+from llmlab.ops.plain import plain
 from llmlab.records import Parameters
 from llmlab.runs.bounds import bound_of
 from llmlab.runs.gaps import Missing, checked_gaps, gaps_of, kept_rows
+from llmlab.runs.given import whole
 from llmlab.runs.guards import guard_notes, look_ahead_notes
 from llmlab.runs.inputs import (
     AnyScore,
     clusters_of,
     dates_by_input,
+    frame_of,
     inputs_of,
     scorer_or_judge,
+    series_of,
     target_of,
     units_by_input,
 )
@@ -89,7 +93,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     library: Library,
     on: "pd.DataFrame | None" = None,
     score: AnyScore | None = None,
-    target: str | None = None,
+    target: "str | pd.Series[Any] | None" = None,
     cluster: str | None = None,
     as_of: str | None = None,
     values: Mapping[str, object] | None = None,
@@ -114,8 +118,10 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     arms = catalogue.arms(model_names(models))
     if aa:
         templates = (*templates, *(replace(t, name=t.name + AGAIN) for t in templates))
-    target = target_of(on, score, target)
-    inputs = inputs_of(on, target, values or {})
+    on = frame_of(on)
+    named, listed = series_of(on, target)
+    named = target_of(on, score, named) if listed is None else named
+    inputs = inputs_of(on, named if listed is None else listed, values or {})
     left_out, gap_notes = checked_gaps(gaps_of(templates, inputs), missing)
     if left_out and on is not None:
         on = kept_rows(on, inputs, left_out)
@@ -123,6 +129,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     scorer, judge = scorer_or_judge(score, inputs, sequential=stop_when_clear)
     clusters = clusters_of(on, cluster, inputs)
     dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
+    repeats = whole(repeats, "repeats", least=1)
     cells = grid(
         templates,
         arms,
@@ -130,7 +137,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         repeats=repeats,
         parameters=parameters,
         stream=stream,
-        seed=seed,
+        seed=whole(seed, "order_seed"),
         first_repeat={t.name: repeats for t in templates[len(templates) // 2 :]} if aa else None,
         whole=units_by_input(inputs, clusters) if stop_when_clear else None,
         filled=filled,
@@ -138,7 +145,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     if stop_when_clear and len(templates) * len(arms) < _RIVALS:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
     return Experiment(
-        name=name or _name(templates, cells),
+        name=plain(name) or _name(templates, cells),
         templates=templates,
         arms=arms,
         inputs=inputs,
@@ -151,7 +158,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         aa=aa,
         notes=(
             *gap_notes,
-            *guard_notes(templates, inputs, cells, target),
+            *guard_notes(templates, inputs, cells, named),
             *look_ahead_notes(arms, dates),
         ),
     )

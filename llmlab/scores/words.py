@@ -134,7 +134,7 @@ def _fold(target: object) -> str:
 def _meanings(targets: Sequence[object], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return the label that each word stands for, both in small letters."""
     labels = {_fold(target) for target in targets}
-    if len(labels) < _FEWEST:
+    if len(labels) < _FEWEST and len(targets) != 1:  # one input is a try, such as frame.head(1)
         raise UsageError(
             f"score 'label' needs at least two different targets; all are {sorted(labels)}"
         )

@@ -19,8 +19,8 @@ from msgspec import structs
 from llmlab.book import Attempt
 from llmlab.calls.batch_book import Batch, remember, remembered
 from llmlab.calls.caller import Caller
-from llmlab.calls.prepared import Prepared
-from llmlab.calls.settling import Timing, lost, valued, won
+from llmlab.calls.prepared import FREE, Prepared
+from llmlab.calls.settling import Timing, is_free, lost, valued, won
 from llmlab.errors import CallError, LimitError, Refused, Unavailable
 from llmlab.providers.batch import BatchState, BatchWay, Item, Result, way_of
 from llmlab.records import Answer, Api, Failure, HttpCall, HttpReply, Outcome
@@ -149,7 +149,10 @@ class Batches:
             results = await self._results(batch, mine[0])
         except CallError as error:
             # It cannot be looked at now. It stays open in the book, for the next time.
-            return {each.key: _failure(error, each, batch.at) for each in mine}
+            return {
+                each.key: structs.replace(_failure(error, each, batch.at), cost=None)
+                for each in mine
+            }
         outcomes = {
             key: await self._settle(attempt, wanted[key], results.get(key), batch.at)
             for key, attempt in batch.attempts.items()
@@ -267,4 +270,5 @@ def _failure(error: CallError | LimitError, prepared: Prepared, at: float) -> Fa
         attempts=1 if isinstance(error, CallError) else 0,
         started_at=at,
         backend=prepared.endpoint.backend,
+        cost=FREE if isinstance(error, LimitError) or is_free(error) else None,
     )

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.prepared import FREE
 from llmlab.errors import LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
 from llmlab.runs.early import Early
@@ -155,7 +156,9 @@ class Runner:
             )
         except LimitError as error:
             backend = each.prepared.endpoint.backend
-            return Failure(kind="LimitError", message=str(error), attempts=0, backend=backend)
+            return Failure(
+                kind="LimitError", message=str(error), attempts=0, backend=backend, cost=FREE
+            )
 
     async def _land(self, each: Planned, outcome: Outcome, tally: Tally, landed: list[Row]) -> None:
         row = row_of(self.name, each, outcome)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from llmlab.stats.checks import Flags, Floats, Ints
-from llmlab.stats.matrix import Matrix, numbers
+from llmlab.stats.matrix import Matrix, charged, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,8 @@ class Calls:
 
     of: tuple[Ints, ...]
     ok: Flags
+    charged: Flags
+    """Which calls count in what a call costs on average."""
     text: dict[str, "tuple[list[str], Ints]"]
     numeric: dict[str, Floats]
 
@@ -38,6 +40,7 @@ class Calls:
         return cls(
             of=tuple(np.split(order, edges)),
             ok=np.asarray(rows["status"].to_numpy() == "ok", dtype=bool),
+            charged=charged(rows),
             text=text,
             numeric={column: numbers(rows, column) for column in NUMERIC},
         )

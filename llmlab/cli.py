@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmlab.errors import ConfigError, LabError
+from llmlab.errors import ConfigError, LabError, UsageError
 
 if TYPE_CHECKING:
     from llmlab.lab import Lab
@@ -42,6 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("prompt", help="the words, or - to read them from standard input")
     command.add_argument("-m", "--model", help="alias or provider/model (default: the line-up's)")
     command.add_argument("--max-tokens", type=int, default=512)
+    command.add_argument(
+        "-v", "--value", action="append", default=[], metavar="NAME=TEXT",
+        help="fills a slot {{ NAME }} of the words; may be repeated",
+    )  # fmt: skip
     command.set_defaults(run=_ask)
 
     command = commands.add_parser("spend", help="what was spent, by day, provider, model and run")
@@ -139,10 +143,23 @@ def _ask(arguments: argparse.Namespace) -> int:
 
     prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
     with Lab() as lab:
-        answer = lab.ask(prompt, arguments.model, max_tokens=arguments.max_tokens)
+        answer = lab.ask(
+            prompt,
+            arguments.model,
+            max_tokens=arguments.max_tokens,
+            values=_values(arguments.value) if arguments.value else None,
+        )
     print(answer.text)
     print(figures(answer), file=sys.stderr)
     return 0
+
+
+def _values(pairs: Sequence[str]) -> dict[str, str]:
+    """Read NAME=TEXT; what is no pair is a slip."""
+    wrong = [each for each in pairs if "=" not in each]
+    if wrong:
+        raise UsageError(f"--value {wrong[0]}: write NAME=TEXT, such as headline='Profit up'")
+    return dict(each.split("=", 1) for each in pairs)
 
 
 def _spend(arguments: argparse.Namespace) -> int:

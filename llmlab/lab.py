@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +15,7 @@ from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
 from llmlab.errors import Closed, ConfigError
 from llmlab.ops import Environment
+from llmlab.ops.plain import plain
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
@@ -21,6 +23,8 @@ from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.control import Control
 from llmlab.runs.experiment import Experiment, experiment_of
+from llmlab.runs.gaps import Missing
+from llmlab.runs.given import dollars
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
@@ -101,6 +105,7 @@ class Lab:
             "limits": limits,
             **settings,
         }
+        given = {name: plain(value) for name, value in given.items()}
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
         known = vetted(read, self.project)
         self.settings, self.sources = known.settings, read.sources
@@ -160,8 +165,14 @@ class Lab:
         Args:
             prompt: The words.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
-            **options: `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
+            **options: `values` (fills the slots `{{ name }}` of the words, and packs tables),
+                `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
                 `search`, `thinking`, `effort`, `api`, `deadline`, `repeat`.
+
+        Raises:
+            UsageError: The input is bad, such as a blank prompt, a slot that nothing fills, or
+                several models; nothing was sent.
+            CallError: The call failed.
         """
         work = answer_of(self._parts, prompt, model, **options)
         return await self._parts.engine.bridge(work)
@@ -200,12 +211,13 @@ class Lab:
         *,
         on: "pd.DataFrame | None" = None,
         score: AnyScore | None = None,
-        target: str | None = None,
+        target: "str | pd.Series[Any] | None" = None,
         repeats: int = 1,
         cluster: str | None = None,
         as_of: str | None = None,
         stop_when_clear: bool = False,
         aa: bool = False,
+        missing: Missing | None = None,
         budget: float | None = None,
         name: str | None = None,
         values: Mapping[str, object] | None = None,
@@ -226,13 +238,17 @@ class Lab:
             score: A name ("label", "number:5%", "regex:...", "judge:gpt" ...; see
                 `llmlab.scores`), a score with settings (`scores.label(aliases={...})`), or a
                 function of `(text, target)` or `(answer, row)`.
-            target: The column with what should have been answered; `target` when None.
+            target: The column with what should have been answered, `target` when None; or a
+                Series, which goes by the frame's index.
             repeats: How often each question is asked; repeats are averaged within an input.
             cluster: The column whose equal values belong together (same day, same ticker).
             as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
             stop_when_clear: Whether to look after every input (cluster) and to send no more
                 once one arm is clear of every other; the error stays at 5 % all the same.
             aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
+            missing: What becomes of an input that has nothing for a slot (NaN, None, NaT, blank
+                text): "skip" leaves it out of every arm, "send" sends it as a word; refused
+                when None.
             budget: Dollars that this run may spend at most.
             name: The run's name; made from its content when None.
             values: Slots beside those of the frame.
@@ -251,7 +267,7 @@ class Lab:
         """
         experiment = experiment_of(
             prompts,
-            models or self.settings.models,
+            self.settings.models if models is None else models,
             catalogue=self.catalogue,
             library=self.prompts,
             on=on,
@@ -261,16 +277,18 @@ class Lab:
             as_of=as_of,
             values=values,
             repeats=repeats,
-            parameters=parameters_of(parameters),
+            parameters=parameters_of(parameters, own=tuple(signature(self.abtest).parameters)),
             stream=stream,
             seed=order_seed,
             name=name,
             stop_when_clear=stop_when_clear,
             aa=aa,
+            missing=missing,
             filled=self._parts.counting.filled,
         )
         from llmlab.views.live import watch_of
 
+        budget = dollars(budget, "budget")
         watch = handle or watch_of(quiet=quiet)
         control = Control() if handle is None else handle.control
         with self._parts.under_way.run(experiment.name, control.brake):
@@ -351,7 +369,7 @@ class Lab:
             UsageError: *ask*, and the provider has no counter or no key.
             CallError: *ask*, and the provider did not answer.
         """
-        arm = self.catalogue.arms(model or self.settings.models)[0]
+        arm = self.catalogue.arms(self.settings.models if model is None else model)[0]
         if ask:
             return self._parts.engine.run(asked_count(self._parts, text, arm))
         return self._parts.counting.count(text, arm.model)

@@ -100,6 +100,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     label: str = ""
     """What the user called the model: an alias such as `deepseek-think`, or provider/model."""
     repeat: int = 0
+    occurrence: int = 0
+    """How many calls of the run before it ask the very same: each is a call of its own."""
 
     @property
     def name(self) -> str:
@@ -190,6 +192,10 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     queued: float = 0.0
     """Seconds spent waiting in llmlab's own queue."""
     attempts: int = 1
+    unsure: int = 0
+    """Earlier attempts that failed and may have been charged all the same; not in `cost`."""
+    unsure_usd: Decimal | None = None
+    """Dollars at most that these cost; None where there are none, or they have no price."""
     started_at: float = 0.0
     """Unix time at which the attempt that succeeded was sent."""
     request_id: str | None = None
@@ -230,7 +236,14 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
     queued: float = 0.0
     backend: Backend = "live"
     cost: Decimal | None = None
-    """Dollars lost on it, by estimate: the tokens of a stream that was cut."""
+    """
+    Dollars lost on it: 0 where it was certainly not charged, an estimate by its tokens where a
+    stream was cut, None where nobody knows.
+    """
+    unsure: int = 0
+    """Attempts before the last that may have been charged; not in `cost`."""
+    unsure_usd: Decimal | None = None
+    """Dollars at most that these cost; None where there are none, or they have no price."""
 
 
 Outcome: TypeAlias = Answer | Failure

@@ -170,7 +170,7 @@ async def test_what_is_in_a_batch_is_not_sent_singly(simulator: Simulator, tmp_p
         await _until(lambda: _waiting(lab) == 1)
         handle.stop(now=True)
         await asyncio.to_thread(handle.result, 10)
-        with pytest.raises(UsageError, match=r"6 of these calls are in a batch .* batch=True"):
+        with pytest.raises(UsageError, match=r"8 of these calls are in a batch .* batch=True"):
             await abtest(lab, "claude", batch=False)
 
     assert not any(each.user for each in simulator.log)

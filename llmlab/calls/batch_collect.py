@@ -129,7 +129,11 @@ class Collecting:
             why = f"{note}: what it cost is not known; run this again to send its calls anew"
             error = Unavailable(why, provider=self.batch.provider, status=_GONE, retryable=False)
         at = self.batch.created_at
-        return {key: failure(error, each, at) for key, each in self.mine.items()}
+        # What the batch itself came to is not known yet, whatever this look cost.
+        return {
+            key: structs.replace(failure(error, each, at), cost=None)
+            for key, each in self.mine.items()
+        }
 
     async def _settle(self, key: str, prepared: Prepared, results: Mapping[str, Result]) -> Outcome:
         """Write down what became of a request: also of one whose kernel died meanwhile."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from llmlab.calls.caller import Caller
-from llmlab.calls.prepared import Prepared
+from llmlab.calls.prepared import FREE, Prepared
+from llmlab.calls.settling import is_free
 from llmlab.errors import CallError, LimitError
 from llmlab.providers.batch import BatchWay, way_of
 from llmlab.records import Api, Failure, HttpCall, HttpReply
@@ -55,4 +56,5 @@ def failure(error: CallError | LimitError, prepared: Prepared, at: float) -> Fai
         attempts=0 if call is None else 1,
         started_at=at,
         backend=prepared.endpoint.backend,
+        cost=FREE if call is None or is_free(call) else None,
     )

@@ -14,6 +14,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from llmlab.book import Attempt, Batch
 from llmlab.calls.batch_collect import Collecting
 from llmlab.calls.batch_requests import can_batch, failure, groups_of
@@ -160,7 +162,10 @@ class Batches:
             return await self._adopt(batch, wanted)
         except CallError as error:
             mine = {key: wanted[key] for key in batch.items if key in wanted}
-            return {key: failure(error, each, batch.created_at) for key, each in mine.items()}
+            return {
+                key: structs.replace(failure(error, each, batch.created_at), cost=None)
+                for key, each in mine.items()
+            }
 
     async def _adopt(self, batch: Batch, wanted: Mapping[str, Prepared]) -> dict[str, Outcome]:
         """Look for a batch in the provider's list; what is not there may be handed in anew."""

@@ -23,13 +23,15 @@ _GATEWAY_GAVE_UP: Final = frozenset({504, 524})
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """How long an answer took, in seconds, and how many attempts; see `Answer`."""
+    """How long an answer took, in seconds, and what came before it; see `Answer`."""
 
     latency: float | None
     ttfb: float | None
     ttft: float | None = None
     queued: float = 0.0
     attempts: int = 1
+    unsure: int = 0
+    unsure_usd: Decimal | None = None
 
 
 def valued(
@@ -55,6 +57,8 @@ def valued(
         ttft=timing.ttft,
         queued=timing.queued,
         attempts=timing.attempts,
+        unsure=timing.unsure,
+        unsure_usd=timing.unsure_usd,
         started_at=at,
         sent=prepared.call.sent,
         warnings=answer.warnings + dropped,

@@ -14,6 +14,7 @@ from llmlab.calls.prepared import FREE, OnPiece, Prepared
 from llmlab.calls.purse import Short, may_fit_later
 from llmlab.calls.sending import Sending
 from llmlab.calls.settling import Timing, is_free, loss, lost, valued, won
+from llmlab.calls.unsure import Unsure
 from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, Throttled, TimedOut
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer, Failure, Outcome, Usage
@@ -56,6 +57,7 @@ class Trial:
         self._last: CallError | None = None
         self._sending: Sending | None = None
         self._charged = FREE
+        self._unsure = Unsure()
         self._pending: Future[None] | None = None
 
     # ---- attempt, wait, attempt again
@@ -71,6 +73,11 @@ class Trial:
                 # Shielded: a wait that is cancelled would take the settlement out of the queue.
                 await asyncio.shield(asyncio.wrap_future(self._pending))
             return self.failure(self._late())
+        except LimitError as error:
+            self._limit.end()
+            if self._run is None or not self.number:
+                raise
+            return self._out_of_money(error)
         except BaseException:
             self._limit.end()
             raise
@@ -113,7 +120,23 @@ class Trial:
             latency=self._means.clock() - self._begun if self._begun else None,
             queued=self._queued,
             backend=self._prepared.endpoint.backend,
-            cost=self._loss(partial),
+            cost=self._loss(partial) if self._unsure.last else FREE,
+            unsure=self._unsure.before,
+            unsure_usd=self._unsure.usd(self._prepared.worst),
+        )
+
+    def _out_of_money(self, error: LimitError) -> Failure:
+        """Keep what is known of the attempts that were made before the limit was reached."""
+        return Failure(
+            kind="LimitError",
+            message=str(error),
+            attempts=self.number,
+            started_at=self._started_at,
+            queued=self._queued,
+            backend=self._prepared.endpoint.backend,
+            cost=None if self._unsure.last else FREE,
+            unsure=self._unsure.before,
+            unsure_usd=self._unsure.usd(self._prepared.worst),
         )
 
     def _late(self) -> TimedOut:
@@ -258,7 +281,13 @@ class Trial:
         )
         answer, latency, ttfb, ttft = await sending.answer(start)
         timing = Timing(
-            latency=latency, ttfb=ttfb, ttft=ttft, queued=self._queued, attempts=self.number
+            latency=latency,
+            ttfb=ttfb,
+            ttft=ttft,
+            queued=self._queued,
+            attempts=self.number,
+            unsure=self._unsure.so_far,
+            unsure_usd=self._unsure.usd(self._prepared.worst, count=self._unsure.so_far),
         )
         answer = valued(answer, self._prepared, self._means.prices, self._started_at, timing)
         usage = answer.usage
@@ -303,7 +332,9 @@ class Trial:
         if decoder is not None and decoder.text:
             # The error came inside the stream: the words before it were written, and are billed.
             error.maybe_charged = True
-        if not is_free(error):
+        free = is_free(error)
+        self._unsure.failed(free=free)
+        if not free:
             self._charged += self._prepared.worst or FREE
         usage = decoder.usage if decoder is not None else None
         return lost(error, latency=self._means.clock() - self._begun, usage=usage)

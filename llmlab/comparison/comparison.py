@@ -51,9 +51,10 @@ class Comparison(Questions):
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the verdict: who answered, how few inputs, what was cut."""
+        from llmlab.stats.doubts import charge_notes
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
-        found = (*cutoff_notes(self.rows), *drift_notes(self.rows))
+        found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
         return (*self._notes, *found, *self._verdict.notes, *self._watched(), *self._tried())
 
     def _watched(self) -> tuple[str, ...]:

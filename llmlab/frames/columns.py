@@ -65,12 +65,13 @@ def _cost_is(lists: Lists) -> list[Any]:
     """
     How a cost is to be taken: exact, estimated, simulated or unpriced.
 
-    What a failed call cost is always an estimate: its stream broke before the provider's count.
+    What a failed call cost is exact where it was certainly not charged, and else an estimate: its
+    stream broke before the provider's count.
     """
     costs, backends = lists.take("outcome", "cost"), lists.take("outcome", "backend")
     estimated = lists.take("usage", "estimated")
     for place in lists.failed:
-        estimated[place] = True
+        estimated[place] = costs[place] != 0
     if not any(estimated) and "stand-in" not in backends:
         return ["unpriced" if cost is None else "exact" for cost in costs]
     return [
@@ -83,6 +84,12 @@ def _cost_word(backend: str, *, estimated: bool) -> str:
     if backend == "stand-in":
         return "simulated"
     return "estimated" if estimated else "exact"
+
+
+def _unsure_usd(lists: Lists) -> list[Any]:
+    """What earlier attempts cost at most: 0 where there are none that may have been charged."""
+    counts, costs = lists.take("outcome", "unsure"), lists.take("outcome", "unsure_usd")
+    return [cost if count else 0.0 for count, cost in zip(counts, costs, strict=True)]
 
 
 def _warnings(lists: Lists) -> list[Any]:
@@ -143,6 +150,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("cost_is", "category", "", "exact, estimated, simulated or unpriced", "outcome",
            made=_cost_is),
     Column("billed_usd", "float64", "USD", "as the provider stated it", "answer", "billed"),
+    Column("unsure_attempts", "int64", "", "earlier attempts of the call that failed and may have "
+           "been charged all the same; not in cost_usd", "outcome", "unsure"),
+    Column("unsure_usd", "float64", "USD", "what these cost at most; NaN when their price is not "
+           "known", "outcome", made=_unsure_usd),
     Column("price_basis", "category", "", "price table and date", "answer", made=_basis),
     Column("latency_s", "float64", "s", "the attempt that succeeded, to its last byte",
            "outcome", "latency"),

@@ -27,9 +27,11 @@ def design_of(
     named = args.prompts.split(",") if args.prompts else []
     if inline and named:
         raise UsageError("the cell has prompts and --prompts names others: use one of the two")
+    if not inline and not named:
+        raise UsageError("no prompt was given: write one after a line `--- name`, or --prompts")
     return {
         "prompts": inline or [name.strip() for name in named],
-        "models": _models(args.models, names) or usual_models or None,
+        "models": _models(args.models, names) if args.models else usual_models or None,
         "on": lookup(args.on, names, pd.DataFrame, "--on") if args.on else None,
         "score": _score(args.score, names),
         "target": args.target,
@@ -38,6 +40,7 @@ def design_of(
         "stop_when_clear": args.stop_when_clear,
         "aa": args.aa,
         "batch": args.batch,
+        "missing": args.missing,
         "repeats": args.repeats,
         "budget": args.budget,
         "name": args.name,
@@ -59,6 +62,8 @@ def _models(words: list[str], names: Mapping[str, object]) -> list[str]:
         held = getattr(names.get(word), "chosen", names.get(word))
         if isinstance(held, str) and word not in known:
             held = [held]
+        if isinstance(held, list | tuple) and not held:
+            raise UsageError(f"{word} is empty: it names no model")
         found += map(str, held) if isinstance(held, list | tuple) else [word]
     return found
 

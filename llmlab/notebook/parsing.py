@@ -46,6 +46,8 @@ def _said(word: str, names: Mapping[str, object]) -> list[str]:
         raise UsageError(f"{word}: nothing in this notebook is called {name}")
     held = names[name]
     many = list(held) if isinstance(held, list | tuple) else [held]
+    if not many:
+        raise UsageError(f"{word} is empty: give it a value, or leave it out")
     if not all(isinstance(each, str | int | float) for each in many):
         kind = type(held).__name__
         raise UsageError(f"{word}: must be words or numbers, not a {kind}; write {name}")

@@ -20,7 +20,8 @@ from llmlab.runs.forecast import forecast
 from llmlab.runs.pace import Pace, earlier
 from llmlab.runs.parts import STAND_IN_PERMITS, Parts
 from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
-from llmlab.runs.run import Planned, Runner, Tally
+from llmlab.runs.run import Planned, Runner, Tally, renamed
+from llmlab.runs.twins import occurrences, places
 from llmlab.wire import Stopped
 
 
@@ -260,6 +261,10 @@ async def _prepared(parts: Parts, experiment: Experiment, caller: Caller) -> lis
         prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
         parts.counting.check(prepared.request, cell.arm.model)
         plan.append(Planned(cell=cell, prepared=prepared))
+    place = places(experiment)
+    later = occurrences([each.prepared.key for each in plan], place=lambda at: place(plan[at].cell))
+    for at, number in later.items():
+        plan[at] = renamed(plan[at], number, caller)
     return plan
 
 

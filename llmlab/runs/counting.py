@@ -12,6 +12,7 @@ from llmlab.runs.plan import filled_alike, merged
 from llmlab.runs.run import Planned
 from llmlab.settings import Settings
 from llmlab.templates import Template
+from llmlab.templates.written import written
 
 if TYPE_CHECKING:
     from llmlab.budget import Count, Counters, Packer, Room
@@ -121,6 +122,27 @@ class Counting:
                 counted = self.counters.prompt(request.prompt, model)
                 self.counters.learn(model, counted, reported or 0)
             self._book().mark(_KEY, _NAME, self.counters.learned.to_json().decode())
+
+
+def shown(templates: Sequence[Template], values: Mapping[str, object]) -> dict[str, object]:
+    """Return what *templates* put into their slots, as who judges the answers reads it: whole."""
+    from llmlab.budget.fit import blocks_of
+
+    found: dict[str, object] = {}
+    for template in templates:
+        blocks = blocks_of(template, values)
+        for slot in template.slots:
+            block = blocks.get(slot)
+            if block is None:
+                found.setdefault(slot, written(values[slot]))
+                continue
+            pieces = block.pieces(block.forms[0], _WHOLE)
+            found.setdefault(slot, pieces.text(len(pieces.rows)))
+    return found
+
+
+_WHOLE: Final = 2
+"""The tier whose blocks are written with every digit that matters."""
 
 
 def _teaches(answer: Answer) -> bool:

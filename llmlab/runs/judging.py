@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from llmlab.calls.caller import Prepared
 from llmlab.calls.identity import content_of, recall
 from llmlab.errors import UsageError
-from llmlab.records import Answer, Parameters, Plan, Row
+from llmlab.records import Answer, Parameters, Plan, Request, Row
+from llmlab.runs.counting import shown
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.plan import Cell, Input, asking_of
-from llmlab.runs.replay import QUESTIONS, as_asked, question_id
-from llmlab.runs.run import Planned, Runner, Tally
+from llmlab.runs.replay import QUESTIONS, asked_apart, question_id
+from llmlab.runs.run import Planned, Runner, Tally, renamed
+from llmlab.runs.twins import occurrences
 from llmlab.scores.judge import (
     CHOICE,
     Judge,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from llmlab.runs.conduct import Watch
     from llmlab.runs.control import Control
     from llmlab.runs.parts import Parts
+    from llmlab.wire import Endpoint
 
 Scored = tuple[list[Row], list[str | None], tuple[str, ...]]
 
@@ -115,14 +117,13 @@ def _cells(
 ) -> list[Cell]:
     """Write each comparison twice, once in either order."""
     inputs = {each.id: each for each in experiment.inputs}
-    slots = {slot for template in experiment.templates for slot in template.slots}
     asking = asking_of(arm, _parameters(judge, arm))
     made = []
     for number, match in enumerate(listed):
         if _text(rows[match.one]) == _text(rows[match.other]):
             continue  # the same words are a tie, for nothing
         about = inputs[match.input_id]
-        task = {name: value for name, value in about.values.items() if name in slots}
+        task = shown(experiment.templates, about.values)
         texts = _text(rows[match.one]), _text(rows[match.other])
         for order in (texts, texts[::-1]):
             request = asking.request(
@@ -150,26 +151,19 @@ def _ask(
     """
     Send what the book does not know; ask once more where a reply cannot be read.
 
-    Equal questions are asked once. A call that failed chose nothing, and is not asked again here:
-    its attempts were made.
+    Each comparison is judged by calls of its own, also where another asks the very same. A call
+    that failed chose nothing, and is not asked again here: its attempts were made.
     """
     if not asked.first or control.brake.is_pulled():
         return Replies(choices=[None for _ in asked.first], rows=[])
     endpoint = parts.engine.run(parts.backends.endpoint(asked.first[0].request.provider))
-    first, again = (
-        [caller.prepare(cell.request, cell.arm.model, endpoint) for cell in cells]
-        for cells in (asked.first, asked.again)
-    )
-    plan = _once(asked.first, first)
-    known = _known(caller, plan)
-    watch.planned(_plan(experiment, plan, _worst(first, again), known, parts.settings.budget.run))
-    tally = Tally.of(plan)
-    landed = _sent(parts, experiment, caller, plan, known, tally, watch, control)
+    first, again = (_planned(caller, cells, endpoint) for cells in (asked.first, asked.again))
+    known = _known(caller, first)
+    watch.planned(_plan(experiment, first, _worst(first, again), known, parts.settings.budget.run))
+    tally = Tally.of(first)
+    landed = _sent(parts, experiment, caller, first, known, tally, watch, control)
     unread = _unread(landed)
-    reminded = _once(
-        [asked.again[at] for at, each in enumerate(first) if each.key in unread],
-        [again[at] for at, each in enumerate(first) if each.key in unread],
-    )
+    reminded = [again[at] for at, each in enumerate(first) if each.prepared.key in unread]
     tally.more(reminded)
     second = _sent(
         parts, experiment, caller, reminded, _known(caller, reminded), tally, watch, control
@@ -180,17 +174,19 @@ def _ask(
         # As a single question is kept: a tape then has it, failed ones too.
         asked_for = replace(row, run=QUESTIONS, input_id=question_id(content))
         parts.keeper.question(asked_for, by=endpoint.identity, content=content)
-    keys = [(one.key, other.key) for one, other in zip(first, again, strict=True)]
+    keys = [(one.prepared.key, other.prepared.key) for one, other in zip(first, again, strict=True)]
     return _replies(keys, landed, second)
 
 
-def _once(cells: Sequence[Cell], prepared: Sequence[Prepared]) -> list[Planned]:
-    """Plan each different question once."""
-    by_key = {
-        each.key: Planned(cell=cell, prepared=each)
-        for cell, each in zip(cells, prepared, strict=True)
-    }
-    return list(by_key.values())
+def _planned(caller: "Caller", cells: Sequence[Cell], endpoint: "Endpoint") -> list[Planned]:
+    """Prepare each question; the n-th of equal ones is a call of its own."""
+    plan = [
+        Planned(cell=cell, prepared=caller.prepare(cell.request, cell.arm.model, endpoint))
+        for cell in cells
+    ]
+    for at, number in occurrences([each.prepared.key for each in plan]).items():
+        plan[at] = renamed(plan[at], number, caller)
+    return plan
 
 
 def _known(caller: "Caller", plan: Sequence[Planned]) -> dict[str, Answer]:
@@ -253,22 +249,19 @@ def _replies(
 
 def _replayed(parts: "Parts", asked: Asked) -> Replies:
     """Take from the tape what was chosen for each cell; `ReplayMiss` when it has not the call."""
-    first = [_from_tape(parts, cell) for cell in asked.first]
+    drop = parts.settings.drop_parameters
+    first = [_from_tape(parts, each) for each in asked_apart(asked.first, drop=drop)]
+    reminders = asked_apart(asked.again, drop=drop)
     unread = _unread(first)
     second, keys = [], []
-    for at, row in enumerate(first):
-        again = _from_tape(parts, asked.again[at]) if row.request_hash in unread else None
+    for row, reminder in zip(first, reminders, strict=True):
+        again = _from_tape(parts, reminder) if row.request_hash in unread else None
         keys.append((row.request_hash, "" if again is None else again.request_hash))
         second += [] if again is None else [again]
-    return _replies(keys, _distinct(first), _distinct(second))
+    return _replies(keys, first, second)
 
 
-def _distinct(rows: Sequence[Row]) -> list[Row]:
-    return list({row.request_hash: row for row in rows}.values())
-
-
-def _from_tape(parts: "Parts", cell: Cell) -> Row:
-    request = as_asked(cell.request, cell.arm.model, drop=parts.settings.drop_parameters)
+def _from_tape(parts: "Parts", request: "Request") -> Row:
     name = question_id(content_of(request))
     line = parts.tape.find(request, run=QUESTIONS, input_id=name)
     return Row(
@@ -288,9 +281,9 @@ def _settled(
     ]
 
 
-def _worst(first: Sequence[Prepared], again: Sequence[Prepared]) -> float | None:
+def _worst(first: Sequence[Planned], again: Sequence[Planned]) -> float | None:
     """Return dollars at most, every question asked a second time."""
-    worst = {each.key: each.worst for each in (*first, *again)}.values()
+    worst = [each.prepared.worst for each in (*first, *again)]
     return None if None in worst else float(sum(each or 0 for each in worst))
 
 

@@ -1,5 +1,6 @@
 """The grid of an experiment: prompts × models × inputs × repeats, in an order that is fair."""
 
+import difflib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -10,6 +11,7 @@ from msgspec import Struct
 
 from llmlab.catalogue import Arm, Model, default_api, for_arm
 from llmlab.errors import BadParameter, UsageError
+from llmlab.ops.plain import plain
 from llmlab.records import Api, Parameters, Prompt, Request
 from llmlab.runs.wishes import schema_of, search_of
 from llmlab.templates import Template
@@ -198,14 +200,29 @@ def reasons(parameters: Parameters, model: Model) -> bool:
     return rules.thinks_by_default or (bool(rules.efforts) and effort not in {None, "none"})
 
 
-def parameters_of(given: Mapping[str, Any]) -> Parameters:
-    """Make `Parameters` of keyword arguments; None leaves a default alone."""
+def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Parameters:
+    """
+    Make `Parameters` of keyword arguments; None leaves a default alone.
+
+    Args:
+        given: By name; numbers and texts of any kind, such as NumPy's.
+        own: What the caller takes beside them, for "did you mean".
+
+    Raises:
+        BadParameter: There is none of this name; the nearest is given.
+    """
     unknown = sorted(set(given) - _NAMES)
     if unknown:
-        raise BadParameter(f"no parameter is called {unknown[0]!r}")
-    said = {name: value for name, value in given.items() if value is not None}
+        raise BadParameter(_unknown(unknown[0], own))
+    said = {name: plain(value) for name, value in given.items() if value is not None}
     if "stop" in said:
         said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
     said["schema"] = schema_of(said.get("schema"))
     said["search"] = search_of(said.get("search"))
     return Parameters(**said)
+
+
+def _unknown(name: str, own: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, [*_NAMES, *own], n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_NAMES))}"
+    return f"no parameter is called {name!r}; {hint}"

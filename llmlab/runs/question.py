@@ -1,5 +1,6 @@
 """One question to one model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,22 +9,35 @@ from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
+from llmlab.ops.plain import plain
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
+from llmlab.runs.asked import Asked, one_model
+from llmlab.runs.given import whole
 from llmlab.runs.parts import Parts
+from llmlab.runs.plan import parameters_of
 from llmlab.runs.replay import replayed_answer
 from llmlab.runs.saved import question_row
 from llmlab.runs.wishes import as_type
+from llmlab.templates import Template
 
 
 async def answer_of(
-    parts: Parts, prompt: str, model: str | None, *, schema: object = None, **options: Any
+    parts: Parts,
+    prompt: object,
+    model: object,
+    *,
+    schema: object = None,
+    system: object = None,
+    values: Mapping[str, object] | None = None,
+    **options: Any,
 ) -> Answer:
     """
     Ask, and hand `parsed` over in the form the caller described: an instance of its type.
 
     *schema* is a JSON schema, a pydantic model, a msgspec Struct or a dataclass.
     """
-    answer = await _answer(parts, prompt, model, schema=schema, **options)
+    asked = Asked(prompt=prompt, system=system, values=values)
+    answer = await _answer(parts, asked, model, schema=schema, **options)
     if not isinstance(schema, type):
         return answer
     parsed, warnings = as_type(answer.parsed, schema)
@@ -32,11 +46,10 @@ async def answer_of(
 
 async def _answer(
     parts: Parts,
-    prompt: str,
-    model: str | None,
+    asked: Asked,
+    model: object,
     *,
     on_piece: OnPiece | None = None,
-    system: str | None = None,
     api: Api | None = None,
     deadline: float | None = None,
     repeat: int = 0,
@@ -54,10 +67,17 @@ async def _answer(
         ReplayMiss: The tape has no answer to this question.
         CallError: The call failed.
     """
-    model = model or parts.settings.models
-    asking = parts.askings.of(parts.catalogue, model, api, parameters)
-    arm, words = asking.arm, Prompt(name="ask", user=prompt, system=system)
-    request = asking.request(words, repeat=repeat, stream=on_piece is not None)
+    catalogue = parts.catalogue
+    name = parts.settings.models if model is None else one_model(model, catalogue.lineups)
+    asking = parts.askings.of(catalogue, name, api, parameters)
+    arm = asking.arm
+
+    def fill(template: Template, given: Mapping[str, object]) -> Prompt:
+        return parts.counting.filled(template, given, [arm], parameters_of(parameters))[0]
+
+    words = asked.filled(fill)
+    request = asking.request(words, repeat=whole(repeat, "repeat"), stream=on_piece is not None)
+    deadline = plain(deadline)
     if parts.settings.mode == "replay":
         drop = parts.settings.drop_parameters
         return _told(replayed_answer(parts.tape, request, arm.model, drop=drop), on_piece)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.prepared import FREE
 from llmlab.errors import LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
 from llmlab.runs.early import Early
@@ -21,6 +23,14 @@ class Planned(Struct, frozen=True, kw_only=True, gc=False):
 
     cell: Cell
     prepared: Prepared
+
+
+def renamed(planned: Planned, occurrence: int, caller: Caller) -> Planned:
+    """Return a call that asks what others of its run ask, too, as the draw that it is."""
+    cell, before = planned.cell, planned.prepared
+    request = replace(cell.request, occurrence=occurrence)
+    prepared = caller.prepare(request, before.model, before.endpoint)
+    return Planned(cell=replace(cell, request=request), prepared=prepared)
 
 
 @dataclass(slots=True)
@@ -164,7 +174,9 @@ class Runner:
             )
         except LimitError as error:
             backend = each.prepared.endpoint.backend
-            return Failure(kind="LimitError", message=str(error), attempts=0, backend=backend)
+            return Failure(
+                kind="LimitError", message=str(error), attempts=0, backend=backend, cost=FREE
+            )
 
     async def _land(self, each: Planned, outcome: Outcome, tally: Tally, landed: list[Row]) -> None:
         row = row_of(self.name, each, outcome)

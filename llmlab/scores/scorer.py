@@ -80,6 +80,9 @@ class Score:
     name: str
     make: Callable[[Sequence[object]], Scorer]
     needs_target: bool = True
+    sample: str | None = None
+    """What a user's function is tried on before anything is sent: empty, the first target's own
+    words; None, nothing."""
 
 
 def best_constant(targets: Sequence[object]) -> float | None:

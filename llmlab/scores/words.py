@@ -178,7 +178,7 @@ def _meanings(
 ) -> dict[str, str]:
     """Return the label that each word stands for, both folded."""
     labels = {_fold(target) for target in (*targets, *more)}
-    if len(labels) < _FEWEST:
+    if len(labels) < _FEWEST and len(targets) != 1:  # one input is a try, such as frame.head(1)
         raise UsageError(
             f"score 'label' needs at least two different targets; all are {sorted(labels)}: "
             "name the others with scores.label(labels=[...])"

@@ -69,7 +69,7 @@ class Arm:
     cost_usd: float
     """Total dollars; NaN if any call's cost is unknown."""
     cost_per_1000_usd: float
-    """Dollars per 1,000 calls."""
+    """Dollars per 1,000 calls; those that failed and certainly cost nothing do not count."""
     latency_p50_s: float
     latency_p95_s: float
     ttft_p50_s: float
@@ -171,6 +171,7 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
     """Return what does not hang on scores: who answered, cost, time, tokens."""
     lines = calls.of[place]
     cost = float(calls.numeric["cost_usd"][lines].sum())
+    counted = int(calls.charged[lines].sum())
     return Arm(
         prompt=name[0],
         label=name[1],
@@ -191,7 +192,7 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         p_chance=np.nan,
         p_chance_adjusted=np.nan,
         cost_usd=cost,
-        cost_per_1000_usd=1000.0 * cost / lines.size,
+        cost_per_1000_usd=1000.0 * cost / counted if counted else np.nan,
         latency_p50_s=_quantile(calls.answered("latency_s", place), 0.5),
         latency_p95_s=_quantile(calls.answered("latency_s", place), 0.95),
         ttft_p50_s=_quantile(calls.answered("ttft_s", place), 0.5),

@@ -105,6 +105,16 @@ def numbers(rows: "pd.DataFrame", column: str) -> Floats:
     return np.asarray(rows[column].to_numpy(dtype=float, na_value=np.nan), dtype=float)
 
 
+def charged(rows: "pd.DataFrame") -> Flags:
+    """
+    Return which calls count in what a call costs on average.
+
+    One that failed and certainly cost nothing (refused, never sent) does not: with it, an arm
+    that failed often would look cheap.
+    """
+    return np.asarray((rows["status"].to_numpy() == "ok") | (numbers(rows, "cost_usd") != 0.0))
+
+
 def _check(rows: "pd.DataFrame", needed: tuple[str, ...]) -> None:
     lost = [column for column in needed if column not in rows.columns]
     if lost:

@@ -36,7 +36,10 @@ ARM_COLUMNS: Final[Meaning] = {
     "p_chance": ("", "one-sided: how often an arm no better than chance scores as high"),
     "p_chance_adjusted": ("", "Holm over arms"),
     "cost_usd": ("USD", "total; NaN if any call's cost is unknown"),
-    "cost_per_1000_usd": ("USD", "for a thousand calls"),
+    "cost_per_1000_usd": (
+        "USD",
+        "for a thousand calls, those left out that failed and certainly cost nothing",
+    ),
     "latency_p50_s": ("s", "time within which half of the successful calls were answered"),
     "latency_p95_s": ("s", "time within which 95 % were"),
     "ttft_p50_s": ("s", "median time to the first content, when streamed"),

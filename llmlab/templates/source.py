@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from llmlab.templates.written import written
+
 if TYPE_CHECKING:
     import jinja2
 
@@ -54,7 +56,9 @@ def environment() -> "jinja2.Environment":
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    return ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+    return ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, autoescape=False, finalize=written
+    )
 
 
 def _until(text: str, pattern: re.Pattern[str]) -> str:

@@ -17,6 +17,7 @@ from llmlab.errors import TemplateError
 from llmlab.records import Prompt
 from llmlab.templates.fault import Fault
 from llmlab.templates.meta import BlockMeta, Meta, typed
+from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
 from llmlab.templates.slots import QUERY
 from llmlab.templates.source import environment, split
 
@@ -81,19 +82,18 @@ class Template:
     @cached_property
     def slots(self) -> tuple[str, ...]:
         """The names that must have a value, sorted; `query` has one where there is a default."""
-        from jinja2 import meta
-
-        both = f"{self.system or ''}\n{self.user}"
-        names = meta.find_undeclared_variables(environment().parse(both))
-        return tuple(sorted(names - {QUERY} if self.about.default_query else names))
+        names = self.reads.names - {QUERY} if self.about.default_query else self.reads.names
+        return tuple(sorted(names))
 
     @cached_property
+    def reads(self) -> Reads:
+        """What the words read, and what they print as it is."""
+        return reads_of(f"{self.system or ''}\n{self.user}")
+
+    @property
     def _asks(self) -> bool:
         """Whether the default query fills a slot of the words."""
-        from jinja2 import meta
-
-        both = environment().parse(f"{self.system or ''}\n{self.user}")
-        return bool(self.about.default_query) and QUERY in meta.find_undeclared_variables(both)
+        return bool(self.about.default_query) and QUERY in self.reads.names
 
     def history(self) -> "History":
         """
@@ -123,6 +123,8 @@ class Template:
             raise TemplateError(_missing(self.name, missing, values))
         if self._asks:
             values = {QUERY: self.about.default_query, **values}
+        if self.reads.row:
+            values = with_row(values)
         system = self._compiled[1]
         return Prompt(
             name=self.name,
@@ -180,7 +182,10 @@ def _check(template: Template) -> None:
     try:
         _ = template.slots
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(f"{template.name}, line {error.lineno}: {error.message}") from error
+        hint = hint_for(template.text)
+        raise TemplateError(
+            f"{template.name}, line {error.lineno}: {error.message}{hint}"
+        ) from error
 
 
 def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]) -> str:
@@ -188,17 +193,23 @@ def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]
 
     try:
         return template.render(values)
+    except TemplateError as error:
+        raise TemplateError(f"{name}: {error}") from error
     except jinja2.TemplateError as error:
         raise TemplateError(f"{name}: {_one_line(error)}") from error
+    except Exception as error:  # an expression in a template may raise anything
+        what = f"{type(error).__name__}: {_one_line(error)}"
+        raise TemplateError(f"{name}: an expression raises {what}") from error
 
 
 def _missing(name: str, missing: list[str], values: Mapping[str, object]) -> str:
     """Say what is missing and, if a near name has a value, which one was meant."""
     slot = missing[0]
     known = sorted(str(key) for key in values if not str(key).startswith("_"))
-    near = difflib.get_close_matches(slot, known, n=1)
-    listed = ", ".join(f"{{{{ {each} }}}}" for each in missing)
-    hint = f"; did you mean {{{{ {near[0]} }}}}?" if near else ""
+    begun = [each for each in known if not each.isidentifier() and each.startswith(slot)]
+    near = begun or difflib.get_close_matches(slot, known, n=1)
+    listed = ", ".join(map(spelt, missing))
+    hint = f"; did you mean {spelt(near[0])}?" if near else ""
     if not hint and len(known) <= 12:  # noqa: PLR2004 - as many names as one line can carry
         hint = f"; there are: {', '.join(known) or 'none'}"
     return f"prompt {name!r}: no value for {listed}{hint}"

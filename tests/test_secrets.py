@@ -261,7 +261,7 @@ CELLS = {
     "key that is no text": 'os.environ["OPENAI_API_KEY"] += chr(0xdcff)\n'
     'Lab(config=P).ask("whole", "gpt")',
     "bug in the wire": 'aiohttp.TCPConnector.connect = broken\nLab(config=P).ask("Hi", "deepseek")',
-    "bug at the write": 'llmlab.wire.direct._write = broken\nLab(config=P).ask("whole", "claude")',
+    "bug at the write": 'llmlab.wire.fast.direct._write = broken\nLab(config=P).ask("whole", "claude")',
     "embedded model": 'subprocess.Popen = broken\n'
     '(P / "SmolLM2-x").write_text("")\nllmlab.local.process.spawn({}, 1.0)',
     "pip": 'subprocess.run = broken\nllmlab.local.install(P / "models")',
@@ -271,7 +271,7 @@ CELLS = {
 
 _BEGIN = """
 import os, pathlib, subprocess
-import aiohttp, llmlab.local, llmlab.local.process, llmlab.wire.direct
+import aiohttp, llmlab.local, llmlab.local.process, llmlab.wire.fast.direct
 from llmlab import Lab
 from llmlab.errors import CallError
 """
@@ -324,8 +324,8 @@ def _shell(mode: str, folder: Path) -> Any:
     shell.push({"broken": broken})
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         shell.run_line_magic("xmode", mode)
-        shell.run_cell(_BEGIN)
-        shell.run_cell(_ASK_UNTIL)
+        began = [shell.run_cell(cell) for cell in (_BEGIN, _ASK_UNTIL)]
+    assert all(each.success for each in began), "the cells would fail for want of a name"
     return shell
 
 

@@ -12,6 +12,7 @@ from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.ops.amounts import DOLLARS
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
@@ -59,7 +60,7 @@ class Lab:
         limits: Requests and tokens a minute, such as `{"openai": {"rpm": 500, "tpm": 2e5}}`.
 
     Raises:
-        ConfigError: A setting is unknown or ill-typed.
+        ConfigError: A setting is unknown, ill-typed or out of bounds; its source is named.
         BadKey: A key in *env* is malformed; the variable is named.
         UsageError: The tape to replay cannot be read.
     """
@@ -219,6 +220,7 @@ class Lab:
         Raises:
             UsageError: The design is bad; nothing was sent.
         """
+        budget = None if budget is None else DOLLARS.read(budget, "budget")
         experiment = experiment_of(
             prompts,
             models or self.settings.models,

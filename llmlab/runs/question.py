@@ -8,6 +8,7 @@ from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
+from llmlab.ops.amounts import NUMBERED, SECONDS
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
 from llmlab.runs.parts import Parts
 from llmlab.runs.replay import replayed_answer
@@ -52,6 +53,8 @@ async def _answer(
         ReplayMiss: The tape has no answer to this question.
         CallError: The call failed.
     """
+    repeat = _repeat_of(repeat)
+    limit = None if deadline is None else SECONDS.read(deadline, "deadline")
     model = model or parts.settings.models
     asking = parts.askings.of(parts.catalogue, model, api, parameters)
     arm, words = asking.arm, Prompt(name="ask", user=prompt, system=system)
@@ -69,7 +72,7 @@ async def _answer(
         _told(answer, on_piece)
     else:
         outcome = await caller.outcome(
-            prepared, deadline=deadline or parts.deadline(prepared), on_piece=on_piece
+            prepared, deadline=limit or parts.deadline(prepared), on_piece=on_piece
         )
         if isinstance(outcome, Failure):
             raise _error_of(outcome, arm.model.provider)
@@ -78,6 +81,13 @@ async def _answer(
     row = question_row(prepared.request, prepared.key, answer, content)
     parts.keeper.question(row, by=endpoint.identity, content=content)
     return answer
+
+
+def _repeat_of(repeat: object) -> int:
+    """Take a plain count as it is, which it nearly always is."""
+    if type(repeat) is int and repeat >= 0:
+        return repeat
+    return int(NUMBERED.read(repeat, "repeat"))
 
 
 def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:

@@ -7,8 +7,8 @@ lift those of another. Every value remembers where it came from, for `llmlab con
 """
 
 import difflib
+import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +18,7 @@ import msgspec
 
 from llmlab.errors import ConfigError
 from llmlab.ops.amounts import DOLLARS, SECONDS, Allowed
+from llmlab.ops.files import read_toml
 
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
 
@@ -190,8 +191,8 @@ def _sources(
 ) -> list[tuple[str, Mapping[str, object]]]:
     found: list[tuple[str, Mapping[str, object]]] = []
     if folder is not None:
-        tool = _toml(folder / "pyproject.toml").get("tool", {})
-        found.append(("pyproject.toml", tool.get("llmlab", {})))
+        tool = _table(_toml(folder / "pyproject.toml"), "tool", "pyproject.toml")
+        found.append(("pyproject.toml", _table(tool, "llmlab", "pyproject.toml: tool")))
         found.append(("llmlab.toml", _toml(folder / "llmlab.toml")))
     found.append(("environment", _from_env(env)))
     given = {name: value for name, value in arguments.items() if value is not None}
@@ -200,12 +201,16 @@ def _sources(
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    return read_toml(path, "the settings", error=ConfigError)
+
+
+def _table(outer: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
+    inner = outer.get(name, {})
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"{source}: {name} is {inner!r}; it must be a table")
+    return inner
 
 
 def _from_env(env: Mapping[str, str]) -> dict[str, object]:

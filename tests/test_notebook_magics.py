@@ -217,7 +217,10 @@ MISTAKES = {
         "repeats is 0; it must be a whole number from 1",
     ),
     "schema of no kind": ("%%llm gpt --schema role\nhi", "must be a dict, not a str"),
-    "schema file that is not there": ("%%llm gpt --schema no.json\nhi", "No such file"),
+    "schema file that is not there": (
+        "%%llm gpt --schema no.json\nhi",
+        "no.json: cannot read the --schema",
+    ),
     "in the background": ("%%abtest gpt --on headlines --background\n{{ x }}", "no value for"),
     "unknown word of lab": ("%lab modles", "did you mean models?"),
     "nothing to count": ("%lab count", "give the words"),

@@ -15,6 +15,7 @@ from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
 from llmlab.errors import Closed, ConfigError
 from llmlab.ops import Environment
+from llmlab.ops.amounts import DOLLARS
 from llmlab.ops.plain import plain
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
@@ -24,7 +25,6 @@ from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.control import Control
 from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.gaps import Missing
-from llmlab.runs.given import dollars
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
@@ -68,8 +68,9 @@ class Lab:
             something is sent, and not now.
 
     Raises:
-        ConfigError: A setting is unknown or ill-typed, or what a file of the project says
-            about addresses and keys waits for the user's word (`llmlab trust`).
+        ConfigError: A setting is unknown, ill-typed or out of bounds (its source is named), or
+            what a file of the project says about addresses and keys waits for the user's word
+            (`llmlab trust`).
         BadKey: A key in *env* is malformed; the variable is named.
         UsageError: The tape to replay cannot be read.
     """
@@ -265,6 +266,7 @@ class Lab:
             UsageError: The design is bad; nothing was sent.
             Closed: The lab was closed meanwhile; what had landed is kept.
         """
+        budget = None if budget is None else DOLLARS.read(budget, "budget")
         experiment = experiment_of(
             prompts,
             self.settings.models if models is None else models,
@@ -288,7 +290,6 @@ class Lab:
         )
         from llmlab.views.live import watch_of
 
-        budget = dollars(budget, "budget")
         watch = handle or watch_of(quiet=quiet)
         control = Control() if handle is None else handle.control
         with self._parts.under_way.run(experiment.name, control.brake):

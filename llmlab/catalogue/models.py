@@ -4,12 +4,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta
 
 from llmlab.ops import Address
 from llmlab.records import Api, Effort
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
+Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=10**12)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**6)]
 
 ThinkingType: TypeAlias = Literal["enabled", "budget", "adaptive", "between_tools", "disabled"]
 """A provider's ways to switch reasoning: `budget` is Anthropic's enabled + budget_tokens."""
@@ -26,13 +30,13 @@ class Rules:
 
     sampling: Sampling = "always"
     """When temperature and top_p are accepted."""
-    temperature_max: float = 2.0
+    temperature_max: Annotated[float, Meta(ge=0, le=1000)] = 2.0
     temperature_one: bool = False
     """Whether `temperature=1`, the default, is tolerated where sampling is refused."""
     sampling_exclusive: bool = False
     """Whether only one of temperature and top_p may be given."""
     seed: bool = False
-    stop: int = 0
+    stop: Count = 0
     """How many stop sequences are accepted."""
     efforts: tuple[Effort, ...] = ()
     default_effort: Effort | None = None
@@ -46,7 +50,7 @@ class Rules:
     search: tuple[Api, ...] = ()
     """The APIs through which server-side search is offered."""
     search_tools: tuple[SearchTool, ...] = ("web",)
-    search_domains: int | None = None
+    search_domains: Count | None = None
     """How many allowed domains a search takes; None where no limit is published."""
     context: bool = False
     """Whether the context to allocate can be asked for (Ollama's `num_ctx`)."""
@@ -59,9 +63,9 @@ class Model:
     provider: str
     id: str
     """The provider's own id, as it goes on the wire."""
-    context: int | None = None
+    context: Tokens | None = None
     """Tokens of prompt plus answer."""
-    max_output: int | None = None
+    max_output: Tokens | None = None
     cutoff: date | None = None
     """Knowledge cut-off; None when the provider does not publish one."""
     cutoff_source: str = ""

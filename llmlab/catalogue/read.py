@@ -1,6 +1,7 @@
 """The data file and the user's own, as one checked set of tables."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -13,6 +14,7 @@ import msgspec
 from llmlab.catalogue.models import Arm, Dead, Model, Provider, Rules
 from llmlab.errors import ConfigError
 from llmlab.ops import Address
+from llmlab.ops.files import read_toml
 from llmlab.records import Parameters
 from llmlab.settings import address_of
 
@@ -47,21 +49,11 @@ def read(extra: Path | None = None) -> Tables:
     shipped = files("llmlab.catalogue").joinpath("catalogue.toml").read_text(encoding="utf-8")
     tables = _sections(tomllib.loads(shipped), "catalogue.toml")
     if extra is not None:
-        for section, entries in _sections(_user_file(extra), str(extra)).items():
+        given = _shielded(read_toml(extra, "the catalogue", error=ConfigError))
+        for section, entries in _sections(given, str(extra)).items():
             for name, entry in entries.items():
                 tables[section][name] = _over(tables[section].get(name), entry)
     return _records(tables, "catalogue.toml" if extra is None else str(extra))
-
-
-def _user_file(path: Path) -> Table:
-    try:
-        return _shielded(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        why = f"cannot read the catalogue: {error.strerror}"
-    except ValueError as error:  # not TOML, or not UTF-8
-        why = f"not a TOML file: {error}"
-    # Outside, so that no traceback has the parser's frames with the whole file in them.
-    raise ConfigError(f"{path}: {why}")
 
 
 def _shielded(document: Table) -> Table:
@@ -113,12 +105,13 @@ def _records(tables: Table, source: str) -> Tables:
 
 
 def _provider(name: str, entry: object, rules: Mapping[str, Rules], where: str) -> Provider:
-    return typed(
-        _with_rules({"title": name, **_table(entry, where)}, rules, where),
-        Provider,
-        where,
-        name=name,
-    )
+    table = _with_rules({"title": name, **_table(entry, where)}, rules, where)
+    provider = typed(table, Provider, where, name=name)
+    try:
+        re.compile(provider.key_shape)
+    except (re.error, OverflowError) as error:
+        raise ConfigError(f"{where}: key_shape: no regular expression: {error}") from None
+    return provider
 
 
 def _model(

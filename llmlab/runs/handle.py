@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
 from llmlab.errors import UsageError
+from llmlab.ops.amounts import Allowed
 from llmlab.records import Plan, Progress
 from llmlab.runs.control import Control
 
@@ -20,6 +21,8 @@ State: TypeAlias = Literal["planning", "running", "paused", "stopping", "done", 
 
 _GLANCE: Final = 0.05
 """Seconds between looks of a paused call: the pause ends on another thread than it began."""
+
+_PATIENCE: Final = Allowed(low=0, high=1e9, unit="seconds")
 
 _NOTHING: Final = Progress(
     total=0, done=0, from_book=0, failed=0, spent_usd=0.0, limit_usd=None, elapsed_s=0.0
@@ -96,6 +99,8 @@ class Handle(Generic[T]):
             TimeoutError: It is not there after *timeout* seconds; the run goes on.
             LabError: What ended the run.
         """
+        if timeout is not None:
+            timeout = _PATIENCE.read(timeout, "timeout")
         return self._future.result(timeout)
 
     def on_change(self, watcher: Callable[["Handle[T]"], None]) -> None:

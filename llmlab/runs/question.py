@@ -9,10 +9,9 @@ from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
-from llmlab.ops.plain import plain
+from llmlab.ops.amounts import NUMBERED, SECONDS
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
 from llmlab.runs.asked import Asked, one_model
-from llmlab.runs.given import whole
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.replay import replayed_answer
@@ -76,8 +75,8 @@ async def _answer(
         return parts.counting.filled(template, given, [arm], parameters_of(parameters))[0]
 
     words = asked.filled(fill)
-    request = asking.request(words, repeat=whole(repeat, "repeat"), stream=on_piece is not None)
-    deadline = plain(deadline)
+    request = asking.request(words, repeat=_repeat_of(repeat), stream=on_piece is not None)
+    limit = None if deadline is None else SECONDS.read(deadline, "deadline")
     if parts.settings.mode == "replay":
         drop = parts.settings.drop_parameters
         return _told(replayed_answer(parts.tape, request, arm.model, drop=drop), on_piece)
@@ -88,7 +87,7 @@ async def _answer(
     parts.counting.check(prepared.request, arm.model)
     answer = await caller.outcome(
         prepared,
-        deadline=deadline or parts.deadline(prepared),
+        deadline=limit or parts.deadline(prepared),
         on_piece=on_piece,
         reuse=_deterministic(request.parameters),
         strict=deadline is not None,
@@ -99,6 +98,13 @@ async def _answer(
     row = question_row(prepared.request, prepared.key, answer, content)
     parts.keeper.question(row, by=endpoint.identity, content=content)
     return answer
+
+
+def _repeat_of(repeat: object) -> int:
+    """Take a plain count as it is, which it nearly always is."""
+    if type(repeat) is int and repeat >= 0:
+        return repeat
+    return int(NUMBERED.read(repeat, "repeat"))
 
 
 def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:

@@ -7,11 +7,12 @@ error), so JSON braces in a prompt are just text.
 
 import difflib
 import hashlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import TemplateError
 from llmlab.records import Prompt
@@ -19,7 +20,7 @@ from llmlab.templates.fault import Fault
 from llmlab.templates.meta import BlockMeta, Meta, typed
 from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
 from llmlab.templates.slots import QUERY
-from llmlab.templates.source import environment, split
+from llmlab.templates.source import TOO_DEEP, environment, split
 
 if TYPE_CHECKING:
     import jinja2
@@ -135,8 +136,8 @@ class Template:
 
     @cached_property
     def _compiled(self) -> tuple["jinja2.Template", "jinja2.Template | None"]:
-        make = environment().from_string
-        return make(self.user), None if self.system is None else make(self.system)
+        system = None if self.system is None else _compile(self.name, self.system)
+        return _compile(self.name, self.user), system
 
 
 def parse(text: str, *, name: str, path: Path | None = None) -> Template:
@@ -167,13 +168,14 @@ def _front_matter(front: str | None, name: str) -> dict[str, Any]:
         return {}
     import yaml
 
+    from llmlab.templates.front import front_of
+
     try:
-        meta = yaml.safe_load(front) or {}
+        return front_of(front)
     except yaml.YAMLError as error:
         raise TemplateError(f"{name}: front matter is not YAML: {_one_line(error)}") from error
-    if not isinstance(meta, dict):
-        raise TemplateError(f"{name}: front matter must be `key: value` lines")
-    return meta
+    except ValueError as error:
+        raise TemplateError(f"{name}: {error}") from None
 
 
 def _check(template: Template) -> None:
@@ -186,6 +188,19 @@ def _check(template: Template) -> None:
         raise TemplateError(
             f"{template.name}, line {error.lineno}: {error.message}{hint}"
         ) from error
+    except RecursionError:
+        raise TemplateError(f"{template.name}: {TOO_DEEP}") from None
+
+
+def _compile(name: str, text: str) -> "jinja2.Template":
+    import jinja2
+
+    try:
+        return environment().from_string(text)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{name}, line {error.lineno}: {error.message}") from error
+    except (RecursionError, SyntaxError):  # Python's own limits on what Jinja made of it
+        raise TemplateError(f"{name}: {TOO_DEEP}") from None
 
 
 def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]) -> str:
@@ -197,9 +212,25 @@ def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]
         raise TemplateError(f"{name}: {error}") from error
     except jinja2.TemplateError as error:
         raise TemplateError(f"{name}: {_one_line(error)}") from error
-    except Exception as error:  # an expression in a template may raise anything
-        what = f"{type(error).__name__}: {_one_line(error)}"
-        raise TemplateError(f"{name}: an expression raises {what}") from error
+    except _OF_AN_EXPRESSION as error:
+        kind = type(error).__name__
+        raise TemplateError(f"{name}{_line_of(error)}: {kind}: {_one_line(error)}") from error
+
+
+_OF_AN_EXPRESSION: Final = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What a `{{ a + 1 }}` raises when the values are not what it takes them for."""
+
+
+def _line_of(error: Exception) -> str:
+    """Return the line of the part in which an expression failed; Jinja's frames know it."""
+    lines = [
+        step.lineno for step in traceback.extract_tb(error.__traceback__)
+        if step.filename == "<template>"
+    ]  # fmt: skip
+    return f", line {lines[-1]} of its part" if lines and lines[-1] else ""
 
 
 def _missing(name: str, missing: list[str], values: Mapping[str, object]) -> str:

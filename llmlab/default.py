@@ -5,8 +5,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from llmlab.errors import LabError
+
 if TYPE_CHECKING:
     from llmlab.lab import Lab
+    from llmlab.settings import Settings
 
 _lock: Final = threading.Lock()
 _labs: "Final[list[Lab]]" = []
@@ -26,12 +29,28 @@ def greeting() -> str:
     """Say what the default lab would say of itself, without making it: that is for first use."""
     from llmlab.backends.greeting import greeting as said
     from llmlab.catalogue import Catalogue
-    from llmlab.settings import Sourced, project_of
 
     if _labs:
         return _labs[0].greeting()
-    settings = Sourced.read(folder=project_of(Path.cwd()), env=os.environ).settings
-    return said(Catalogue.load(settings.catalogue), settings, os.environ)
+    read = settings()
+    return said(Catalogue.load(read.catalogue), read, os.environ)
+
+
+def settings() -> "Settings":
+    """Return the default lab's settings, without making it."""
+    from llmlab.settings import Sourced, project_of
+
+    if _labs:
+        return _labs[0].settings
+    return Sourced.read(folder=project_of(Path.cwd()), env=os.environ).settings
+
+
+def shows_remote_images() -> bool:
+    """Say whether a page that shows an answer may fetch what it names; not where in doubt."""
+    try:
+        return settings().remote_images
+    except LabError:
+        return False
 
 
 def use(new: "Lab | None") -> None:

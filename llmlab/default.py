@@ -4,9 +4,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from llmlab.errors import LabError
+
 if TYPE_CHECKING:
     from llmlab.backends.trust import Claim
     from llmlab.lab import Lab
+    from llmlab.settings import Settings
 
 _lock: Final = threading.Lock()
 _labs: "Final[list[Lab]]" = []
@@ -46,6 +49,26 @@ def trust() -> "tuple[Claim, ...]":
 
     project = project_of(Path.cwd())
     return trusted(Sourced.read(folder=project, env=Environment.of()), project)
+
+
+def settings() -> "Settings":
+    """Return the default lab's settings, without making it; what waits for a word is not in."""
+    from llmlab.backends.trust import vetted
+    from llmlab.ops import Environment
+    from llmlab.settings import Sourced, project_of
+
+    if _labs:
+        return _labs[0].settings
+    project = project_of(Path.cwd())
+    return vetted(Sourced.read(folder=project, env=Environment.of()), project).settings
+
+
+def shows_remote_images() -> bool:
+    """Say whether a page that shows an answer may fetch what it names; not where in doubt."""
+    try:
+        return settings().remote_images
+    except LabError:
+        return False
 
 
 def use(new: "Lab | None") -> None:

@@ -88,6 +88,8 @@ class Settings:
     prompts: Path = Path("prompts")
     templates: Literal["development", "production"] = "development"
     """Whether a template with faults is refused (production) or used with a warning."""
+    remote_images: bool = False
+    """Whether a page that shows an answer may fetch the pictures that its words name."""
     local_model: Path | None = None
     """Folder of the embedded model; None is the user's cache folder."""
 

@@ -254,10 +254,11 @@ async def test_a_stand_in_needs_no_word(tmp_path: Path) -> None:
         'tape = "{outside}/run.tape"',
         'prompts = "{outside}"',
         'local_model = "model"',
+        "remote_images = true",
     ],
 )
 def test_a_path_out_of_the_project_waits(line: str, tmp_path: Path) -> None:
-    """Prompts and answers in another's folder, or a model of another's: in every mode."""
+    """Also a model of another's, and pictures that carry words away: in every mode."""
     project = tmp_path / "project"
     project.mkdir()
     (project / "llmlab.toml").write_text(line.format(outside=(tmp_path / "outside").as_posix()))

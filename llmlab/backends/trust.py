@@ -32,6 +32,12 @@ _PATHS: Final = {
 }
 """Settings that are paths, and what is done there."""
 
+_SWITCHES: Final = {
+    "plain_http": ("allow unencrypted http", True),
+    "remote_images": ("let answers load pictures from any host", False),
+}
+"""Settings that open something, what that is, and whether it matters only where one sends."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -108,9 +114,9 @@ def claims_of(read: Sourced, catalogue: Catalogue, project: Path) -> Iterator[Cl
             home = catalogue.providers.get(provider)
             does = f"send {_keys(home)} to {_host(url)}"
             yield Claim(file=told[name], setting=name, does=does, content=(url,))
-    if settings.plain_http and "plain_http" in told:
-        does = "allow unencrypted http"
-        yield Claim(file=told["plain_http"], setting="plain_http", does=does, content=(True,))
+    for name, (does, sends) in _SWITCHES.items():
+        if getattr(settings, name) and name in told:
+            yield Claim(file=told[name], setting=name, does=does, content=(True,), sends=sends)
     yield from _of_catalogue(settings.catalogue, catalogue, project, named="catalogue" in told)
     for name, doing in _PATHS.items():
         path: Path | None = getattr(settings, name)

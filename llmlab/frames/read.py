@@ -132,8 +132,8 @@ def _parquet(path: Path) -> "pd.DataFrame":
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             _check_names(file.schema_arrow.names, path)
-            _check_notes(file.schema_arrow, path)
             table = file.read()
+            _check_notes(table.schema, path)
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path.name} is damaged, or is not parquet: {_line(error)}") from None
     return _frame(table, path)
@@ -147,10 +147,10 @@ def _check_notes(schema: "pa.Schema", path: Path) -> None:
     """
     try:
         columns = (schema.pandas_metadata or {}).get("columns") or ()
-        noted = [each.get("field_name") for each in columns]
+        noted = [name for each in columns for name in (each.get("field_name"), each.get("name"))]
     except _OF_PANDAS_NOTES as error:
         raise UsageError(f"{path.name} is damaged: pandas' notes: {_line(error)}") from None
-    if noted and noted != schema.names:
+    if noted and noted != [name for each in schema.names for name in (each, each)]:
         raise UsageError(f"{path.name} is damaged: its columns are not those that pandas noted")
 
 

@@ -104,12 +104,26 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--forget", action="store_true", help="take the word back for this one")
     command.set_defaults(run=_trust)
 
+    _add_batch(commands)
+
     command = commands.add_parser("audit", help="the book's audit trail")
     command.add_argument(
         "action", choices=("verify",), help="find damage, changed or missing entries, wrong sums"
     )
     command.add_argument("--head", help="say whether the audit chain still contains this head")
     command.set_defaults(run=_audit)
+
+
+def _add_batch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("batch", help="batches that are waited for: list, or give one up")
+    batches = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    command = batches.add_parser("list", help="what was handed in and is waited for")
+    command.set_defaults(run=_batch_list)
+    command = batches.add_parser(
+        "forget", help="give one up: its calls count at their worst price and may be sent again"
+    )
+    command.add_argument("id", metavar="ID", help="as `llmlab batch list` shows it")
+    command.set_defaults(run=_batch_forget)
 
 
 def _add_run_and_file(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -282,6 +296,24 @@ def _audit(arguments: argparse.Namespace) -> int:
     elif arguments.head:
         print(f"the chain still contains that head, as its entry {place}")
     return 2 if problems or place is None else 0
+
+
+def _batch_list(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    del arguments
+    with Lab(look=True) as lab:
+        found = lab.batches()
+    print(found.to_string(index=False) if len(found) else "no batch is waited for")
+    return 0
+
+
+def _batch_forget(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    with Lab(look=True) as lab:
+        print(lab.forget_batch(arguments.id))
+    return 0
 
 
 def _sim(arguments: argparse.Namespace) -> int:

@@ -493,6 +493,30 @@ class Lab:
         money = [name for name in spent.columns if name.endswith("_usd")]
         return spent.astype(dict.fromkeys(money, float))
 
+    def batches(self) -> "pd.DataFrame":
+        """
+        One row a batch that is waited for, oldest first.
+
+        `state` is `handed_in`, `intended` (being handed in) or `unsure` (looked for at the provider
+        by the next run); `waiting` counts its calls that have no answer yet.
+        """
+        import pandas as pd
+
+        from llmlab.calls.batch_list import COLUMNS, listed
+
+        return pd.DataFrame(listed(self.book), columns=list(COLUMNS))
+
+    def forget_batch(self, batch: str) -> str:
+        """
+        Give a batch up: its calls count at their worst price and may be sent again.
+
+        Raises:
+            UsageError: No batch of this name is waited for; those that are get listed.
+        """
+        from llmlab.calls.batch_list import forgotten
+
+        return forgotten(self.book, batch)
+
     @property
     def catalogue(self) -> "Catalogue":
         """The models, aliases and line-ups."""

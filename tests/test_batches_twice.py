@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
+from llmlab.cli import main
 from llmlab.errors import CutOff
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 from llmlab.sim.author import Asked, Written
@@ -207,6 +208,34 @@ async def test_a_batch_that_the_provider_lost_is_final(
     assert float(account.unknown) > 0.0
     assert account.reserved == 0
     assert set(second["status"]) == {"ok"}
+
+
+async def test_a_batch_can_be_looked_at_and_given_up(
+    simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """`llmlab batch list` and `forget`: what is given up counts, and may be sent again."""
+    book = tmp_path / "lab.db"
+    await kernel(simulator, book, "claude", 2)
+    monkeypatch.setenv("LLMLAB_BOOK", str(book))
+    monkeypatch.chdir(tmp_path)
+    async with quick(simulator, book) as lab:
+        (line,) = (await asyncio.to_thread(lab.batches)).to_dict("records")
+
+    codes = [
+        await asyncio.to_thread(main, ["batch", *words])
+        for words in (["list"], ["forget", "nonsense"], ["forget", line["id"]], ["list"])
+    ]
+    said = capsys.readouterr()
+
+    assert (line["provider"], line["state"]) == ("anthropic", "handed_in")
+    assert (line["calls"], line["waiting"]) == (6, 6)
+    assert codes == [0, 2, 0, 0]
+    assert f"no batch 'nonsense' is waited for; there are {line['id']}" in said.err
+    assert f"{line['id']}: 6 calls count at their worst price from now on" in said.out
+    assert "no batch is waited for" in said.out
+    rows = await whole(simulator, book, "claude")
+    assert set(rows["status"]) == {"ok"}
 
 
 async def test_batches_of_the_version_before_are_collected(

@@ -4,7 +4,7 @@ import asyncio
 import concurrent.futures
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +20,7 @@ from llmlab.runs.asked_count import asked_count
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.experiment import Experiment, experiment_of
+from llmlab.runs.filling import Filling
 from llmlab.runs.gaps import Missing
 from llmlab.runs.given import dollars
 from llmlab.runs.inputs import AnyScore
@@ -235,6 +236,7 @@ class Lab:
         Raises:
             UsageError: The design is bad; nothing was sent.
         """
+        filling = Filling(self._parts.counting)
         experiment = experiment_of(
             prompts,
             self.settings.models if models is None else models,
@@ -254,8 +256,9 @@ class Lab:
             stop_when_clear=stop_when_clear,
             aa=aa,
             missing=missing,
-            filled=self._parts.counting.filled,
+            filled=filling,
         )
+        experiment = replace(experiment, notes=(*experiment.notes, *filling.notes()))
         from llmlab.views.live import watch_of
 
         budget = dollars(budget, "budget")

@@ -13,6 +13,7 @@ from llmlab.records import Answer, Row
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.guards import before_cutoff
 from llmlab.runs.judging import judge_rows
+from llmlab.runs.server_notes import server_notes
 from llmlab.runs.trials import count_trials
 from llmlab.scores import said_by, scored
 
@@ -59,7 +60,13 @@ def read(
     return Reading(
         rows=listed,
         beside={**beside_of(experiment, listed), "said": said},
-        notes=(*notes, *experiment.notes, *more, *_unscored(experiment, listed)),
+        notes=(
+            *notes,
+            *experiment.notes,
+            *more,
+            *_unscored(experiment, listed),
+            *server_notes(listed),
+        ),
         about=about_of(experiment, listed, trials),
     )
 

@@ -1,7 +1,7 @@
 """
-The proofs that take minutes: the chaos table, 20 kills, a shared limit, rates, 1,000 in flight.
+The proofs that take minutes: chaos, 20 kills, a shared limit, rates, 1,000 in flight, attacks.
 
-    python -m benchmarks.reliability [table] [kill] [limit] [rate] [flight]
+    python -m benchmarks.reliability [table] [kill] [limit] [rate] [flight] [attacks]
 
 Without a word everything is run. `table` writes the measured table into docs/reliability.md.
 Every server is a process on this machine; its own log of what it served is the judge.
@@ -20,6 +20,7 @@ from typing import Self
 
 import psutil
 
+from benchmarks.attacks import attacks
 from benchmarks.harness import served
 from benchmarks.server import Manner
 from benchmarks.ways.pipeline import InFile, ran_of
@@ -160,6 +161,7 @@ PROOFS: dict[str, Callable[[], None]] = {
     "limit": limit,
     "rate": rate,
     "flight": flight,
+    "attacks": attacks,
 }
 
 

@@ -1,15 +1,15 @@
 """`llmlab`: the lab from a shell."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmlab.errors import LabError, UsageError
+from llmlab.errors import ConfigError, LabError, UsageError
 
 if TYPE_CHECKING:
+    from llmlab.lab import Lab
     from llmlab.settings import Settings
 
 
@@ -97,8 +97,18 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = commands.add_parser("config", help="every setting with where it came from")
     command.set_defaults(run=_config)
 
+    command = commands.add_parser(
+        "trust", help="accept what this project's files say about addresses, keys and paths"
+    )
+    command.add_argument("--list", action="store_true", help="what was accepted, and where")
+    command.add_argument("--forget", action="store_true", help="take the word back for this one")
+    command.set_defaults(run=_trust)
+
     command = commands.add_parser("audit", help="the book's audit trail")
-    command.add_argument("action", choices=("verify",), help="find damage, gaps, wrong sums")
+    command.add_argument(
+        "action", choices=("verify",), help="find damage, changed or missing entries, wrong sums"
+    )
+    command.add_argument("--head", help="say whether the audit chain still contains this head")
     command.set_defaults(run=_audit)
 
 
@@ -121,7 +131,8 @@ def _models(arguments: argparse.Namespace) -> int:
     from llmlab.views.models import models_text
 
     del arguments
-    with Lab(book=":memory:") as lab:
+    with Lab(book=":memory:", look=True) as lab:
+        _say_waiting(lab)
         print(models_text(lab.models()))
     return 0
 
@@ -155,7 +166,7 @@ def _spend(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         spent = lab.spend()
     if not len(spent):
         print("nothing was spent yet")
@@ -173,7 +184,7 @@ def _runs(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         runs = lab.runs()
     runs["when"] = [f"{each:%Y-%m-%d %H:%M}" for each in runs["when"]]
     print(runs.to_string(index=False, na_rep="-") if len(runs) else "the book has no run yet")
@@ -183,7 +194,7 @@ def _runs(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.run(arguments.name).export(arguments.file))
     return 0
 
@@ -191,7 +202,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.run(arguments.name).report(arguments.file))
     return 0
 
@@ -199,7 +210,7 @@ def _report(arguments: argparse.Namespace) -> int:
 def _tape_save(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.save_tape(arguments.file, arguments.name))
     return 0
 
@@ -223,21 +234,54 @@ def _config(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
+        _say_waiting(lab)
         print(lab.configuration())
+    return 0
+
+
+def _say_waiting(lab: "Lab") -> None:
+    if lab.waiting:
+        print(f"! {lab.waiting}", file=sys.stderr)
+
+
+def _trust(arguments: argparse.Namespace) -> int:
+    from llmlab import default
+    from llmlab.backends.trusted import accepted, forget
+    from llmlab.settings import project_of
+
+    if arguments.list:
+        for entry in accepted():
+            print("\n".join([entry.folder, *(f"  {what}" for what in entry.what)]))
+        return 0
+    if arguments.forget:
+        print("forgotten" if forget(project_of(Path.cwd())) else "nothing was accepted here")
+        return 0
+    claims = default.trust()
+    for each in claims:
+        print(f"{each.file} may {each.does}")
+    if not claims:
+        print("no file here waits for your word")
     return 0
 
 
 def _audit(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    del arguments
-    with Lab() as lab:
-        path, problems = lab.book.path, lab.book.verify()
+    with Lab(look=True) as lab:
+        book = lab.book
+        path, problems, head = book.path, book.verify(), book.head()
+        entries = book.place_of(head)
+        place = book.place_of(arguments.head) if arguments.head else 0
     for problem in problems:
         print(f"! {problem}")
     print(f"{path}: " + (f"{len(problems)} problems" if problems else "whole, and its sums fit"))
-    return 2 if problems else 0
+    print(f"head of the audit chain: {head} ({entries} entries)")
+    if arguments.head and place is None:
+        print("! the chain does not contain that head: it was written anew, or is another book's")
+    elif arguments.head:
+        print(f"the chain still contains that head, as its entry {place}")
+    return 2 if problems or place is None else 0
 
 
 def _sim(arguments: argparse.Namespace) -> int:
@@ -274,6 +318,11 @@ def _local(arguments: argparse.Namespace) -> int:
 
 
 def _settings() -> "Settings":
+    from llmlab.backends.trust import vetted
+    from llmlab.ops import Environment
     from llmlab.settings import Sourced
 
-    return Sourced.read(folder=Path.cwd(), env=os.environ).settings
+    known = vetted(Sourced.read(folder=Path.cwd(), env=Environment.of()), Path.cwd())
+    if any(each.setting == "local_model" for each in known.claims):
+        raise ConfigError(known.waiting)
+    return known.settings

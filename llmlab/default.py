@@ -1,11 +1,11 @@
 """The one default lab, which the magics and `llmlab.ask(...)` use; the only global state."""
 
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from llmlab.backends.trust import Claim
     from llmlab.lab import Lab
 
 _lock: Final = threading.Lock()
@@ -25,13 +25,27 @@ def lab() -> "Lab":
 def greeting() -> str:
     """Say what the default lab would say of itself, without making it: that is for first use."""
     from llmlab.backends.greeting import greeting as said
-    from llmlab.catalogue import Catalogue
+    from llmlab.backends.trust import vetted
+    from llmlab.ops import Environment
     from llmlab.settings import Sourced, project_of
 
     if _labs:
         return _labs[0].greeting()
-    settings = Sourced.read(folder=project_of(Path.cwd()), env=os.environ).settings
-    return said(Catalogue.load(settings.catalogue), settings, os.environ)
+    env = Environment.of()
+    project = project_of(Path.cwd())
+    known = vetted(Sourced.read(folder=project, env=env), project)
+    lines = [said(known.catalogue, known.settings, env), known.waiting]
+    return "\n".join(filter(None, lines))
+
+
+def trust() -> "tuple[Claim, ...]":
+    """Accept what the files of the project here say about addresses, keys and paths."""
+    from llmlab.backends.trust import trust as trusted
+    from llmlab.ops import Environment
+    from llmlab.settings import Sourced, project_of
+
+    project = project_of(Path.cwd())
+    return trusted(Sourced.read(folder=project, env=Environment.of()), project)
 
 
 def use(new: "Lab | None") -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import concurrent.futures
-import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from inspect import signature
 from pathlib import Path
@@ -11,28 +10,32 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
+from llmlab.backends.trust import vetted
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.errors import Closed, ConfigError
+from llmlab.ops import Environment
+from llmlab.ops.amounts import DOLLARS
 from llmlab.ops.plain import plain
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
+from llmlab.runs.control import Control
 from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.runs.filling import Filling
 from llmlab.runs.gaps import Missing
-from llmlab.runs.given import dollars
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.question import answer_of
 from llmlab.runs.reading import read
-from llmlab.runs.run import always
 from llmlab.runs.tape import Tape
-from llmlab.settings import Mode, Sourced, project_of
+from llmlab.settings import Mode, Sourced, project_of, shielded
 from llmlab.templates import Library
 from llmlab.wire import Channel
+from llmlab.wire.crossing import CLOSED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +65,13 @@ class Lab:
         attempts: How often one call is tried; 1 never retries.
         max_in_flight: Calls under way at once, over all providers.
         limits: Requests and tokens a minute, such as `{"openai": {"rpm": 500, "tpm": 2e5}}`.
+        look: Whether only to look at what is kept: keys and addresses are checked when
+            something is sent, and not now.
 
     Raises:
-        ConfigError: A setting is unknown or ill-typed.
+        ConfigError: A setting is unknown, ill-typed or out of bounds (its source is named), or
+            what a file of the project says about addresses and keys waits for the user's word
+            (`llmlab trust`).
         BadKey: A key in *env* is malformed; the variable is named.
         UsageError: The tape to replay cannot be read.
     """
@@ -82,9 +89,12 @@ class Lab:
         attempts: int | None = None,
         max_in_flight: int | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
+        look: bool = False,
         **settings: object,
     ) -> None:
-        self._env = dict(os.environ if env is None else env)
+        # Before anything can fail: a traceback shows the locals of this frame.
+        env, settings = Environment.of(env), shielded(settings)
+        self._env = env
         self.project = Path(config) if config is not None else project_of(Path.cwd())
         given = {
             "book": ":memory:" if book is None else book or None,
@@ -99,17 +109,28 @@ class Lab:
         }
         given = {name: plain(value) for name, value in given.items()}
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
-        self.settings, self.sources = read.settings, read.sources
-        self._entries = read.entries()
+        known = vetted(read, self.project)
+        self.settings, self.sources = known.settings, read.sources
+        self.waiting = known.waiting
+        """What waits for the user's word; empty when nothing does."""
+        if self.waiting and not look:
+            raise ConfigError(self.waiting)
+        waits = {each.setting for each in known.claims}
+        self._entries = [
+            (name, value, f"{source}, waits" if name in waits else source)
+            for name, value, source in read.entries()
+        ]
         self.prompts = Library(
             self.project / self.settings.prompts,
             mode=self.settings.templates,
             sent=self._sent,
         )
-        self._parts = Parts(self.settings, self._env, self.project)
+        self._parts = Parts(known, self._env, self.project, look=look)
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""
+        if "settings" not in vars(self):  # in a traceback of what kept it from being made
+            return "Lab(...)"
         book = book_path(self.settings, self.project) or ":memory:"
         return f"Lab(book='{book}', mode={self.settings.mode!r}, models={self.settings.models!r})"
 
@@ -137,6 +158,12 @@ class Lab:
         """
         Ask one model one question, from any event loop.
 
+        A question that is under way at this moment, here or in another kernel that shares the
+        book, is not sent a second time: this call has the same answer, marked `from_book`. For
+        several samples of one question give each its own `repeat`. One after the other, a
+        question is sent again each time, unless `temperature=0` or a `seed` makes it
+        deterministic: then the book answers.
+
         Args:
             prompt: The words.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
@@ -154,12 +181,13 @@ class Lab:
 
     async def stream(
         self, prompt: str, model: str | None = None, **options: Any
-    ) -> AsyncIterator[Piece]:
+    ) -> AsyncGenerator[Piece, None]:
         """
         Yield the pieces of an answer as they come; the last one's `answer` is whole.
 
         Raises:
             CallError: The call failed; `partial` has the text that came.
+            Closed: The lab was closed meanwhile.
         """
         pieces: Channel[Piece] = Channel()
         work = answer_of(self._parts, prompt, model, on_piece=pieces.put, **options)
@@ -169,6 +197,8 @@ class Lab:
             async for come in pieces:
                 for piece in come:
                     yield piece
+            if future.cancelled():
+                raise Closed(CLOSED)
             whole: Answer = await asyncio.wrap_future(future)
             yield Piece(answer=whole)
         finally:
@@ -235,8 +265,10 @@ class Lab:
 
         Raises:
             UsageError: The design is bad; nothing was sent.
+            Closed: The lab was closed meanwhile; what had landed is kept.
         """
         filling = Filling(self._parts.counting)
+        budget = None if budget is None else DOLLARS.read(budget, "budget")
         experiment = experiment_of(
             prompts,
             self.settings.models if models is None else models,
@@ -261,11 +293,13 @@ class Lab:
         experiment = replace(experiment, notes=(*experiment.notes, *filling.notes()))
         from llmlab.views.live import watch_of
 
-        budget = dollars(budget, "budget")
         watch = handle or watch_of(quiet=quiet)
-        passes = always if handle is None else handle.passes
-        landed = conduct(self._parts, experiment, watch, budget=budget, passes=passes, batch=batch)
-        return self._read(experiment, landed, watch, budget)
+        control = Control() if handle is None else handle.control
+        with self._parts.under_way.run(experiment.name, control.brake):
+            landed = conduct(
+                self._parts, experiment, watch, control=control, budget=budget, batch=batch
+            )
+            return self._read(experiment, landed, watch, control, budget)
 
     def start(self, *args: Any, **options: Any) -> "Handle[Comparison]":
         """
@@ -282,8 +316,28 @@ class Lab:
         return started(lambda handle: self.abtest(*args, handle=handle, **options))
 
     async def abtest_async(self, *args: Any, **options: Any) -> Comparison:
-        """Do what `abtest` does, awaited from any event loop."""
-        return await asyncio.to_thread(self.abtest, *args, **options)
+        """
+        Do what `abtest` does, awaited from any event loop.
+
+        Cancelled (by `task.cancel()`, a time-out, a loop that closes), it stops as at Ctrl-C:
+        calls under way are cut, no more are sent, and what landed is in the book and in
+        `lab.run(name)` when the cancellation goes on.
+        """
+        from llmlab.runs.handle import Handle
+        from llmlab.views.live import watch_of
+
+        handle = options.pop("handle", None) or Handle(watch_of(quiet=options.get("quiet", False)))
+        work = asyncio.ensure_future(
+            asyncio.to_thread(self.abtest, *args, handle=handle, **options)
+        )
+        work.add_done_callback(_looked_at)
+        try:
+            return await asyncio.shield(work)
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            handle.control.brake.pull()
+            if isinstance(error, asyncio.CancelledError):
+                await asyncio.wait([work])
+            raise
 
     # ---- looking around -----------------------------------------------------------------
 
@@ -485,13 +539,24 @@ class Lab:
         return self.book.templates(prompt)
 
     def _read(
-        self, experiment: Experiment, landed: Landed, watch: Watch, budget: float | None
+        self,
+        experiment: Experiment,
+        landed: Landed,
+        watch: Watch,
+        control: Control,
+        budget: float | None,
     ) -> Comparison:
         """Score the rows, keep them as a run, and make them readable."""
         from llmlab.frames import to_frame
 
         reading = read(
-            self._parts, experiment, landed.rows, watch=watch, budget=budget, notes=landed.notes
+            self._parts,
+            experiment,
+            landed.rows,
+            watch=watch,
+            control=control,
+            budget=budget,
+            notes=landed.notes,
         )
         if self.settings.mode != "replay":
             self._parts.keeper.run(
@@ -520,3 +585,9 @@ class Lab:
 
     async def __aexit__(self, *exc: object) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _looked_at(work: "asyncio.Future[Any]") -> None:
+    """Look at how *work* ended: where nobody waits any more, that is not worth a complaint."""
+    if not work.cancelled():
+        work.exception()

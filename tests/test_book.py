@@ -1,7 +1,6 @@
 """The book keeps what was sent, what came back and what it cost."""
 
 import asyncio
-import os
 import sqlite3
 import subprocess
 import sys
@@ -32,6 +31,11 @@ def attempt(key: str, *, worst: str | None = "0.01", run: str | None = None) -> 
         prompt="terse",
         prompt_version="v1",
     )
+
+
+def gate_of(book: Book) -> threading.Lock:
+    """Return what the writer holds while it writes."""
+    return book._writer._source.gate
 
 
 def ok(answer: bytes = b"positive", cost: str | None = "0.002") -> Settled:
@@ -183,6 +187,8 @@ def test_the_last_label_counts(book: Book) -> None:
         "UPDATE attempts SET model = 'x'",
         "DELETE FROM outcomes",
         "UPDATE outcomes SET cost_pico = 0",
+        "DELETE FROM answers",
+        "UPDATE answers SET answer = 'x'",
     ],
 )
 def test_the_audit_trail_refuses_changes(tmp_path: Path, sql: str) -> None:
@@ -211,6 +217,7 @@ def test_verify_finds_what_was_tampered_with(tmp_path: Path) -> None:
         problems = book.verify()
 
         assert problems == [
+            "entry 3 of the audit chain was taken out: the outcome or answer of attempt 2 is next",
             "1 of 3 attempts were taken out",
             "sums of day:2026-11-22 do not fit the attempts",
             "sums of total do not fit the attempts",
@@ -264,13 +271,13 @@ async def test_one_wake_up_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
-    with Book.open(tmp_path / "lab.db") as book, book._opened.gate:
+    with Book.open(tmp_path / "lab.db") as book, gate_of(book):
         tasks = [asyncio.create_task(book.begin_async(attempt(f"k{n}"))) for n in range(100)]
         await asyncio.sleep(0)
 
-        book._opened.gate.release()  # the writer may go on only now, with all in its queue
+        gate_of(book).release()  # the writer may go on only now, with all in its queue
         await asyncio.gather(*tasks)
-        book._opened.gate.acquire()
+        gate_of(book).acquire()
 
     assert len(wake_ups) <= 2
 
@@ -278,7 +285,7 @@ async def test_one_wake_up_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 async def test_a_begin_cancelled_in_the_queue_is_never_written(book: Book) -> None:
     """Whoever stops waiting for leave to send will not send: nothing is reserved for it."""
     task = asyncio.create_task(book.begin_async(attempt("a")))
-    with book._opened.gate:
+    with gate_of(book):
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -381,28 +388,6 @@ def test_strange_text_does_not_lose_a_paid_answer(book: Book) -> None:
         bad.result()
     assert good.result() == 2
     assert book.verify() == []
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
-    """A book does not survive a fork: the child gets a clear error, the parent goes on."""
-    code = (
-        "import os, sys, pathlib\n"
-        "from llmlab.book import Book; from llmlab.errors import BookError\n"
-        "book = Book.open(pathlib.Path(sys.argv[1]))\n"
-        "if os.fork() == 0:\n"
-        "    try: book.answer('a')\n"
-        "    except BookError as error: os._exit(7 if 'fork' in str(error) else 1)\n"
-        "_, status = os.wait(); book.mark('a', 'b', 'c'); book.close()\n"
-        "sys.exit(os.waitstatus_to_exitcode(status))\n"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "lab.db")],
-        check=False, timeout=60,
-    )  # fmt: skip
-
-    assert done.returncode == 7
 
 
 def test_importing_the_book_is_cheap() -> None:

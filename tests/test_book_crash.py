@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits
 from llmlab.errors import LimitError
 
 NOON = 1_795_348_800.0
@@ -135,19 +135,6 @@ def test_the_living_are_left_alone(tmp_path: Path) -> None:
             book.begin(attempt("a", "0.995"), Limits(total=Decimal(1))).result()
 
 
-def test_two_books_of_one_process_are_two_owners(tmp_path: Path) -> None:
-    """The second book on a file in the same kernel does not take the first for dead."""
-    path = tmp_path / "lab.db"
-    with Book.open(path) as first:
-        sent = first.begin(attempt("a")).result()
-
-        with Book.open(path) as second:
-            assert second.recover() == []
-
-        first.finish(sent, Settled(status="ok", answer=b"x", cost_usd=Decimal(0))).result()
-        assert first.answer("a") == b"x"
-
-
 def test_closing_gives_up_what_is_under_way(tmp_path: Path) -> None:
     """An attempt that nobody will settle any more counts at its worst, also after a clean close."""
     path = tmp_path / "lab.db"
@@ -166,21 +153,39 @@ def test_closing_gives_up_what_is_under_way(tmp_path: Path) -> None:
     assert list((tmp_path / "lab.db.owners").iterdir()) == []
 
 
+SLEEPER = """
+import sys
+from decimal import Decimal
+from pathlib import Path
+from llmlab.book import Attempt, Book, Settled
+with Book.open(Path(sys.argv[1])) as book:
+    sent = book.begin(Attempt(key="a", provider="p", model="m", started_at=1_795_348_800.0,
+        worst_usd=Decimal("0.01"))).result()
+    print("sent", flush=True)
+    sys.stdin.readline()
+    book.finish(sent, Settled(status="ok", answer=b"late", cost_usd=Decimal("0.004"))).result()
+"""
+
+
 def test_late_facts_replace_unknown(tmp_path: Path) -> None:
     """When the one thought dead comes back with the answer, the facts count and not the worst."""
     path = tmp_path / "lab.db"
-    with Book.open(path) as sleeper:
-        sent = sleeper.begin(attempt("a")).result()
-        for lock in (tmp_path / "lab.db.owners").iterdir():
-            lock.unlink()  # as if the file had come from another machine
+    sleeper = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert sleeper.stdout is not None
+    assert sleeper.stdout.readline() == "sent\n"
+    for lock in (tmp_path / "lab.db.owners").iterdir():
+        lock.unlink()  # as if the file had come from another machine
 
-        with Book.open(path) as other:
-            assert other.account().unknown == Decimal("0.01")
-            known = Settled(status="ok", answer=b"late", cost_usd=Decimal("0.004"))
-            sleeper.finish(sent, known).result()
+    with Book.open(path) as other:
+        assert other.account().unknown == Decimal("0.01")
+        sleeper.communicate("wake up\n", timeout=60)
 
-            account = other.account()
-            assert (account.settled, account.unknown) == (Decimal("0.004"), Decimal(0))
-            assert account.reserved == 0
-            assert other.answer("a") == b"late"
-            assert other.verify() == []
+        account = other.account()
+        assert sleeper.returncode == 0
+        assert (account.settled, account.unknown) == (Decimal("0.004"), Decimal(0))
+        assert account.reserved == 0
+        assert other.answer("a") == b"late"
+        assert other.verify() == []

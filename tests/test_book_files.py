@@ -5,14 +5,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from llmlab import Lab
 from llmlab.book import Attempt, Book, Settled
 from llmlab.book.schema import VERSION, prepare
 from llmlab.errors import BookError
+
+FRAME = pd.DataFrame({"n": ["one", "two", "three"]})
 
 
 def attempt(key: str) -> Attempt:
@@ -137,54 +142,132 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 READ_ONLY = """
-import os, sys
+import os, sys, tempfile
 from pathlib import Path
-from llmlab.book import Book
+import pandas as pd
+from llmlab import Lab
 from llmlab.errors import BookError
+def read(lab):
+    print(len(lab.runs()), len(lab.run("r").rows), len(lab.spend()), lab.book.verify(), flush=True)
+    lab.mark(lab.run("r").rows.iloc[0], right=True)
+stdout, sys.stdout = sys.stdout, open(os.devnull, "w")
+with tempfile.TemporaryDirectory() as name:  # all modules are loaded while they can be read
+    env = {"LLMLAB_LOCAL_MODEL": name}
+    with Lab(book=Path(name) / "lab.db", config=name, mode="stand-in", env=env) as lab:
+        frame = pd.DataFrame({"n": ["one"]})
+        lab.abtest({"p": "Say {{ n }}."}, "gpt", on=frame, quiet=True, name="r")
+        read(lab)
+sys.stdout = stdout
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 try:
-    Book.open(Path(sys.argv[1]))
+    read(Lab(book=Path(sys.argv[1]), config="/", mode="stand-in", env={}))
 except BookError as error:
     print(error)
 """
 
 
+def in_a_read_only_folder(folder: Path, path: Path) -> str:
+    """Return what a lab says that reads a book in a folder without write permission."""
+    folder.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ONLY, str(path)],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    folder.chmod(0o755)
+    return done.stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are not POSIX here")
-@pytest.mark.parametrize("exists", [True, False])
-def test_a_read_only_folder(*, exists: bool) -> None:
-    """In a folder without write permission the book says so, whether it is there or not."""
+@pytest.mark.parametrize("where", ["share", "folder", "file"])
+def test_a_read_only_book_is_read(where: str) -> None:
+    """On a read-only share a run, the runs and the spending can be read; writing is refused."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = folder / "lab.db"
-        if exists:
-            Book.open(path).close()
-            path.chmod(0o444)
-        content = path.read_bytes() if exists else b""
-        folder.chmod(0o555)
+        env = {"LLMLAB_LOCAL_MODEL": name}
+        with Lab(book=path, config=folder, mode="stand-in", env=env) as lab:
+            lab.abtest({"p": "Say {{ n }}."}, "gpt", on=FRAME, quiet=True, name="r")
+        path.chmod(0o666 if where == "folder" else 0o444)
+        content = path.read_bytes()
 
-        done = subprocess.run(
-            [sys.executable, "-c", READ_ONLY, str(path)],
-            check=True, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        folder.chmod(0o755)
+        said = in_a_read_only_folder(folder, path) if where != "file" else in_a_folder(path)
 
-        assert "choose a folder" in done.stdout
-        assert done.stdout.count("\n") == 1
-        assert path.exists() == exists
-        assert not exists or path.read_bytes() == content
+        assert said.startswith("1 3 1 []\n")
+        assert "it can only be read here" in said
+        assert "choose a folder" in said
+        assert said.count("\n") == 2
+        assert path.read_bytes() == content
+        assert {each.name for each in folder.iterdir()} <= {"lab.db", "lab.db.owners"}
+
+
+def in_a_folder(path: Path) -> str:
+    """Return the same of a file that cannot be written in a folder that can."""
+    path.parent.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ONLY, str(path)],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    for end in ("-wal", "-shm"):
+        path.with_name(f"lab.db{end}").unlink(missing_ok=True)  # SQLite's own, both empty
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are not POSIX here")
+def test_a_read_only_folder_without_a_book() -> None:
+    """In a folder without write permission and without a book, the line says what to do."""
+    with tempfile.TemporaryDirectory() as name:
+        said = in_a_read_only_folder(Path(name), Path(name) / "lab.db")
+
+        assert "choose a folder" in said
+        assert said.count("\n") == 1
+        assert list(Path(name).iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are not POSIX here")
+def test_a_read_only_book_that_was_not_closed() -> None:
+    """A journal that cannot be read there is said, rather than read as if it were not there."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "lab.db"
+        code = "import os, sys; from llmlab.book import *\nb = Book.open(sys.argv[1])\n"
+        code += "b.save_run(RunRecord(name='r', created_at=0.0)); os._exit(0)"
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
+        for each in folder.glob("lab.db*"):
+            each.chmod(0o444 if each.is_file() else 0o555)
+        (folder / "lab.db-shm").unlink()
+
+        said = in_a_read_only_folder(folder, path)
+
+        assert "its journal cannot be read here: copy it together with lab.db-wal" in said
+
+
+@pytest.mark.parametrize("version", [-1, -(2**31)])
+def test_a_negative_version(tmp_path: Path, version: int) -> None:
+    """A schema version that no llmlab has written is damage, said in one line."""
+    path = tmp_path / "lab.db"
+    Book.open(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute(f"PRAGMA user_version = {version}")
+
+    with pytest.raises(BookError, match=f"it is damaged: its book version is {version}"):
+        Book.open(path)
 
 
 def test_a_locked_file(tmp_path: Path) -> None:
     """While another program holds a transaction, opening and writing say so, and end."""
     path = tmp_path / "lab.db"
-    with Book.open(path, timeout=0.1) as book:
-        stranger = sqlite3.connect(path, isolation_level=None)
-        stranger.execute("BEGIN IMMEDIATE")
+    Book.open(path).close()
+    stranger = sqlite3.connect(path, isolation_level=None)
+    stranger.execute("BEGIN IMMEDIATE")
 
-        with pytest.raises(BookError, match="another program keeps it locked"):
-            Book.open(path, timeout=0.1)
+    with pytest.raises(BookError, match="another program keeps it locked"):
+        Book.open(path, timeout=0.1)
+    stranger.execute("COMMIT")
+
+    with Book.open(path, timeout=0.1) as book:
+        stranger.execute("BEGIN IMMEDIATE")
         with pytest.raises(BookError, match="another program keeps it locked"):
             book.begin(attempt("a")).result()
         assert book.answer("a") is None
@@ -231,6 +314,7 @@ FULL = """
 import resource, sys
 from decimal import Decimal
 from pathlib import Path
+from llmlab import Lab
 from llmlab.book import Attempt, Book, Settled
 from llmlab.errors import BookError
 path = Path(sys.argv[1])

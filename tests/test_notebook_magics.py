@@ -212,9 +212,15 @@ MISTAKES = {
     "unknown prompt": ("%abtest gpt --on headlines --prompts moot", "mood"),
     "no prompt": ("%abtest gpt --on headlines", "no prompt was given"),
     "words before a prompt": ("%%abtest gpt\nwords\n--- a\nhi", "belong to no prompt"),
-    "no repeats": ("%%abtest gpt --repeats 0\nhi", "repeats must be at least 1"),
+    "no repeats": (
+        "%%abtest gpt --repeats 0\nhi",
+        "repeats is 0; it must be a whole number from 1",
+    ),
     "schema of no kind": ("%%llm gpt --schema role\nhi", "must be a dict, not a str"),
-    "schema file that is not there": ("%%llm gpt --schema no.json\nhi", "No such file"),
+    "schema file that is not there": (
+        "%%llm gpt --schema no.json\nhi",
+        "no.json: cannot read the --schema",
+    ),
     "in the background": ("%%abtest gpt --on headlines --background\n{{ x }}", "no value for"),
     "no models in a list": ("%%abtest nothing --on headlines\n{{ headline }}", "names no model"),
     "an empty parameter": ("%%abtest {nothing} --on headlines\n{{ headline }}", "is empty"),

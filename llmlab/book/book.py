@@ -5,9 +5,7 @@ In: a path. Out: a `Book`, usable from any thread and any event loop of the proc
 """
 
 import atexit
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -15,19 +13,28 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from llmlab.book import reads, recovery, tables
+from llmlab.book import audit, batches, reads, recovery, tables
+from llmlab.book.batches import Batch, Claim, Claimed, State
+from llmlab.book.chain import link_of
 from llmlab.book.entries import (
     NO_LIMITS,
     Account,
     Attempt,
     Limits,
+    Once,
     RunItem,
     RunRecord,
     Settled,
     TemplateVersion,
 )
-from llmlab.book.files import guard
-from llmlab.book.opening import Opened, open_file
+from llmlab.book.files import Moved, guard
+from llmlab.book.flights import Flights
+from llmlab.book.opened import Opened
+from llmlab.book.opening import real_path
+from llmlab.book.owners import folder_of, is_dead
+from llmlab.book.readonly import ReadOnly
+from llmlab.book.rescue import copy
+from llmlab.book.shared import SHELF, Options, Shared
 from llmlab.book.transaction import Transaction
 from llmlab.book.writer import Writer
 from llmlab.book.writes import Begin, Do, Finish, Release
@@ -47,31 +54,17 @@ class Book:
     the operating system may lose the last commits, but never damages the file. `durable=True`
     (synchronous=FULL) survives those as well, at the price of one disk flush a group.
 
-    A forked child must open the book again: SQLite connections do not survive a fork.
+    A `Book` is a handle: all handles on one file in a process share one open book, with one writer,
+    and the last one to be closed closes it. A forked child that uses a handle opens the book anew,
+    as an owner of its own; what was begun before the fork belongs to the parent. A book in memory
+    is never shared: a forked child goes on from a copy.
     """
 
-    def __init__(
-        self,
-        opened: Opened,
-        *,
-        clock: Callable[[], float],
-        linger: float,
-    ) -> None:
-        self.path = opened.path
-        self._opened = opened
-        self._clock = clock
-        self._pid = os.getpid()
-        self._closing = threading.Lock()
+    def __init__(self, path: Path | None, options: Options) -> None:
+        self.path = path
+        self._options = options
         self._closed = False
-        self._writer = Writer(
-            opened.connection,
-            owner=opened.owner,
-            clock=clock,
-            explain=opened.explain,
-            linger=linger,
-            gate=opened.gate,
-            wrote=opened.checkpointer.wrote if opened.checkpointer else None,
-        )
+        self._shared, self._number = SHELF.take(path, options)
         atexit.register(self.close)
 
     @classmethod
@@ -87,21 +80,22 @@ class Book:
         """
         Open a book, made where there is none, and settle what dead kernels left in it.
 
+        Where this process has it open already, that one is used, with its clock and its waits.
+
         Args:
             path: The file; None keeps the book in memory.
             clock: Returns Unix seconds.
-            durable: Whether each group of writes waits for the disk.
+            durable: Whether each group of writes waits for the disk; then it does for all handles.
             timeout: Seconds to wait for another program's lock.
             linger: Seconds a write waits for company once several calls are under way.
 
         Raises:
-            BookError: The folder is read-only, the file is damaged, foreign, newer or locked.
+            BookError: The folder is read-only, the file is damaged, foreign, newer or locked, it
+                has a second name (hard link), or it was lost while this process used it.
         """
-        target = None if path is None else Path(path).absolute()
-        opened = guard(
-            target, lambda: open_file(target, clock=clock, durable=durable, timeout=timeout)
-        )
-        return cls(opened, clock=clock, linger=linger)
+        target = None if path is None else real_path(path)
+        options = Options(clock=clock, durable=durable, timeout=timeout, linger=linger)
+        return guard(target, lambda: cls(target, options))
 
     # ---- calls
 
@@ -114,14 +108,41 @@ class Book:
         The Future gives the attempt's id, or `LimitError` when a limit could be passed (also for an
         attempt without a price under any limit, unless `allow_unpriced`), or `BookError`.
         """
-        return self._submit_to().submit(Begin(attempt, limits, allow_unpriced=allow_unpriced))
+        return self._writer.submit(self._begin(attempt, limits, allow_unpriced=allow_unpriced))
+
+    def _begin(self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool) -> Begin:
+        return Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number)
 
     async def begin_async(
-        self, attempt: Attempt, limits: Limits = NO_LIMITS, *, allow_unpriced: bool = False
+        self,
+        attempt: Attempt,
+        limits: Limits = NO_LIMITS,
+        *,
+        allow_unpriced: bool = False,
+        once: Once = "no",
     ) -> int:
-        """Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back."""
-        job = Begin(attempt, limits, allow_unpriced=allow_unpriced)
-        return int(await self._submit_to().submit_async(job))
+        """
+        Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back.
+
+        Raises:
+            Elsewhere: Another kernel is at work on this key, or has answered it; see *once*.
+        """
+        job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number, once=once)
+        return int(await self._writer.submit_async(job))
+
+    def ended_attempts(self) -> dict[str, int]:
+        """Return how many attempts of a key have ended for certain, by key, where it is not one."""
+        return self._read(reads.ended_attempts)
+
+    def has_ended(self, attempt: int) -> bool:
+        """Say whether another kernel's attempt is over; it is, where that kernel is dead."""
+        token = self._read(lambda connection: reads.token_at_work(connection, attempt))
+        if token is None:
+            return True
+        if self.path is None or not is_dead(folder_of(self.path), token):
+            return False
+        self.recover()
+        return True
 
     def finish(self, attempt: int, settled: Settled) -> "Future[None]":
         """
@@ -129,23 +150,69 @@ class Book:
 
         Where it fails for want of disk or by a lock, the attempt stays open: finish it again.
         """
-        return self._submit_to().submit(Finish(attempt, settled))
+        return self._writer.submit(Finish(attempt, settled))
 
     async def finish_async(self, attempt: int, settled: Settled) -> None:
         """Do as `finish`, awaited from any loop; it is written even when the wait is cancelled."""
-        await self._submit_to().submit_async(Finish(attempt, settled))
+        await self._writer.submit_async(Finish(attempt, settled))
 
     def release(self, attempt: int) -> "Future[None]":
         """Take back an attempt that was certainly never sent."""
-        return self._submit_to().submit(Release(attempt))
+        return self._writer.submit(Release(attempt))
 
     async def release_async(self, attempt: int) -> None:
         """Do as `release`, awaited from any loop."""
-        await self._submit_to().submit_async(Release(attempt))
+        await self._writer.submit_async(Release(attempt))
+
+    # ---- batches
+
+    async def claim_async(
+        self,
+        attempts: Sequence[Attempt],
+        limits: Limits,
+        *,
+        allow_unpriced: bool,
+        api: str,
+        asked: str,
+    ) -> Claimed:
+        """
+        Begin the attempts of a batch and claim their keys, before it is handed in.
+
+        What another batch holds, what was answered meanwhile and what a limit refuses is left
+        out and said; it raises only what `begin` raises for all.
+        """
+        job = Claim(
+            attempts,
+            limits,
+            allow_unpriced=allow_unpriced,
+            holder=self._number,
+            api=api,
+            asked=asked,
+        )
+        claimed: Claimed = await self._writer.submit_async(job)
+        return claimed
+
+    def batches(self, keys: Sequence[str] | None = None) -> list[Batch]:
+        """Return the batches that something is waited for from, or those that hold *keys*."""
+        return self._read(lambda connection: batches.batches(connection, keys))
+
+    def turn_batch(
+        self, batch: str, state: State, *, provider_id: str | None = None, note: str = ""
+    ) -> "Future[None]":
+        """Say where a batch stands: `handed_in` with the provider's name for it, or `unsure`."""
+        return self._writer.submit(
+            Do(lambda transaction: batches.turn(transaction, batch, state, provider_id, note))
+        )
+
+    def abandon_batch(self, batch: str, state: State, note: str) -> int:
+        """Give a batch up; return how many requests count at their worst price from now on."""
+        return self._do(lambda transaction: batches.abandon(transaction, batch, state, note))
 
     def recover(self) -> list[int]:
         """Give up what dead kernels left under way, at its worst price; return the attempts."""
-        return self._do(lambda transaction: recovery.recover(transaction, self._opened.owners))
+        path = self.path
+        folder = None if path is None else folder_of(path)
+        return self._do(lambda transaction: recovery.recover(transaction, folder))
 
     # ---- answers
 
@@ -162,7 +229,7 @@ class Book:
         return self._read(lambda connection: reads.latencies(connection, latest))
 
     def _since(self, max_age: float | None) -> float | None:
-        return None if max_age is None else self._clock() - max_age
+        return None if max_age is None else self._options.clock() - max_age
 
     # ---- money
 
@@ -222,19 +289,54 @@ class Book:
     # ---- upkeep
 
     def verify(self) -> list[str]:
-        """Return what is wrong: damage, removed attempts, sums that do not fit; or []."""
-        return self._read(reads.verify)
+        """
+        Return what is wrong, or [].
+
+        That is damage, sums that do not fit, and the first entry of the audit chain that was
+        changed, taken out, put in or moved since it was written.
+        """
+        return self._read(audit.verify)
+
+    def head(self) -> str:
+        """Return the end of the audit chain, 64 hex digits: keep it where nobody can change it."""
+        return self._read(audit.end).link.hex()
+
+    def place_of(self, head: str) -> int | None:
+        """
+        Return which entry of the audit chain had this head: all up to it is what it was then.
+
+        None when the chain does not contain it: it was written anew since, or is another book's.
+
+        Raises:
+            UsageError: It is no head: 64 hex digits.
+        """
+        link = link_of(head)
+        return self._read(lambda connection: audit.place_of(connection, link))
+
+    def backup(self, path: Path | str) -> Path:
+        """
+        Copy the book to a new file, also while it is written; only its owner may read the copy.
+
+        Raises:
+            BookError: The file is there already, or cannot be written.
+        """
+        to = Path(path).absolute()
+        self._read(lambda connection: guard(to, lambda: copy(connection, to)))
+        return to
 
     def close(self) -> None:
-        """Write all that is queued, give up what is still under way, close; twice does no harm."""
-        with self._closing:
+        """
+        Write all that is queued, give up what this handle has under way; twice does no harm.
+
+        The last handle on a file closes it.
+        """
+        with SHELF.lock:
             if self._closed:
                 return
             self._closed = True
             atexit.unregister(self.close)
-            if os.getpid() == self._pid:
-                self._writer.stop()
-                self._opened.close(self._clock())
+            if not self._shared.forked:
+                SHELF.leave(self._shared, self._number)
 
     def __enter__(self) -> Self:
         return self
@@ -242,20 +344,46 @@ class Book:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _submit_to(self) -> Writer:
-        self._check_process()
-        return self._writer
+    @property
+    def flights(self) -> Flights:
+        """The keys that are worked on in this process, for all who share this book."""
+        return self._here().flights
+
+    @property
+    def _opened(self) -> Opened | ReadOnly:
+        return self._here().opened
+
+    @property
+    def _writer(self) -> Writer:
+        return self._here().writer
+
+    def _here(self) -> Shared:
+        """Return the open book, in a forked child one of its own."""
+        shared = self._shared
+        return shared if not (shared.forked or self._closed) else self._anew()
+
+    def _anew(self) -> Shared:
+        if self._closed:
+            raise BookError("the book is closed: open it again")
+        with SHELF.lock:
+            if self._shared.forked:
+                again = guard(self.path, lambda: SHELF.again(self._shared, self._options))
+                self._shared, self._number = again
+        return self._shared
 
     def _do(self, action: Callable[[Transaction], T]) -> T:
-        result: Future[Any] = self._submit_to().submit(Do(action))
+        result: Future[Any] = self._writer.submit(Do(action))
         done: T = result.result()
         return done
 
     def _read(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        self._check_process()
-        with self._opened.pool.reading() as connection:
-            return guard(self.path, lambda: action(connection))
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise BookError("this book was opened before a fork: open it again in this process")
+        while True:
+            opened = self._opened
+            pool = opened.pool
+            try:
+                return guard(self.path, lambda: pool.read(action))  # noqa: B023 - called at once
+            except Moved:
+                self._here().look()
+            except BookError:
+                if opened.pool is pool:
+                    raise

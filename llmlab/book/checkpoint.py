@@ -11,8 +11,10 @@ Source: SQLite, "Write-Ahead Logging", section 3.1 ("Application-initiated check
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Final
+
+from llmlab.book.files import Moved
 
 _WRITES: Final = 1_000
 """Writes after which to fold: about as many pages."""
@@ -28,6 +30,8 @@ class Checkpointer:
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        self._folding = threading.Lock()
         self._written = 0
         self._due = threading.Event()
         self._stopped = False
@@ -41,17 +45,35 @@ class Checkpointer:
             self._written = 0
             self._due.set()
 
+    def pause(self, patience: float) -> bool:
+        """Close the connection and fold no more until `resume`; say whether it is closed."""
+        if not self._folding.acquire(timeout=patience):
+            return False
+        self._close()
+        return True
+
+    def resume(self) -> None:
+        """Fold again, after a `pause` that came to pass."""
+        self._folding.release()
+
     def stop(self) -> None:
         """End the thread; the last connection to close folds the rest."""
         self._stopped = True
         self._due.set()
         self._thread.join()
+        self._close()
 
     def _run(self) -> None:
-        # Nothing is lost where it fails: the journal keeps all, and the writer's own checkpoint,
-        # which comes much later, says what is wrong.
-        with suppress(sqlite3.Error), closing(self._connect()) as connection:
-            while self._due.wait() and not self._stopped:
-                self._due.clear()
-                with suppress(sqlite3.OperationalError):  # another kernel folds just now
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        while self._due.wait() and not self._stopped:
+            self._due.clear()
+            # Nothing is lost where it fails: the journal keeps all, and the writer's own
+            # checkpoint, which comes much later, says what is wrong.
+            with self._folding, suppress(sqlite3.Error, Moved):
+                if self._connection is None:
+                    self._connection = self._connect()
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -2,41 +2,79 @@
 Open the file of a book so that nothing foreign, newer or damaged is ever written to.
 
 In: a path (or None for memory). Out: ready SQLite connections, or `BookError` with the way out.
+
+On POSIX, closing any descriptor of a file drops all locks that the process holds on it, SQLite's
+too. So nothing here, and nothing anywhere in llmlab, opens a file that may be a live book except
+SQLite itself. Source: SQLite, "How To Corrupt An SQLite Database File", section 2.2.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from llmlab.errors import BookError
 
 T = TypeVar("T")
 
-_MAGIC = b"SQLite format 3\x00"
+Mode: TypeAlias = Literal["rw", "ro", "immutable"]
+"""How SQLite opens a file, which is there in any case; `immutable` asks for no journal."""
+
 _CHECKPOINT_PAGES = 16_000
 """64 MB of journal: a commit then folds it itself, and waits. `Checkpointer` comes before."""
 
+_READ_ONLY: Final = "it cannot be written: choose a folder you may write to"
+_LOCKED: Final = "another program keeps it locked: close that program or its transaction"
+_NO_FOLDER: Final = "it cannot be opened: choose a folder that exists and may be written"
+_NOT_A_DATABASE: Final = (
+    "the file is not a database; nothing was overwritten: choose another path or move it away"
+)
 _CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space and run again; what was stored is safe",
-    sqlite3.SQLITE_BUSY: "another program keeps it locked: close that program or its transaction",
-    sqlite3.SQLITE_LOCKED: "another program keeps it locked: close that program or its transaction",
-    sqlite3.SQLITE_READONLY: "it cannot be written: choose a folder you may write to",
-    sqlite3.SQLITE_PERM: "it cannot be written: choose a folder you may write to",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: choose a folder that exists and may be written",
-    sqlite3.SQLITE_NOTADB: "it is not a book, or damaged: nothing was overwritten; move it away",
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _NO_FOLDER,
+    sqlite3.SQLITE_NOTADB: _NOT_A_DATABASE,
     sqlite3.SQLITE_CORRUPT: "it is damaged: nothing was overwritten; restore a copy",
     sqlite3.SQLITE_IOERR: "the disk refuses to read or write: check its space, quota and health",
     sqlite3.SQLITE_TOOBIG: "a value is larger than SQLite can hold",
 }
+_SYSTEM_CAUSES = {
+    errno.EACCES: _NO_FOLDER,
+    errno.EPERM: _NO_FOLDER,
+    errno.EROFS: _READ_ONLY,
+    errno.ENOSPC: _CAUSES[sqlite3.SQLITE_FULL],
+}
+
+
+def code_of(error: Exception) -> int | None:
+    """Return SQLite's own code of an error, the primary one; None where Python has raised it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else None
 
 
 def book_error(path: Path | None, error: Exception) -> BookError:
     """Say in one line what SQLite or the system said, and what to do about it."""
-    code = getattr(error, "sqlite_errorcode", None)
-    cause = _CAUSES.get(code & 0xFF) if isinstance(code, int) else None
-    detail = f"{cause} ({error})" if cause else str(error)
+    cause = _CAUSES.get(code_of(error) or 0)
+    if isinstance(error, OSError):
+        cause = _SYSTEM_CAUSES.get(error.errno or 0)
+    elif isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):
+        cause = _CAUSES[sqlite3.SQLITE_CORRUPT]
+    # What could not be decoded is part of somebody's prompt or answer.
+    said = " ".join(str(error).partition(" with text ")[0].split())
+    if isinstance(error, UnicodeDecodeError):
+        said = error.reason
+    detail = f"{cause} ({said})" if cause else said
     return BookError(f"book {name_of(path)}: {detail}")
+
+
+def not_a_database(path: Path) -> BookError:
+    """Say that a file is something else."""
+    return BookError(f"book {path}: {_NOT_A_DATABASE}")
 
 
 def name_of(path: Path | None) -> str:
@@ -48,34 +86,53 @@ def guard(path: Path | None, action: Callable[[], T]) -> T:
     """Do `action`; what SQLite or the system refuses becomes `BookError`."""
     try:
         return action()
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise book_error(path, error) from error
 
 
-def check_header(path: Path) -> None:
-    """Refuse a file that is not SQLite, before SQLite itself has touched it."""
+class Moved(Exception):
+    """The file at the path is not the one that is open."""
+
+
+Identity: TypeAlias = tuple[int, int]
+"""What tells a file from every other one, whatever its name: its device and inode."""
+
+
+def identity_of(path: Path | str) -> Identity | None:
+    """Return which file lies at `path` now, or None where there is none; it is not opened."""
     try:
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-    except FileNotFoundError:
-        return
-    if start and start != _MAGIC:
+        found = os.stat(path)  # noqa: PTH116 - once a group of writes: Path.stat costs twice that
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def refuse_second_name(path: Path) -> None:
+    """Refuse a file with several names: SQLite calls the journal after the name it was given."""
+    try:
+        names = path.stat().st_nlink
+    except OSError:
+        return  # what is wrong with it is said where it is opened
+    if names > 1:
         raise BookError(
-            f"book {path}: the file is not a database; nothing was overwritten: "
-            "choose another path or move it away"
+            f"book {path}: the file has {names} names (hard links), and two journals would destroy "
+            "it: remove the other names, or use a symbolic link"
         )
 
 
-def connect(path: Path | None, *, timeout: float) -> sqlite3.Connection:
+def connect(path: Path | None, *, timeout: float, mode: Mode = "rw") -> sqlite3.Connection:
     """
-    Open a connection in which every transaction is begun and ended by hand.
+    Open a connection in which every transaction is begun and ended by hand; never make a file.
 
     Args:
         path: The file, or None for a private database in memory.
         timeout: Seconds to wait for a lock that another program holds.
+        mode: How a file is opened.
     """
+    how = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     return sqlite3.connect(
-        ":memory:" if path is None else path,
+        ":memory:" if path is None else f"{path.as_uri()}?{how}",
+        uri=path is not None,
         timeout=timeout,
         isolation_level=None,
         check_same_thread=False,
@@ -86,12 +143,31 @@ def connect(path: Path | None, *, timeout: float) -> sqlite3.Connection:
 def set_up_writer(connection: sqlite3.Connection, *, durable: bool) -> None:
     """Choose the journal: WAL, so that readers and other kernels do not wait for a writer."""
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    set_durable(connection, durable=durable)
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
-def connect_reader(path: Path, *, timeout: float) -> sqlite3.Connection:
+def set_durable(connection: sqlite3.Connection, *, durable: bool) -> None:
+    """Choose whether a commit waits for the disk."""
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+
+
+def connect_again(
+    path: Path, identity: Identity, *, timeout: float, reads: bool = False
+) -> sqlite3.Connection:
+    """
+    Open one more connection to a file that is open already.
+
+    Raises:
+        Moved: Another file lies there now, and its journal would be mixed up with this one's.
+    """
+    if identity_of(path) != identity:
+        raise Moved
+    return (connect_reader if reads else connect)(path, timeout=timeout)
+
+
+def connect_reader(path: Path, *, timeout: float, mode: Mode = "rw") -> sqlite3.Connection:
     """Open a connection that SQLite itself keeps from writing."""
-    connection = connect(path, timeout=timeout)
+    connection = connect(path, timeout=timeout, mode=mode)
     connection.execute("PRAGMA query_only = 1")
     return connection

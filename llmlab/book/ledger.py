@@ -11,17 +11,20 @@ import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 
+from llmlab.book.chain import Chain
 from llmlab.book.entries import Limits
-from llmlab.book.money import show
-from llmlab.book.rows import insert_rows
+from llmlab.book.money import TOTAL, show
+from llmlab.book.rows import Row, insert_rows
 from llmlab.errors import LimitError
 
 SETTLED, UNKNOWN, RESERVED = 0, 1, 2
+_PAYERS = ("total", "day", "run")
 
-_INSERT = "INSERT INTO ledger (scope, settled_pico, unknown_pico, reserved_pico) VALUES "
+_INSERT = "INSERT INTO ledger VALUES "
 _UPDATE = (
     " ON CONFLICT (scope) DO UPDATE SET settled_pico = excluded.settled_pico, "
-    "unknown_pico = excluded.unknown_pico, reserved_pico = excluded.reserved_pico"
+    "unknown_pico = excluded.unknown_pico, reserved_pico = excluded.reserved_pico, "
+    "entries = coalesce(excluded.entries, entries), link = coalesce(excluded.link, link)"
 )
 
 
@@ -60,9 +63,23 @@ class Ledger:
                 (self._accounts.get(scope) or self.account(scope))[column] += pico
             self._changed.update(scopes)
 
-    def flush(self) -> None:
-        """Write every account that was changed."""
-        rows = [(scope, *self._accounts[scope]) for scope in self._changed]
+    def move(self, scopes: Sequence[str], source: int, worst: int, target: int, pico: int) -> None:
+        """Take `worst` from one column of several accounts and add `pico` to another."""
+        for scope in scopes:
+            account = self._accounts.get(scope) or self.account(scope)
+            account[source] -= worst
+            account[target] += pico
+        self._changed.update(scopes)
+
+    def flush(self, chain: Chain | None) -> None:
+        """Write every account that was changed, and the end of the chain where it grew."""
+        accounts = self._accounts
+        if chain is None:
+            rows: list[Row] = []
+        else:
+            rows = [(TOTAL, *self.account(TOTAL), chain.entries, chain.link)]
+            self._changed.discard(TOTAL)
+        rows += [(scope, *accounts[scope], None, None) for scope in self._changed]
         insert_rows(self._connection, _INSERT, rows, tail=_UPDATE)
 
 
@@ -89,9 +106,11 @@ def check(ledger: Ledger, limits: Limits, scopes: Sequence[str], worst: int, ear
     call, run, day, total = limits.picos
     if call is not None and earlier + worst > call:
         raise _refusal("call", call, (earlier, 0, 0), worst)
-    for name, limit, scope in zip(("total", "day", "run"), (total, day, run), scopes, strict=False):
-        if limit is not None and sum(ledger.account(scope)) + worst > limit:
-            raise _refusal(name, limit, ledger.account(scope), worst)
+    for name, limit, scope in zip(_PAYERS, (total, day, run), scopes, strict=False):
+        if limit is not None:
+            settled, unknown, reserved = account = ledger.account(scope)
+            if settled + unknown + reserved + worst > limit:
+                raise _refusal(name, limit, account, worst)
 
 
 def _refusal(name: str, limit: int, account: Sequence[int], worst: int) -> LimitError:

@@ -8,10 +8,17 @@ heartbeat and no reused process id can be wrong about it. A missing file counts 
 was copied away from its folder has no living owner.
 """
 
+import os
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 from uuid import uuid4
+
+from llmlab.ops import private
+
+_PAUSE_S: Final = 0.001
 
 if sys.platform == "win32":
     import msvcrt
@@ -39,13 +46,14 @@ class OwnerLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("wb")
-        _try_lock(self._file)  # the name is new, so nobody else can hold it
+        self._file = os.fdopen(private.create(path), "wb")
+        while not _try_lock(self._file):  # the name is new: someone only looks who is alive
+            time.sleep(_PAUSE_S)
 
     @classmethod
     def take(cls, folder: Path) -> "OwnerLock":
         """Make and lock a new file in `folder`; OSError where that is not allowed."""
-        folder.mkdir(exist_ok=True)
+        private.make_folder(folder)
         return cls(folder / uuid4().hex)
 
     @property
@@ -56,7 +64,17 @@ class OwnerLock:
     def release(self) -> None:
         """Let go, and leave no file behind."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be gone, or closed to us
+            self.path.unlink()
+
+    def abandon(self) -> None:
+        """
+        Close the copy that a forked child has got; the parent's lock stays.
+
+        A lock belongs to the open file, whoever shares it: a child that kept its copy would keep
+        a dead parent's lock alive.
+        """
+        self._file.close()
 
 
 def folder_of(book: Path) -> Path:
@@ -71,6 +89,15 @@ def is_dead(folder: Path, token: str) -> bool:
             return _try_lock(file)
     except FileNotFoundError:
         return True
+
+
+def living(folder: Path) -> bool:
+    """Say whether any process holds a lock in `folder`."""
+    try:
+        tokens = [each.name for each in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not all(is_dead(folder, token) for token in tokens)
 
 
 def forget(folder: Path, token: str) -> None:

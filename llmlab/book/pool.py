@@ -1,57 +1,109 @@
 """
 Lend SQLite connections to whoever reads, from any thread.
 
-In: a path. Out: a connection for the length of a `with`. A file lends as many as there are readers
-at once (WAL: they see what is committed and wait for nobody); memory has one, the writer's.
+In: a path. Out: what a question gets as answer. A file lends as many connections as there are
+readers at once (WAL: they see what is committed and wait for nobody); memory has one, the writer's.
 """
 
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from typing import TypeVar
 
+from llmlab.book.files import code_of
 from llmlab.errors import BookError
+
+T = TypeVar("T")
 
 
 class FilePool:
-    """Connections to a file, made as needed and kept for the next reader."""
+    """
+    Connections to a file, made as needed and kept for the next reader.
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    Args:
+        connect: Opens a connection for reading.
+        keep: Whether a connection may be used again.
+    """
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], *, keep: bool = True) -> None:
         self._connect = connect
+        self._keep = keep
         self._idle: deque[sqlite3.Connection] = deque()
-        self._lock = threading.Lock()
+        self._lent: set[sqlite3.Connection] = set()
+        self._moved = threading.Condition()
+        self._paused = False
         self._closed = False
 
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Lend a connection."""
-        return self._lend()
+    def read(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `action` finds; a fork that interrupts it has it ask again."""
+        try:
+            with self._lend() as connection:
+                return action(connection)
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_INTERRUPT:
+                raise
+        with self._lend() as connection:
+            return action(connection)
 
     @contextmanager
     def _lend(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._check_open()
-            connection = self._idle.pop() if self._idle else None
-        connection = connection or self._connect()
+        with self._moved:
+            self._moved.wait_for(lambda: self._closed or not self._paused)
+            if self._closed:
+                raise BookError("the book is closed: open it again")
+            connection = self._idle.pop() if self._idle else self._connect()
+            self._lent.add(connection)
         try:
             yield connection
         finally:
-            with self._lock:
-                if self._closed:
-                    connection.close()
-                else:
-                    self._idle.append(connection)
+            self._take_back(connection)
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise BookError("the book is closed: open it again")
+    def _take_back(self, connection: sqlite3.Connection) -> None:
+        with self._moved:
+            self._lent.discard(connection)
+            if self._closed or not self._keep:
+                connection.close()
+            else:
+                self._idle.append(connection)
+            self._moved.notify_all()
+
+    def pause(self, patience: float) -> bool:
+        """
+        Close every connection and lend no more until `resume`; readers under way may end first.
+
+        Args:
+            patience: Seconds until they are interrupted, and as many again to let go.
+
+        Returns:
+            Whether all are closed.
+        """
+        with self._moved:
+            self._paused = True
+            if not self._moved.wait_for(lambda: not self._lent, patience):
+                for connection in self._lent:
+                    connection.interrupt()
+                self._moved.wait_for(lambda: not self._lent, patience)
+            self._close_idle()
+            return not self._lent
+
+    def resume(self) -> None:
+        """Lend again."""
+        with self._moved:
+            self._paused = False
+            self._moved.notify_all()
 
     def close(self) -> None:
         """Close what is idle now, and what is lent when it comes back."""
-        with self._lock:
+        with self._moved:
             self._closed = True
-            while self._idle:
-                self._idle.pop().close()
+            self._close_idle()
+            self._moved.notify_all()
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
 
 class MemoryPool:
@@ -62,16 +114,20 @@ class MemoryPool:
         self._gate = gate
         self._closed = False
 
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Lend the connection."""
-        return self._lend()
-
-    @contextmanager
-    def _lend(self) -> Iterator[sqlite3.Connection]:
+    def read(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `action` finds."""
         with self._gate:
             if self._closed:
                 raise BookError("the book is closed: open it again")
-            yield self._connection
+            return action(self._connection)
+
+    def pause(self, patience: float) -> bool:
+        """Do nothing: memory has no file, and whoever forks holds the gate."""
+        del patience
+        return True
+
+    def resume(self) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Lend no more."""

@@ -9,9 +9,10 @@ to `sys.getswitchinterval()` each time), so what counts is the number of stateme
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from itertools import chain
+from typing import Any, TypeAlias
 
-Row: TypeAlias = tuple[object, ...]
+Row: TypeAlias = tuple[Any, ...]
 
 _CHUNK = 64
 """Most rows in a statement (64 rows of 14 values stay below SQLite's oldest limit of 999)."""
@@ -27,12 +28,21 @@ def _insert(head: str, tail: str, width: int, rows: int) -> str:
 
 def insert_rows(
     connection: sqlite3.Connection, head: str, rows: Sequence[Row], *, tail: str = ""
-) -> None:
-    """Insert all `rows`: `head` ends in VALUES, `tail` may say what happens on a conflict."""
-    start = 0
+) -> int:
+    """
+    Insert all `rows`; return how many were.
+
+    Args:
+        connection: Inside a transaction.
+        head: The statement up to VALUES.
+        rows: All of one width.
+        tail: What happens on a conflict.
+    """
+    start = inserted = 0
     while left := len(rows) - start:
         size = _CHUNK if left >= _CHUNK else min(left, _EXACT)
         chunk = rows[start : start + size]
-        values = [value for row in chunk for value in row]
-        connection.execute(_insert(head, tail, len(chunk[0]), size), values)
+        values = list(chain.from_iterable(chunk))
+        inserted += connection.execute(_insert(head, tail, len(chunk[0]), size), values).rowcount
         start += size
+    return inserted

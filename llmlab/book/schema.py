@@ -5,17 +5,34 @@ In: a connection. Out: a connection whose `user_version` is `VERSION`, or `BookE
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 
+from llmlab.book.chain import adopt
 from llmlab.errors import BookError
 
-VERSION = 1
 APPLICATION_ID = 0x4C4C4D42
 """`LLMB`, as `PRAGMA application_id`: tells a book from any other SQLite file."""
 
-MIGRATIONS: Mapping[int, str] = {}
-"""SQL that leads from version n - 1 to version n, by n; each runs in one transaction."""
+
+def _migrations() -> dict[int, str]:
+    folder = files("llmlab.book").joinpath("migrations")
+    return {
+        int(each.name[:4]): each.read_text("utf-8")
+        for each in folder.iterdir()
+        if each.name.endswith(".sql")
+    }
+
+
+MIGRATIONS: Mapping[int, str] = _migrations()
+"""
+SQL that leads from version n - 1 to version n, by n: `migrations/000N_what.sql`. A new book takes
+the same way, from `schema.sql`, which is version 1, in one transaction.
+"""
+VERSION = max(MIGRATIONS)
+
+_STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {2: adopt}
+"""What SQL cannot do, after the script of that version."""
 
 
 def statements(script: str) -> Iterator[str]:
@@ -46,15 +63,22 @@ def prepare(
             connection.execute("ROLLBACK")
 
 
+def look(connection: sqlite3.Connection) -> int:
+    """Return a book's version, 0 for an empty file; refuse a foreign or a newer one."""
+    return _checked_version(connection, VERSION)
+
+
 def _upgrade(connection: sqlite3.Connection, version: int, migrations: Mapping[int, str]) -> None:
     # Asked again inside the transaction: another kernel may have been faster.
     found = _checked_version(connection, version)
     if found == 0:
         _run(connection, files("llmlab.book").joinpath("schema.sql").read_text("utf-8"))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        found = VERSION
+        found = 1
     for step in range(found + 1, version + 1):
         _run(connection, migrations[step])
+        if step in _STEPS:
+            _STEPS[step](connection)
     connection.execute(f"PRAGMA user_version = {version}")
 
 
@@ -76,6 +100,8 @@ def _checked_version(connection: sqlite3.Connection, version: int) -> int:
         ).fetchone()
     if application != APPLICATION_ID:
         raise BookError("it is a SQLite database but not a book; nothing was overwritten")
+    if found < 1:
+        raise BookError(f"it is damaged: its book version is {found}; restore a copy")
     if found > version:
         raise BookError(
             f"it was written by a newer llmlab (book version {found}, this one reads up to "

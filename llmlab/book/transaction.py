@@ -8,31 +8,40 @@ what counts is the number of statements, not of rows.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from msgspec import Struct
+
+from llmlab.book.chain import Chain, end_of
+from llmlab.book.elsewhere import Others
 from llmlab.book.ledger import Ledger
 from llmlab.book.money import scopes
 from llmlab.book.rows import Row, insert_rows
+from llmlab.errors import BookError
+
+T = TypeVar("T")
 
 _ATTEMPTS = "INSERT INTO attempts VALUES "
 _OUTCOMES = "INSERT INTO outcomes VALUES "
 _ANSWERS = "INSERT OR IGNORE INTO answers VALUES "
+_SUPERSEDE = "INSERT INTO superseded SELECT * FROM outcomes WHERE attempt = ?"
 _FACTS = (
     "UPDATE outcomes SET status = ?, settled_at = ?, cost_pico = ?, charge_pico = ?, billed = ?, "
     "input_tokens = ?, cached_tokens = ?, output_tokens = ?, reasoning_tokens = ?, latency_s = ?, "
-    "http_status = ?, request_id = ?, error = ? WHERE attempt = ?"
+    "http_status = ?, request_id = ?, error = ?, sequence = ?, link = ? WHERE attempt = ?"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True, gc=False):
     """An attempt under way: what it reserved, and from which accounts."""
 
     key: str
     worst: int
     scopes: tuple[str, ...]
+    holder: int = 0
+    """The handle of this process that began it."""
     unknown: bool = False
     """Already counted at its worst price, because its owner was thought dead."""
 
@@ -42,7 +51,7 @@ class Memory:
     """
     What a writer remembers between two transactions, so that it need not ask the file again.
 
-    `accounts` and `last_id` hold only while nobody else writes; `forget` drops them.
+    `accounts`, `last_id` and `chain` hold only while nobody else writes; `forget` drops them.
     """
 
     open: dict[int, Open] = field(default_factory=dict)
@@ -51,7 +60,11 @@ class Memory:
     """Picodollars that failed attempts of a call have cost, by key."""
     accounts: dict[str, list[int]] = field(default_factory=dict)
     last_id: int | None = None
+    chain: Chain | None = None
+    """The end of the chain."""
     data_version: int | None = None
+    others: Others = field(default_factory=Others)
+    """What other kernels have under way."""
 
     def refresh(self, connection: sqlite3.Connection) -> None:
         """Forget what another connection may have changed; call it inside the transaction."""
@@ -59,11 +72,12 @@ class Memory:
         if version != self.data_version:
             self.forget()
             self.data_version = version
+            self.others.stale = True
 
     def forget(self) -> None:
         """Ask the file again next time."""
         self.accounts.clear()
-        self.last_id = None
+        self.last_id = self.chain = None
         self.data_version = None
 
     def learn(self, transaction: "Transaction") -> None:
@@ -81,6 +95,11 @@ class Memory:
 class Transaction:
     """What one group of writes is about to do; nothing is visible before `flush` and COMMIT."""
 
+    __slots__ = (
+        "_answers", "_attempts", "_facts", "_memory", "_outcomes", "_trust", "charged", "closed",
+        "connection", "ended", "ledger", "now", "opened", "owner",
+    )  # fmt: skip
+
     def __init__(
         self,
         connection: sqlite3.Connection,
@@ -92,7 +111,9 @@ class Transaction:
     ) -> None:
         self.connection = connection
         self.owner = owner
-        self.now = now
+        self.now = float(now)
+        self.ended: BookError | None = None
+        """Why nothing may begin any more, where that is so."""
         self.ledger = Ledger(connection, memory.accounts)
         self.opened: dict[int, Open] = {}
         self.closed: list[int] = []
@@ -101,10 +122,22 @@ class Transaction:
         self._trust = trust
         self._attempts: list[Row] = []
         self._outcomes: list[Row] = []
+        self._facts: list[Row] = []
         self._answers: list[Row] = []
 
+    def check_open(self) -> None:
+        """Raise `BookError` when nothing may begin any more: before a limit says anything."""
+        if self.ended is not None:
+            raise self.ended
+
     def add_attempt(self, row: Row, entry: Open) -> int:
-        """Queue an attempt's row, all but id and owner; return its id."""
+        """
+        Queue an attempt's row, all but id and owner; return its id.
+
+        Raises:
+            BookError: Nothing may begin any more; nothing was changed.
+        """
+        self.check_open()
         memory = self._memory
         if memory.last_id is None:
             (found,) = self.connection.execute("SELECT max(id) FROM attempts").fetchone()
@@ -120,8 +153,8 @@ class Transaction:
         self.closed.append(attempt)
 
     def replace_unknown(self, attempt: int, row: Row) -> None:
-        """Put the facts in the place of `unknown`: the one change that the schema allows."""
-        self.connection.execute(_FACTS, (*row, attempt))
+        """Queue the facts in the place of `unknown`: the one change that the schema allows."""
+        self._facts.append((attempt, *row))
         self.closed.append(attempt)
 
     def add_answer(self, key: str, attempt: int, answer: bytes) -> None:
@@ -132,12 +165,29 @@ class Transaction:
         """Return what earlier attempts of the call under way have cost, in picodollars."""
         return self._memory.earlier.get(key, 0)
 
+    def held(self, holder: int) -> list[int]:
+        """Return what a handle of this process has under way, as far as is remembered."""
+        return [attempt for attempt, entry in self._memory.open.items() if entry.holder == holder]
+
+    def others(self) -> Others:
+        """Return what other kernels have under way now."""
+        others = self._memory.others
+        if others.stale:
+            others.refresh(self.connection, self.owner)
+        return others
+
+    def is_answered(self, key: str) -> bool:
+        """Say whether the book has an answer to *key* that is committed."""
+        sql = "SELECT 1 FROM answers WHERE key = ?"
+        return self.connection.execute(sql, (key,)).fetchone() is not None
+
     def find(self, attempt: int) -> Open | None:
         """Return an attempt that is under way or unknown; None when it is not."""
         remembered = self._memory.open.get(attempt) if self._trust else None
-        return remembered or self._read_open(attempt)
+        return remembered or self.read_open(attempt)
 
-    def _read_open(self, attempt: int) -> Open | None:
+    def read_open(self, attempt: int) -> Open | None:
+        """Return the same by the file alone, whatever is remembered."""
         row = self.connection.execute(
             "SELECT key, coalesce(worst_pico, 0), started_at, run, coalesce(status, 'sent') "
             "FROM attempts LEFT JOIN outcomes ON attempt = id WHERE id = ?",
@@ -149,22 +199,52 @@ class Transaction:
         return Open(key, worst, scopes(started_at, run), unknown=status == "unknown")
 
     def flush(self) -> None:
-        """Send the queued rows and the changed sums to SQLite."""
-        insert_rows(self.connection, _ATTEMPTS, self._attempts)
-        insert_rows(self.connection, _OUTCOMES, self._outcomes)
-        insert_rows(self.connection, _ANSWERS, self._answers)
-        self.ledger.flush()
+        """Send the queued rows, chained, and the changed sums to SQLite."""
+        chain: Chain | None = None
+        if self._attempts or self._outcomes or self._facts:
+            chain = self._memory.chain = self._memory.chain or end_of(self.connection)
+            insert_rows(self.connection, _ATTEMPTS, list(map(chain.add, self._attempts)))
+            # Answers first: whether one was the first to its key is part of its outcome's link.
+            self._insert_outcomes(chain, self._insert_answers())
+        self.ledger.flush(chain)
+
+    def _insert_outcomes(self, chain: Chain, answers: Mapping[int, bytes]) -> None:
+        add, answer = chain.add, answers.get
+        insert_rows(
+            self.connection, _OUTCOMES, [add(row, answer(row[0])) for row in self._outcomes]
+        )
+        for row in self._facts:
+            attempt, *facts = add(row, answer(row[0]))
+            self.connection.execute(_SUPERSEDE, (attempt,))
+            self.connection.execute(_FACTS, (*facts, attempt))
+
+    def _insert_answers(self) -> Mapping[int, bytes]:
+        """Insert the answers; return those that were the first to their keys, by attempt."""
+        rows = self._answers
+        whole = insert_rows(self.connection, _ANSWERS, rows) == len(rows)
+        return {row[1]: row[3] for row in rows if whole or self._is_first(row)}
+
+    def _is_first(self, row: Row) -> bool:
+        sql = "SELECT attempt FROM answers WHERE key = ?"
+        found = self.connection.execute(sql, row[:1]).fetchone()
+        return bool(found[0] == row[1])
 
 
-@contextmanager
-def transaction_on(
-    connection: sqlite3.Connection, *, owner: int, now: float, memory: Memory, trust: bool = True
-) -> Iterator[Transaction]:
+def transact(
+    connection: sqlite3.Connection,
+    action: Callable[[Transaction], T],
+    *,
+    owner: int,
+    now: float,
+    memory: Memory,
+    trust: bool = True,
+) -> T:
     """
-    Begin, hand out, flush and commit; on any error roll back, so that nothing has happened.
+    Begin, do, flush and commit; on any error roll back, so that nothing has happened.
 
     Args:
         connection: Where no transaction is under way.
+        action: What to do.
         owner: Who writes attempts.
         now: Unix time of the transaction.
         memory: Brought up to date before and after.
@@ -174,7 +254,7 @@ def transaction_on(
     try:
         memory.refresh(connection)
         transaction = Transaction(connection, owner=owner, now=now, memory=memory, trust=trust)
-        yield transaction
+        result = action(transaction)
         transaction.flush()
         connection.execute("COMMIT")
     except BaseException:
@@ -184,3 +264,4 @@ def transaction_on(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     memory.learn(transaction)
+    return result

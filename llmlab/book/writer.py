@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from llmlab.book.transaction import Memory, Transaction, transaction_on
+from msgspec import Struct
+
+from llmlab.book.transaction import Memory, Transaction, transact
 from llmlab.book.writes import Job, Release, job_error
 from llmlab.errors import BookError, LabError
 
@@ -25,13 +26,35 @@ _LINGER_FROM = 4
 Result: TypeAlias = tuple[Any, BaseException | None]
 
 
-@dataclass(slots=True)
-class Item:
+class Item(Struct):
     """A job and who waits for it: a thread by a Future, or a coroutine by its loop's future."""
 
-    job: Job[Any]
-    future: "Future[Any] | asyncio.Future[Any]"
-    loop: asyncio.AbstractEventLoop | None = None
+    job: Any
+    """A `Job`."""
+    future: Any
+    """A `Future` of a thread, or one of its loop's."""
+    loop: Any = None
+
+
+class Source(Protocol):
+    """The open book that a writer writes in."""
+
+    owner: int
+    gate: threading.Lock
+    clock: Callable[[], float]
+    ended: BookError | None
+
+    def ready(self) -> sqlite3.Connection:
+        """Return the connection for the next group; the gate is held."""
+        ...
+
+    def wrote(self, writes: int, /) -> None:
+        """Hear how many jobs a group had, once they are told."""
+        ...
+
+    def explain(self, error: Exception, /) -> BookError:
+        """Make a `BookError` of what SQLite or the system said."""
+        ...
 
 
 class Writer:
@@ -39,33 +62,14 @@ class Writer:
     Write groups of jobs in the order they came, each group in one transaction.
 
     Args:
-        connection: Used by this thread alone.
-        owner: The id under which this book writes attempts.
-        clock: Returns Unix seconds.
-        explain: Makes a `BookError` of what SQLite or the system said.
+        source: The open book; its gate is held during each group.
         linger: Seconds to wait for company when several calls are under way.
-        gate: Held during each group; a reader that shares the connection holds it too.
-        wrote: Told how many jobs each group had, once they are told.
     """
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        *,
-        owner: int,
-        clock: Callable[[], float],
-        explain: Callable[[Exception], BookError],
-        linger: float,
-        gate: threading.Lock,
-        wrote: Callable[[int], None] | None = None,
-    ) -> None:
-        self._connection = connection
-        self._owner = owner
-        self._clock = clock
-        self._explain = explain
+    def __init__(self, source: Source, *, linger: float) -> None:
+        self._source = source
         self._linger = linger
-        self._gate = gate
-        self._wrote = wrote
+        self._connection: sqlite3.Connection | None = None
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._submitting = threading.Lock()
         self._closed = False
@@ -124,8 +128,7 @@ class Writer:
             wanted = [item for item in group if _is_wanted(item)]
             if wanted:
                 self._tell(wanted, self._write(wanted))
-                if self._wrote is not None:
-                    self._wrote(len(wanted))
+                self._source.wrote(len(wanted))
 
     def _take(self, first: Item | None) -> tuple[list[Item], bool]:
         group: list[Item] = []
@@ -141,35 +144,58 @@ class Writer:
         return group, False
 
     def _write(self, group: Sequence[Item]) -> Sequence[Result]:
-        with self._gate:
+        with self._source.gate:
             try:
-                return self._write_together(group)
+                connection = self._ready()
+            except Exception as error:  # noqa: BLE001 - told to whoever waits
+                return [(None, self._said(error))] * len(group)
+            try:
+                return self._write_together(connection, group)
             except (sqlite3.OperationalError, OSError) as error:
-                failure = self._explain(error)
+                failure = self._source.explain(error)
                 return [(None, failure)] * len(group)
             except Exception:  # noqa: BLE001 - one job spoils its group: find out which
-                return [self._write_alone(item) for item in group]
+                return [self._write_alone(connection, item) for item in group]
 
-    def _write_alone(self, item: Item) -> Result:
+    def _said(self, error: Exception) -> BookError:
+        return error if isinstance(error, BookError) else self._source.explain(error)
+
+    def _ready(self) -> sqlite3.Connection:
+        connection = self._source.ready()
+        if connection is not self._connection:
+            self._connection = connection
+            self.memory.forget()
+        return connection
+
+    def _write_alone(self, connection: sqlite3.Connection, item: Item) -> Result:
         # What is remembered about the attempt may be what is wrong, so only the file is asked.
         try:
-            (result,) = self._write_together([item], trust=False)
+            (result,) = self._write_together(connection, [item], trust=False)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
             return None, job_error(error)
         except (sqlite3.Error, OSError) as error:
-            return None, self._explain(error)
+            return None, self._source.explain(error)
         except Exception as error:  # noqa: BLE001 - told to whoever waits for it
             return None, job_error(error)
         return result
 
-    def _write_together(self, group: Sequence[Item], *, trust: bool = True) -> list[Result]:
-        memory, now = self.memory, self._clock()
-        with transaction_on(
-            self._connection, owner=self._owner, now=now, memory=memory, trust=trust
-        ) as transaction:
-            payers = {scope: None for item in group for scope in item.job.scopes(memory.open)}
-            transaction.ledger.load(list(payers))
+    def _write_together(
+        self, connection: sqlite3.Connection, group: Sequence[Item], *, trust: bool = True
+    ) -> list[Result]:
+        source = self._source
+
+        def apply(transaction: Transaction) -> list[Result]:
+            transaction.ended = source.ended
+            if not self.memory.accounts:  # nothing is known: read what the group needs at once
+                opened = self.memory.open
+                payers = {scope: None for item in group for scope in item.job.scopes(opened)}
+                transaction.ledger.load(list(payers))
             return [_apply(item.job, transaction) for item in group]
+
+        return transact(
+            connection, apply, owner=source.owner, now=source.clock(), memory=self.memory,
+            trust=trust,
+        )  # fmt: skip
 
     # ---- telling
 

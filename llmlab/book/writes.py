@@ -8,7 +8,8 @@ of that one job; the others of its group go on.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
-from llmlab.book.entries import Attempt, Limits, Settled
+from llmlab.book.elsewhere import Elsewhere, Others
+from llmlab.book.entries import Attempt, Limits, Once, Settled
 from llmlab.book.ledger import RESERVED, SETTLED, UNKNOWN, check
 from llmlab.book.money import cost_pico, scopes, worst_pico
 from llmlab.book.transaction import Open, Transaction
@@ -38,11 +39,20 @@ class Job(Protocol[T_co]):
 class Begin:
     """Write an attempt and reserve its worst case, if no limit could be passed."""
 
-    __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_row", "_unpriced")
+    __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_once", "_row", "_unpriced")
     undo_if_unwanted: Final = True
 
-    def __init__(self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        limits: Limits,
+        *,
+        allow_unpriced: bool,
+        holder: int = 0,
+        once: Once = "no",
+    ) -> None:
         worst = worst_pico(attempt.worst_usd)
+        self._once = once
         self._limits = limits
         self._number = attempt.number
         self._allow_unpriced = allow_unpriced
@@ -51,10 +61,10 @@ class Begin:
             payers = scopes(attempt.started_at, attempt.run)
         except (ValueError, OverflowError) as error:
             raise BookError(f"started_at is {attempt.started_at!r}: give Unix seconds") from error
-        self._entry = Open(attempt.key, worst or 0, payers)
+        self._entry = Open(attempt.key, worst or 0, payers, holder)
         self._row = (
             attempt.key, attempt.run, attempt.provider, attempt.model, attempt.backend,
-            attempt.number, attempt.started_at, worst, attempt.prompt, attempt.prompt_version,
+            attempt.number, attempt.started_at + 0.0, worst, attempt.prompt, attempt.prompt_version,
         )  # fmt: skip
 
     def scopes(self, _known: Mapping[int, Open], /) -> Sequence[str]:
@@ -63,7 +73,10 @@ class Begin:
 
     def apply(self, transaction: Transaction, /) -> int:
         """Check the limits, reserve, write; return the attempt's id."""
+        transaction.check_open()
         entry = self._entry
+        if self._once != "no" and (others := transaction.others()).write:
+            self._leave_to(others, transaction)
         if self._limits.any:
             if self._unpriced and not self._allow_unpriced:
                 raise LimitError(
@@ -72,8 +85,19 @@ class Begin:
                 )
             earlier = transaction.earlier(entry.key) if self._number > 1 else 0
             check(transaction.ledger, self._limits, entry.scopes, entry.worst, earlier)
+        ticket = transaction.add_attempt(self._row, entry)
         transaction.ledger.add(entry.scopes, RESERVED, entry.worst)
-        return transaction.add_attempt(self._row, entry)
+        return ticket
+
+    def _leave_to(self, others: Others, transaction: Transaction) -> None:
+        """Raise `Elsewhere` where another kernel does this work, or has done it meanwhile."""
+        attempt = others.attempt(self._entry.key)
+        answered = (attempt or self._once == "ever") and transaction.is_answered(self._entry.key)
+        if answered and self._once == "ever":
+            raise Elsewhere(None)
+        # Where there is an answer already, that of the other attempt will not be kept.
+        if attempt is not None and not answered:
+            raise Elsewhere(attempt)
 
 
 class Finish:
@@ -102,9 +126,9 @@ class Finish:
         settled = self._settled
         charge = settle(transaction, entry, self._cost)
         row = (
-            settled.status, transaction.now, self._cost, charge, settled.billed,
+            settled.status, transaction.now, self._cost, charge, _flag(settled.billed),
             settled.input_tokens, settled.cached_tokens, settled.output_tokens,
-            settled.reasoning_tokens, settled.latency_s, settled.http_status,
+            settled.reasoning_tokens, _real(settled.latency_s), settled.http_status,
             _storable(settled.request_id), _storable(settled.error),
         )  # fmt: skip
         add_outcome(transaction, self._attempt, entry, row)
@@ -113,10 +137,22 @@ class Finish:
         transaction.charged.append((entry.key, charge if settled.status == "error" else 0))
 
 
+# A row is chained as SQLite gives it back: with integers for booleans, floats in REAL columns, NULL
+# for NaN and no zero below zero.
+
+
+def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - a value, not a switch
+    return None if value is None else int(value)
+
+
+def _real(value: float | None) -> float | None:
+    return None if value is None or value != value else value + 0.0  # noqa: PLR0124 - NaN
+
+
 def _storable(text: str | None) -> str | None:
     # What a provider sent may hold half a surrogate pair, which SQLite refuses; losing the record
     # of a paid call for that would be worse than an escape.
-    return text if not text else text.encode("utf-8", "backslashreplace").decode()
+    return text if not text or text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 class Release:
@@ -163,10 +199,10 @@ class Do(Generic[T]):
 
 def settle(transaction: Transaction, entry: Open, cost: int | None) -> int:
     """Move an attempt's reservation to what it cost, or to `unknown`; return what is charged."""
-    ledger = transaction.ledger
-    ledger.add(entry.scopes, UNKNOWN if entry.unknown else RESERVED, -entry.worst)
-    charge = entry.worst if cost is None else cost
-    ledger.add(entry.scopes, UNKNOWN if cost is None else SETTLED, charge)
+    source = UNKNOWN if entry.unknown else RESERVED
+    target, charge = (UNKNOWN, entry.worst) if cost is None else (SETTLED, cost)
+    if entry.worst or charge:
+        transaction.ledger.move(entry.scopes, source, entry.worst, target, charge)
     return charge
 
 
@@ -187,9 +223,22 @@ def give_up(transaction: Transaction, attempt: int, entry: Open, why: str) -> No
     transaction.add_outcome(attempt, row)
 
 
-def not_open(attempt: int) -> BookError:
+def let_go(transaction: Transaction, holder: int) -> None:
+    """Give up what a handle that is closed has under way."""
+    for attempt in transaction.held(holder):
+        # Another kernel may have given it up already, so the file is asked.
+        entry = transaction.read_open(attempt)
+        if entry is not None and not entry.unknown:
+            give_up(transaction, attempt, entry, "the book was closed while this was under way")
+
+
+class NotUnderWay(BookError):
+    """An attempt was settled before, or never begun."""
+
+
+def not_open(attempt: int) -> NotUnderWay:
     """Say that an attempt is not under way."""
-    return BookError(f"attempt {attempt} is not under way: it was settled before, or never begun")
+    return NotUnderWay(f"attempt {attempt} is not under way: it was settled before, or never begun")
 
 
 def job_error(error: Exception) -> BookError:

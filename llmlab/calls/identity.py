@@ -13,6 +13,8 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
+from llmlab.book.stored import decoded
+from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
 from llmlab.records import Answer, HttpCall, Parameters, Request
 from llmlab.wire import Endpoint
 
@@ -44,8 +46,24 @@ def pack(answer: Answer) -> bytes:
 
 
 def recall(stored: bytes) -> Answer:
-    """Read what `pack` wrote, marked as the book's."""
-    return replace(_DECODER.decode(stored), from_book=True)
+    """
+    Read what `pack` wrote, marked as the book's; numbers that cannot be are not believed.
+
+    Raises:
+        BookError: It is damaged.
+    """
+    answer = decoded(_DECODER.decode, stored, "an answer")
+    if all_can_be(answer.usage, answer.billed):
+        return replace(answer, from_book=True)
+    odd = what_cannot_be(answer.usage, answer.billed, answer.request_id)
+    return replace(
+        answer,
+        usage=NOTHING,
+        billed=None,
+        cost=None,
+        warnings=(*answer.warnings, odd),
+        from_book=True,
+    )
 
 
 def content_of(request: Request) -> str:

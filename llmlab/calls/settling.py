@@ -11,6 +11,7 @@ from llmlab.calls.identity import pack
 from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.uncounted import counted
 from llmlab.errors import CallError
+from llmlab.providers.believed import MOST_USD
 from llmlab.records import Answer, Usage
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def won(answer: Answer) -> Settled:
     """Settle an answer at what the provider charged, or at what its usage costs."""
     usage = answer.usage
     paid = answer.billed if answer.billed is not None else answer.cost
+    if paid is not None and paid > MOST_USD:
+        paid = None  # more than the book can hold, by a price of the user's: the worst price counts
     return Settled(
         status="ok",
         answer=pack(answer),

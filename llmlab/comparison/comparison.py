@@ -35,7 +35,7 @@ class Comparison(Questions):
 
     @cached_property
     def pairs(self) -> "pd.DataFrame":
-        """One row for each two arms, compared on the inputs that both answered."""
+        """One row for each two arms, compared on the inputs of the ranking."""
         import pandas as pd
 
         from llmlab.stats import Pair
@@ -55,7 +55,14 @@ class Comparison(Questions):
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
         found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
-        return (*self._notes, *found, *self._verdict.notes, *self._tried())
+        return (*self._notes, *found, *self._verdict.notes, *self._watched(), *self._tried())
+
+    def _watched(self) -> tuple[str, ...]:
+        if not self.watched:
+            return ()
+        holds = "score intervals, pairs and not_worse hold all the same"
+        fixed = "costs, frontier, deflated, cuped and compare_runs are those of a fixed size"
+        return (f"This run was watched as it went: {holds}; {fixed}.",)
 
     def _tried(self) -> tuple[str, ...]:
         if self.trials is None or self.trials <= len(self._arms):

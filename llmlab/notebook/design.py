@@ -11,6 +11,7 @@ from IPython.core import error as ipython
 from llmlab import default
 from llmlab.errors import UsageError
 from llmlab.notebook.cells import lookup, prompts_of, values_for
+from llmlab.ops.files import read_text
 from llmlab.records import Schema
 
 if TYPE_CHECKING:
@@ -81,11 +82,11 @@ def schema_of(name: str | None, names: Mapping[str, object]) -> Schema | None:
         return Schema(name=name, document=lookup(name, names, dict, "--schema"))
     path = Path(name)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"--schema {name}: {error.strerror}") from None
+        document = json.loads(read_text(path, "the --schema"))
     except ValueError as error:
         raise UsageError(f"--schema {name}: not valid JSON: {error}") from None
+    except RecursionError:
+        raise UsageError(f"--schema {name}: its objects or lists nest too deep") from None
     if not isinstance(document, dict):
         raise UsageError(f"--schema {name}: must hold an object, such as {{'type': 'object'}}")
     return Schema(name=re.sub(r"[^A-Za-z0-9_-]", "_", path.stem), document=document)

@@ -166,6 +166,7 @@ class LLMLab(Magics):
             %lab runs
             %lab count How many tokens are these words? --model claude
             %lab config
+            %lab trust
         """
         with one_line():
             from llmlab.notebook.status import told

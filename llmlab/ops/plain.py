@@ -5,6 +5,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from llmlab.ops.address import Address
+from llmlab.ops.secret import Shy
+
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
@@ -33,6 +36,8 @@ def _unboxed(value: Any) -> Any:
 
 
 def _number_or_text(value: Any) -> Any:
+    if isinstance(value, Address | Shy):
+        return value  # what hides a secret is no plain text
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.catalogue import Arm, Catalogue
 from llmlab.errors import UsageError
+from llmlab.ops.amounts import NUMBERED, REPEATS
 from llmlab.ops.plain import plain
 from llmlab.records import Parameters
 from llmlab.runs.bounds import bound_of
 from llmlab.runs.gaps import Missing, checked_gaps, gaps_of, kept_rows
-from llmlab.runs.given import whole
 from llmlab.runs.guards import guard_notes, look_ahead_notes
 from llmlab.runs.inputs import (
     AnyScore,
@@ -26,6 +26,7 @@ from llmlab.runs.inputs import (
 )
 from llmlab.runs.named import model_names, prompt_words
 from llmlab.runs.plan import Cell, Filler, Input, grid
+from llmlab.runs.schemas import knowing, with_schemas
 from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
 
@@ -127,9 +128,10 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         on = kept_rows(on, inputs, left_out)
         inputs = tuple(each for each in inputs if each.id not in left_out)
     scorer, judge = scorer_or_judge(score, inputs, sequential=stop_when_clear)
+    scorer = knowing(scorer, templates)
     clusters = clusters_of(on, cluster, inputs)
     dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
-    repeats = whole(repeats, "repeats", least=1)
+    repeats = int(REPEATS.read(repeats, "repeats"))
     cells = grid(
         templates,
         arms,
@@ -137,11 +139,12 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         repeats=repeats,
         parameters=parameters,
         stream=stream,
-        seed=whole(seed, "order_seed"),
+        seed=int(NUMBERED.read(seed, "order_seed")),
         first_repeat={t.name: repeats for t in templates[len(templates) // 2 :]} if aa else None,
         whole=units_by_input(inputs, clusters) if stop_when_clear else None,
         filled=filled,
     )
+    cells = with_schemas(cells, templates)
     if stop_when_clear and len(templates) * len(arms) < _RIVALS:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
     return Experiment(

@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from llmlab.book import RunItem
+from llmlab.book.stored import decoded
 from llmlab.calls.identity import pack, recall
 from llmlab.errors import BookError
-from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Request, Row
+from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Reading, Request, Row
 from llmlab.runs.tape import Line, line_of
 
 
@@ -35,6 +36,7 @@ class _Kept(Struct, frozen=True, kw_only=True):
     from_book: bool = False
     score: float | None = None
     score_error: str = ""
+    reading: Reading | None = None
     answer: Answer | None = None
     """Where it is not the one that the book has for this key: two equal cells of one plan."""
     failure: Failure | None = None
@@ -84,9 +86,9 @@ def taken_of(run: str, item: RunItem, stored: Mapping[str, bytes]) -> Taken:
     Read an item of *run*; *stored* are the book's answers by key.
 
     Raises:
-        BookError: Its answer is not in the book.
+        BookError: Its answer is not in the book, or it is damaged.
     """
-    kept = _DECODER.decode(item.meta)
+    kept = _read(item)
     row = Row(
         run=run,
         request=Request(
@@ -103,6 +105,7 @@ def taken_of(run: str, item: RunItem, stored: Mapping[str, bytes]) -> Taken:
         outcome=_outcome(kept, item.key, stored),
         score=kept.score,
         score_error=kept.score_error,
+        reading=kept.reading,
     )
     return Taken(row=row, content=kept.content, by=kept.by, beside=kept.beside)
 
@@ -120,7 +123,11 @@ def _outcome(kept: _Kept, key: str, stored: Mapping[str, bytes]) -> Outcome:
 
 def label_of(item: RunItem) -> str:
     """Return what the model of an item was called."""
-    return _DECODER.decode(item.meta).label
+    return _read(item).label
+
+
+def _read(item: RunItem) -> _Kept:
+    return decoded(_DECODER.decode, item.meta, f"row {item.position} of a run")
 
 
 def _kept(taken: Taken, answer: Answer | None) -> _Kept:
@@ -140,6 +147,7 @@ def _kept(taken: Taken, answer: Answer | None) -> _Kept:
         from_book=isinstance(outcome, Answer) and outcome.from_book,
         score=row.score,
         score_error=row.score_error,
+        reading=row.reading,
         answer=answer,
         failure=outcome if isinstance(outcome, Failure) else None,
         beside=dict(taken.beside),

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from llmlab.catalogue import Arm, Model, default_api, for_arm
-from llmlab.errors import BadParameter, UsageError
+from llmlab.errors import BadParameter
+from llmlab.ops.amounts import REPEATS
 from llmlab.ops.plain import plain
 from llmlab.records import Api, Parameters, Prompt, Request
 from llmlab.runs.wishes import schema_of, search_of
@@ -94,13 +95,12 @@ def grid(  # noqa: PLR0913 - the axes and how they are crossed
             its cluster, all repeats together, as looking after each asks for.
         filled: Who fills the templates; every arm alike when None.
     """
-    if repeats < 1:
-        raise UsageError(f"repeats must be at least 1, not {repeats}")
     draw = random.Random(seed)  # noqa: S311 - an order of work, not a secret
     base = parameters or Parameters()
     askings = [asking_of(arm, base) for arm in arms]
     cells: list[Cell] = []
-    for repeat, each in _order(inputs, repeats, draw, whole):
+    times = int(REPEATS.read(repeats, "repeats"))
+    for repeat, each in _order(inputs, times, draw, whole):
         block = _block(
             templates,
             askings,
@@ -186,8 +186,9 @@ _NAMES: Final = frozenset(each.name for each in fields(Parameters))
 def merged(arm: Arm, base: Parameters) -> Parameters:
     """Return the parameters *arm* is asked with: its own, the caller's on top, room to reason."""
     asked = for_arm(arm, base)
-    if not reasons(asked, arm.model):
-        return asked
+    counts = type(asked.max_tokens) is int and asked.max_tokens > 0
+    if not counts or not reasons(asked, arm.model):
+        return asked  # no count stays as it was said, and `catalogue.check` refuses it
     return replace(asked, max_tokens=asked.max_tokens + REASONING_ROOM)
 
 

@@ -9,11 +9,10 @@ from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
-from llmlab.ops.plain import plain
+from llmlab.ops.amounts import NUMBERED, SECONDS
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
 from llmlab.runs.asked import Asked, one_model
 from llmlab.runs.filling import Filling
-from llmlab.runs.given import whole
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.replay import replayed_answer
@@ -59,6 +58,8 @@ async def _answer(
     """
     Ask; the book answers when the question is deterministic and was asked before.
 
+    A question that is under way already, whoever asked it, is not sent a second time.
+
     In replay mode the tape answers. An answer that is there already is one piece of a stream.
 
     Raises:
@@ -77,8 +78,8 @@ async def _answer(
         return filling(template, given, [arm], parameters_of(parameters))[0]
 
     words = asked.filled(fill)
-    request = asking.request(words, repeat=whole(repeat, "repeat"), stream=on_piece is not None)
-    deadline = plain(deadline)
+    request = asking.request(words, repeat=_repeat_of(repeat), stream=on_piece is not None)
+    limit = None if deadline is None else SECONDS.read(deadline, "deadline")
     if parts.settings.mode == "replay":
         drop = parts.settings.drop_parameters
         return _told(replayed_answer(parts.tape, request, arm.model, drop=drop), on_piece)
@@ -87,22 +88,28 @@ async def _answer(
     caller = parts.asker
     prepared = caller.prepare(request, arm.model, endpoint)
     parts.counting.check(prepared.request, arm.model)
-    answer = caller.known(prepared) if _deterministic(request.parameters) else None
-    if answer is not None:
-        _told(answer, on_piece)
-    else:
-        outcome = await caller.outcome(
-            prepared, deadline=deadline or parts.deadline(prepared), on_piece=on_piece
-        )
-        if isinstance(outcome, Failure):
-            raise _error_of(outcome, arm.model.provider)
-        answer = outcome
+    answer = await caller.outcome(
+        prepared,
+        deadline=limit or parts.deadline(prepared),
+        on_piece=on_piece,
+        reuse=_deterministic(request.parameters),
+        strict=deadline is not None,
+    )
+    if isinstance(answer, Failure):
+        raise _error_of(answer, arm.model.provider)
     content = content_of(prepared.request)
     row = question_row(prepared.request, prepared.key, answer, content)
     parts.keeper.question(row, by=endpoint.identity, content=content)
     if asked.values is None:
         return answer
     return replace(answer, warnings=(*answer.warnings, *filling.notes()))
+
+
+def _repeat_of(repeat: object) -> int:
+    """Take a plain count as it is, which it nearly always is."""
+    if type(repeat) is int and repeat >= 0:
+        return repeat
+    return int(NUMBERED.read(repeat, "repeat"))
 
 
 def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:

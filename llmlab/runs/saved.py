@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.book import Book, RunItem, RunRecord
+from llmlab.book.stored import decoded
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Failure, Request, Row
 from llmlab.runs.experiment import Experiment
@@ -133,7 +134,7 @@ def heads(book: Book) -> list[tuple[str, Head]]:
         if record.name == QUESTIONS:
             found.append((record.name, _questions(record, items)))
         elif items and items[0].position == _HEAD:
-            found.append((record.name, _HEADS.decode(items[0].meta)))
+            found.append((record.name, _read_head(items[0])))
     return found
 
 
@@ -169,7 +170,7 @@ def load(book: Book, name: str) -> SavedRun:
     elif not items or items[0].position != _HEAD:
         raise UsageError(f"run {name!r} was cut short before it was kept: run it again")
     else:
-        head = _HEADS.decode(items[0].meta)
+        head = _read_head(items[0])
     taken = _taken(book, name, items, head.rows)
     columns = dict.fromkeys(column for each in taken for column in each.beside)
     return SavedRun(
@@ -192,10 +193,14 @@ def lines(book: Book, name: str | None = None) -> list[Line]:
     return found
 
 
+def _read_head(item: RunItem) -> Head:
+    return decoded(_HEADS.decode, item.meta, "the head of a run")
+
+
 def _count(items: Sequence[RunItem]) -> int:
     """How many rows count: a run that was conducted again may be shorter than before."""
     has_head = bool(items) and items[0].position == _HEAD
-    return _HEADS.decode(items[0].meta).rows if has_head else len(items)
+    return _read_head(items[0]).rows if has_head else len(items)
 
 
 def _taken(book: Book, run: str, items: Sequence[RunItem], count: int) -> list[Taken]:

@@ -65,7 +65,7 @@ def function(score: ScoreFunction, *, sample: str | None) -> Score:
     def make(_: Sequence[object]) -> Scorer:
         return Scorer(
             name=name,
-            score=score,
+            value=score,
             of_answer=score if whole else None,
             needs_target=False,
         )

@@ -28,7 +28,7 @@ def try_out(scorer: Scorer, sample: str, target: object, line: Mapping[str, obje
         UsageError: The function does not take two values, raises, or returns no number.
     """
     text = sample or ("An answer." if target is None else str(target))
-    function: Any = scorer.of_answer or scorer.score
+    function: Any = scorer.of_answer or scorer.value
     _fits(function, scorer.name)
     given = made_up(text) if scorer.of_answer is not None else text
     row = {**line, TARGET: target} if scorer.of_answer is not None else target

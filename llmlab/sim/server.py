@@ -21,6 +21,7 @@ from llmlab.sim.desk import Desk
 from llmlab.sim.faults import Faults
 from llmlab.sim.limits import Limit
 from llmlab.sim.memory import Memory
+from llmlab.sim.replays import Replays
 from llmlab.sim.routes import MOUNTS
 from llmlab.sim.sending import read_call, send
 
@@ -60,6 +61,8 @@ class Simulator:
         clock: Unix time in seconds.
         limits: Rate limits by provider; who is not named is not limited.
         sleep: How to wait, for faults that are slow.
+        idempotency: The request header whose value names a request: repeated, it has the first
+            one's reply, and no author writes again. Empty as at the real providers.
     """
 
     def __init__(
@@ -70,12 +73,14 @@ class Simulator:
         clock: Callable[[], float] = time.time,
         limits: Mapping[str, Limit] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        idempotency: str = "",
     ) -> None:
         self.author = author
         self.log: deque[Served] = deque(maxlen=LOG_LENGTH)
         self._clock = clock
         self._sleep = sleep
         self._memory = Memory()
+        self._replays = Replays(idempotency)
         self._numbers: Counter[str] = Counter()
         self._desk = Desk(faults=faults or Faults(), limits=limits or {}, clock=clock)
         self._runner: web.AppRunner | None = None
@@ -142,7 +147,9 @@ class Simulator:
             memory=self._memory,
         )
         self._numbers[provider] += 1
-        reply, way = await self._desk.answer(call)
+        reply, way = await self._replays.answer(
+            provider, request.headers, lambda: self._desk.answer(call)
+        )
         self._note(call, reply)
         return await send(request, reply, way, self._sleep)
 

@@ -4,7 +4,7 @@ from llmlab.templates.fault import Fault
 from llmlab.templates.lines import Lined, read_lines
 from llmlab.templates.reads import reads_of
 from llmlab.templates.rules import CHECKS, Looked
-from llmlab.templates.source import Source, split
+from llmlab.templates.source import TOO_DEEP, Source, split
 
 
 def check(text: str, *, file: str, stem: str) -> tuple[Fault, ...]:
@@ -70,4 +70,7 @@ def _slots(source: Source, file: str) -> tuple[frozenset[str], list[Fault]]:
             line = piece.line + error.lineno - 1
             fix = "close every {{ and {% and write literal braces as {{ '{{' }}"
             faults.append(Fault(file=file, line=line, what=str(error.message), fix=fix))
+        except RecursionError:
+            what, _, fix = TOO_DEEP.partition("; ")
+            faults.append(Fault(file=file, line=piece.line, what=what, fix=fix))
     return frozenset(names), faults

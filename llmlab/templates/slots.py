@@ -13,12 +13,19 @@ Found: TypeAlias = Iterator[tuple[Where, str, str]]
 """Place in the front matter, what is wrong, what to do."""
 
 
-def slot_faults(slots: object, used: frozenset[str]) -> Found:
+QUERY: Final = "query"
+"""The slot that a template's `default_query` fills; it needs no other declaration."""
+
+
+def slot_faults(slots: object, used: frozenset[str], query: object = None) -> Found:
     """Yield what is wrong with the declared slots, and which used ones are not declared."""
     declared = slots if isinstance(slots, dict) else {}
     for name, entry in declared.items():
         yield from _slot(str(name), entry, used)
-    for name in sorted(used - declared.keys()):
+    if query and QUERY not in used:
+        what = "no {{ query }} stands in the prompt, so the default query is never asked"
+        yield ("default_query",), what, "write {{ query }} where it belongs, or drop it"
+    for name in sorted(used - declared.keys() - ({QUERY} if query else set())):
         yield ("slots",), f"{spelt(name)} is not declared", f"add `{name}:` under `slots:`"
 
 

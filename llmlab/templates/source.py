@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import jinja2
 
 _PART: Final = re.compile(r"^\[(system|user)\][ \t]*$", re.MULTILINE)
+TOO_DEEP: Final = "its expressions or blocks nest too deep; take some apart"
 _FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)(?:\n|(?<=\n))---[ \t]*(?:\n|\Z)", re.DOTALL)
 
 

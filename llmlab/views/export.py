@@ -52,7 +52,8 @@ def _csv(shown: Shown) -> bytes:
 def _parquet(shown: Shown) -> bytes:
     _require("parquet", "pyarrow")
     made = BytesIO()
-    shown.rows.to_parquet(made, index=False, engine="pyarrow")
+    # With checksums, so that a flipped bit is found when it is read and not another number.
+    shown.rows.to_parquet(made, index=False, engine="pyarrow", write_page_checksum=True)
     return made.getvalue()
 
 

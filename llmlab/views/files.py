@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from llmlab.errors import UsageError
+from llmlab.ops import private
 from llmlab.views import form
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -15,18 +16,28 @@ def write_whole(path: Path, content: bytes) -> Path:
     """
     Put *content* at *path* by way of a neighbour that is renamed, and return the path.
 
+    In a project's own folder only its owner may read it; elsewhere the umask decides.
+
     Raises:
         UsageError: the disk refuses; what was at *path* is still there.
     """
-    target = path.expanduser().resolve()
-    if target.is_dir():
+    try:
+        target = path.expanduser().resolve()
+        folder = target.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a loop, an unknown ~user
+        raise UsageError(f"cannot write {str(path)[:200]!r}: {_reason(error)}") from None
+    if folder:
         raise UsageError(f"{path} is a folder: give a file name in it")
     neighbour = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write(neighbour, content)
-        if target.exists():
-            shutil.copymode(target, neighbour)
+        if private.is_private_place(target):
+            private.make_folder(target.parent)
+            private.write(neighbour, content)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(neighbour, content)
+            if target.exists():
+                shutil.copymode(target, neighbour)
         neighbour.replace(target)
     except OSError as error:
         raise UsageError(_said(path, target, len(content), error)) from None
@@ -52,8 +63,12 @@ def _remove(neighbour: Path) -> None:
 def _said(path: Path, target: Path, needed: int, error: OSError) -> str:
     if error.errno in _FULL:
         return f"no space for {path}: {form.size(needed)} needed{_free(target)}"
-    reason = os.strerror(error.errno).lower() if error.errno else str(error)
-    return f"cannot write {path} ({form.size(needed)}): {reason}"
+    return f"cannot write {path} ({form.size(needed)}): {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number).lower() if number else str(error)
 
 
 def _free(target: Path) -> str:

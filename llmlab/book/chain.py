@@ -1,0 +1,129 @@
+"""
+Chain what is written by hashes: each row's link is over the link before and the row.
+
+In: rows as SQLite gives them back. Out: the same with their place and their link. Whoever kept a
+link can tell whether all that came before it is still as it was.
+
+A link is the SHA-256 of the link before, the row's values and place in MessagePack (so floats in
+REAL columns, integers for booleans) and, after an outcome's, the answer that was stored with it, at
+the same time and under the attempt's key.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+from msgspec import msgpack
+
+from llmlab.book.rows import Row
+from llmlab.errors import UsageError
+
+KEPT: Final = 16
+"""Bytes of a link that a row keeps. With 8, who chooses rows could find two that look the same."""
+FIRST: Final = sha256(b"llmlab chain 1").digest()
+"""The link before the first entry."""
+
+_WITH_ANSWER: Final = b"\xc3"
+_fresh: Final = sha256().copy
+_encode: Final = msgpack.Encoder().encode
+_CHUNK: Final = 500
+
+ANSWERED: Final = """
+    SELECT w.attempt, w.stored_at, w.answer FROM answers AS w
+    JOIN attempts AS a ON a.key = w.key AND a.id = w.attempt WHERE a.id
+"""
+"""Answers that were stored with an outcome; a condition on the attempt's id follows."""
+
+
+class Chain:
+    """
+    The end of a chain, which entries are added to.
+
+    Args:
+        entries: How many there are.
+        link: The last one's; `FIRST` before there is any.
+    """
+
+    __slots__ = ("entries", "link")
+
+    def __init__(self, entries: int = 0, link: bytes = FIRST) -> None:
+        self.entries = entries
+        self.link = link
+
+    def add(self, row: Row, answer: bytes | None = None) -> Row:
+        """Return *row*, stored with *answer*, with its place and what it keeps of its link."""
+        self.entries += 1
+        placed = (*row, self.entries)
+        hashed = _fresh()  # a copy: to make one by name costs a third more
+        if answer is None:
+            hashed.update(self.link + _encode(placed))
+        else:
+            hashed.update(self.link + _encode(placed) + _WITH_ANSWER)
+            hashed.update(answer)
+        self.link = link = hashed.digest()
+        return (*placed, link[:KEPT])
+
+
+def end_of(connection: sqlite3.Connection) -> Chain:
+    """Return the end of the chain as the file has it."""
+    row = connection.execute("SELECT entries, link FROM ledger WHERE scope = 'total'").fetchone()
+    return Chain() if row is None or row[0] is None else Chain(*row)
+
+
+def link_of(head: str) -> bytes:
+    """
+    Read a link that was kept as text.
+
+    Raises:
+        UsageError: It is no link.
+    """
+    try:
+        found = bytes.fromhex(head)
+    except ValueError:
+        found = b""
+    if len(found) != len(FIRST):
+        raise UsageError(f"{head!r} is no head of an audit chain: give its 64 hex digits")
+    return found
+
+
+# ---- a book of version 1
+
+
+def adopt(connection: sqlite3.Connection) -> None:
+    """Chain what a book of version 1 holds, as it is found: each 500 attempts, then their ends."""
+    triggers = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_are_final'"
+    ).fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    _adopt_rows(connection)
+    for _, sql in triggers:
+        connection.execute(sql)
+
+
+def _adopt_rows(connection: sqlite3.Connection) -> None:
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()
+    chain = Chain()
+    for first in range(1, last + 1, _CHUNK):
+        between = (first, first + _CHUNK - 1)
+        for table, column in (("attempts", "id"), ("outcomes", "attempt")):
+            where = f"{column} BETWEEN ? AND ? ORDER BY {column}"
+            sql = f"SELECT * FROM {table} WHERE {where}"  # noqa: S608 - both from above
+            rows = connection.execute(sql, between).fetchall()
+            answers = _answers(connection, between) if table == "outcomes" else {}
+            chained = [chain.add(row[:-2], answers.get(row[0])) for row in rows]
+            connection.executemany(
+                f"UPDATE {table} SET sequence = ?, link = ? WHERE {column} = ?",  # noqa: S608
+                [(*row[-2:], row[0]) for row in chained],
+            )
+    connection.execute(
+        "INSERT INTO ledger VALUES ('total', 0, 0, 0, ?, ?) ON CONFLICT (scope) DO UPDATE "
+        "SET entries = excluded.entries, link = excluded.link",
+        (chain.entries, chain.link),
+    )
+
+
+def _answers(connection: sqlite3.Connection, between: tuple[int, int]) -> Mapping[int, bytes]:
+    rows = connection.execute(f"{ANSWERED} BETWEEN ? AND ?", between)
+    return {attempt: answer for attempt, _, answer in rows}

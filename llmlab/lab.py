@@ -3,7 +3,7 @@
 import asyncio
 import concurrent.futures
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,6 +24,7 @@ from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.control import Control
 from llmlab.runs.experiment import Experiment, experiment_of
+from llmlab.runs.filling import Filling
 from llmlab.runs.gaps import Missing
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
@@ -266,6 +267,7 @@ class Lab:
             UsageError: The design is bad; nothing was sent.
             Closed: The lab was closed meanwhile; what had landed is kept.
         """
+        filling = Filling(self._parts.counting)
         budget = None if budget is None else DOLLARS.read(budget, "budget")
         experiment = experiment_of(
             prompts,
@@ -286,8 +288,9 @@ class Lab:
             stop_when_clear=stop_when_clear,
             aa=aa,
             missing=missing,
-            filled=self._parts.counting.filled,
+            filled=filling,
         )
+        experiment = replace(experiment, notes=(*experiment.notes, *filling.notes()))
         from llmlab.views.live import watch_of
 
         watch = handle or watch_of(quiet=quiet)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from llmlab.book import Settled
 from llmlab.calls.identity import pack
 from llmlab.calls.prepared import FREE, Prepared
+from llmlab.calls.uncounted import counted
 from llmlab.errors import CallError
 from llmlab.providers.believed import MOST_USD
 from llmlab.records import Answer, Usage
@@ -39,6 +40,7 @@ def valued(
 ) -> Answer:
     """Add who asked, who answered, how long it took and what it cost."""
     request = prepared.request
+    answer = counted(answer, request, prepared.model)
     cost = prices.cost(
         answer.usage, request.provider, answer.model or request.model, at
     ) or prices.cost(answer.usage, request.provider, request.model, at)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Book
 from llmlab.catalogue import Arm, Model
-from llmlab.records import Answer, Parameters, Prompt, Request
-from llmlab.runs.plan import filled_alike, merged
+from llmlab.records import Answer, Parameters, Request
+from llmlab.runs.plan import merged
 from llmlab.runs.run import Planned
 from llmlab.settings import Settings
 from llmlab.templates import Template
 from llmlab.templates.written import written
 
 if TYPE_CHECKING:
-    from llmlab.budget import Count, Counters, Packer, Room
+    from llmlab.budget import Count, Counters, Fitted, Packer, Room
 
 _KEY: Final = "counters"
 _NAME: Final = "learned"
@@ -53,33 +53,19 @@ class Counting:
         """Return how many tokens *text* has for *model*, how that is known, and its band."""
         return self.counters.count(text, model)
 
-    def filled(
-        self,
-        template: Template,
-        values: Mapping[str, object],
-        arms: Sequence[Arm],
-        base: Parameters,
-    ) -> Sequence[Prompt]:
+    def fitted(
+        self, template: Template, values: Mapping[str, object], arm: Arm, base: Parameters
+    ) -> "Fitted":
         """
-        Fill *template*; context blocks are packed for each arm's own window and tokenizer.
+        Fill *template* for one arm, its context blocks packed into what its window leaves.
 
         Raises:
             BudgetError: A block that must be whole does not fit; says how many tokens are missing.
         """
-        from llmlab.budget.fit import blocks_of
-
-        if not blocks_of(template, values):
-            return filled_alike(template, values, arms, base)
-        return [self._packed(template, values, arm, base) for arm in arms]
-
-    def _packed(
-        self, template: Template, values: Mapping[str, object], arm: Arm, base: Parameters
-    ) -> Prompt:
         from llmlab.budget import fit
 
-        asked = merged(arm, base)
-        space = self._room(asked.max_tokens, arm.model)
-        return fit(template, values, arm.model, space, packer=self.packer).prompt
+        space = self._room(merged(arm, base).max_tokens, arm.model)
+        return fit(template, values, arm.model, space, packer=self.packer)
 
     def _room(self, max_tokens: int, model: Model) -> "Room":
         found = self._rooms.get((max_tokens, model.name, model.context))

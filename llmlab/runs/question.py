@@ -12,6 +12,7 @@ from llmlab.errors import ERRORS_BY_KIND, CallError
 from llmlab.ops.amounts import NUMBERED, SECONDS
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
 from llmlab.runs.asked import Asked, one_model
+from llmlab.runs.filling import Filling
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.replay import replayed_answer
@@ -71,8 +72,10 @@ async def _answer(
     asking = parts.askings.of(catalogue, name, api, parameters)
     arm = asking.arm
 
+    filling = Filling(parts.counting)
+
     def fill(template: Template, given: Mapping[str, object]) -> Prompt:
-        return parts.counting.filled(template, given, [arm], parameters_of(parameters))[0]
+        return filling(template, given, [arm], parameters_of(parameters))[0]
 
     words = asked.filled(fill)
     request = asking.request(words, repeat=_repeat_of(repeat), stream=on_piece is not None)
@@ -97,7 +100,9 @@ async def _answer(
     content = content_of(prepared.request)
     row = question_row(prepared.request, prepared.key, answer, content)
     parts.keeper.question(row, by=endpoint.identity, content=content)
-    return answer
+    if asked.values is None:
+        return answer
+    return replace(answer, warnings=(*answer.warnings, *filling.notes()))
 
 
 def _repeat_of(repeat: object) -> int:

@@ -14,6 +14,7 @@ from llmlab.runs.experiment import Experiment
 from llmlab.runs.guards import before_cutoff
 from llmlab.runs.judging import judge_rows
 from llmlab.runs.schemas import schema_notes
+from llmlab.runs.server_notes import server_notes
 from llmlab.runs.trials import count_trials
 from llmlab.scores import Scorer, scored
 from llmlab.scores.apply import heard, words_of
@@ -61,7 +62,13 @@ def read(
     return Reading(
         rows=listed,
         beside={**beside_of(experiment, listed), "said": said},
-        notes=(*notes, *experiment.notes, *more, *schema_notes(listed, experiment.templates)),
+        notes=(
+            *notes,
+            *experiment.notes,
+            *more,
+            *schema_notes(listed, experiment.templates),
+            *server_notes(listed),
+        ),
         about=about_of(experiment, listed, trials),
     )
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from llmlab.calls.caller import Caller, Prepared
-from llmlab.errors import LimitError
+from llmlab.errors import BookError, LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
 from llmlab.runs.early import Early
 from llmlab.runs.plan import Cell
@@ -124,13 +124,16 @@ class Runner:
                 await self._land(each, answer, tally, landed)
         queue = iter(missing)
         workers = min(self.at_once, len(missing))
+        refused: list[BookError] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
-                    group.create_task(self._work(queue, tally, landed))
+                    group.create_task(_until_refused(self._work(queue, tally, landed), refused))
         except ExceptionGroup as errors:
-            # Such as a full disk: every worker says the same, and a person needs it once.
             raise errors.exceptions[0] from None
+        if refused:
+            # Such as a full disk: every worker says the same, and a person needs it once.
+            raise refused[0]
 
     async def _work(self, queue: Iterator[Planned], tally: Tally, landed: list[Row]) -> None:
         for each in queue:
@@ -154,6 +157,18 @@ class Runner:
         tally.count(each.cell, outcome)
         if self.early is not None:
             await self.early.landed(row)
+
+
+async def _until_refused(work: Awaitable[None], refused: list[BookError]) -> None:
+    """
+    Await a worker until the book takes no more from it, and note what the book said.
+
+    The others find the same where they would send; what they have under way is paid for, and lands.
+    """
+    try:
+        await work
+    except BookError as error:
+        refused.append(error)
 
 
 def row_of(run: str, each: Planned, outcome: Outcome) -> Row:

@@ -1,7 +1,8 @@
 """
-The proofs that take minutes: chaos, 20 kills, a shared limit, rates, 1,000 in flight, attacks.
+The proofs that take minutes: faults, kills, limits, a shared and a lost book, rates, attacks.
 
-    python -m benchmarks.reliability [table] [kill] [limit] [rate] [flight] [attacks]
+    python -m benchmarks.reliability [table] [kill] [limit] [shared] [lost] [rate] [flight]
+                                     [attacks]
 
 Without a word everything is run. `table` writes the measured table into docs/reliability.md.
 Every server is a process on this machine; its own log of what it served is the judge.
@@ -26,6 +27,8 @@ from benchmarks.server import Manner
 from benchmarks.ways.pipeline import InFile, ran_of
 from tests.chaos import table
 from tests.killing import killed
+from tests.losing import AT_ONCE, lost
+from tests.sharing import shared
 from tests.spending import spent
 
 DOC = Path(__file__).parent.parent / "docs" / "reliability.md"
@@ -74,6 +77,37 @@ def limit() -> None:
         )
         assert done.billed <= done.limit
         assert account.spent >= 0.95 * float(done.limit)
+
+
+def shared_book() -> None:
+    """Let labs, threads, forks, processes and other programs at one book, with kills, 20 times."""
+    rounds = []
+    for seed in range(20):
+        with tempfile.TemporaryDirectory() as folder:
+            done = shared(Path(folder), labs=(1, 2, 5)[seed % 3], calls=40, limit=0.3, seed=seed)
+        rounds.append(done)
+        print(f"shared: round {seed}: {done}", flush=True)
+    for labs in (1, 2, 5):
+        mine = [each for each in rounds if each.labs == labs]
+        print(
+            f"shared: {labs} labs, {len(mine)} rounds: billed at most "
+            f"${max(each.billed for each in mine):.5f} of $0.30, {sum(e.served for e in mine)} "
+            f"served, {sum(e.handed_on for e in mine)} handed on, "
+            f"{sum(e.lost for e in mine)} lost, {sum(e.sent_again for e in mine)} sent again, "
+            f"{sum(len(e.problems) for e in mine)} problems, errors {[e.errors for e in mine]}"
+        )
+    assert all(each.billed <= each.limit for each in rounds)
+    assert not any(each.lost or each.problems or each.errors for each in rounds)
+
+
+def lost_book() -> None:
+    """Delete the book of a kernel with 16 calls under way."""
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            done = lost(Path(folder), calls=400)
+        print(f"lost: {done}")
+        assert done.after <= 2 * AT_ONCE
+        assert (done.missing, done.problems) == (0, ())
 
 
 def rate() -> None:
@@ -159,6 +193,8 @@ PROOFS: dict[str, Callable[[], None]] = {
     "table": write_table,
     "kill": kill,
     "limit": limit,
+    "shared": shared_book,
+    "lost": lost_book,
     "rate": rate,
     "flight": flight,
     "attacks": attacks,

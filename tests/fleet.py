@@ -63,7 +63,7 @@ def serve(folder: Path, faults: Sequence[str], seed: int, idempotency: str = "")
         async with Simulator(
             author=author, faults=Faults.parse(faults, seed=seed), idempotency=idempotency
         ) as simulator:
-            _say(simulator.base_url("openai"))
+            say(simulator.base_url("openai"))
             await stop.wait()
 
     asyncio.run(main())
@@ -97,7 +97,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
 
     # A shell that starts the tests in the background has its children ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _note_what_is_handed_on(folder)
+    note_what_is_handed_on(folder)
     lab = Lab(
         book=folder / "lab.db",
         env={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": options.url},
@@ -113,7 +113,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
     except LabError as error:
         said = {"error": f"{type(error).__name__}: {error}"}
     said["tasks"] = len(asyncio.all_tasks(lab._parts.engine.loop))
-    _say(json.dumps(said))
+    say(json.dumps(said))
     lab.close()
 
 
@@ -136,7 +136,7 @@ def _abtest(lab: Any, options: argparse.Namespace) -> dict[str, object]:
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.largest_file, resource.RLIM_INFINITY))
-    _say("sending")
+    say("sending")
     prompts = {"p": f"{WORDS}{{{{ line }}}}"}
     done = lab.abtest(prompts, MODEL, on=frame, quiet=True, max_tokens=20, effort="none")
     errors = done.rows["error"].dropna()
@@ -149,7 +149,8 @@ def _abtest(lab: Any, options: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _note_what_is_handed_on(folder: Path) -> None:
+def note_what_is_handed_on(folder: Path) -> None:
+    """Write every answer down at the moment at which it is handed on."""
     from llmlab.calls.caller import Caller, Prepared
     from llmlab.records import Answer
 
@@ -166,7 +167,8 @@ def _note_what_is_handed_on(folder: Path) -> None:
     Caller.outcome = outcome  # type: ignore[method-assign]
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Tell whoever started this process."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

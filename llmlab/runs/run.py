@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from llmlab.calls.caller import Caller, Prepared
 from llmlab.calls.prepared import FREE
-from llmlab.errors import LimitError
+from llmlab.errors import BookError, LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
 from llmlab.runs.early import Early
 from llmlab.runs.plan import Cell
@@ -145,14 +145,18 @@ class Runner:
                 await self._land(each, answer, tally, landed)
         queue = iter(missing)
         workers = min(self.at_once, len(missing))
+        refused: list[BookError] = []
         try:
             with self.caller.book.flights.run():
                 async with asyncio.TaskGroup() as group:
                     for _ in range(workers):
-                        group.create_task(self._work(queue, tally, landed))
+                        work = self._work(queue, tally, landed)
+                        group.create_task(_until_refused(work, refused))
         except ExceptionGroup as errors:
-            # Such as a full disk: every worker says the same, and a person needs it once.
             raise errors.exceptions[0] from None
+        if refused:
+            # Such as a full disk: every worker says the same, and a person needs it once.
+            raise refused[0]
 
     async def _work(
         self, queue: Iterator[tuple[Planned, int]], tally: Tally, landed: list[Row]
@@ -184,6 +188,18 @@ class Runner:
         tally.count(each.cell, outcome)
         if self.early is not None:
             await self.early.landed(row)
+
+
+async def _until_refused(work: Awaitable[None], refused: list[BookError]) -> None:
+    """
+    Await a worker until the book takes no more from it, and note what the book said.
+
+    The others find the same where they would send; what they have under way is paid for, and lands.
+    """
+    try:
+        await work
+    except BookError as error:
+        refused.append(error)
 
 
 def row_of(run: str, each: Planned, outcome: Outcome) -> Row:

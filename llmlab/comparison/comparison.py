@@ -84,11 +84,19 @@ class Comparison(Questions):
         drawn: Figure = getattr(plots, kind)(self.shown)
         return drawn
 
-    def export(self, path: str | Path) -> Path:
-        """Write the rows to *path* (csv, parquet, xlsx, json), or the reading (md, html, png)."""
+    def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
+        """
+        Write the rows to *path* (csv, parquet, xlsx, json), or the reading (md, html, png).
+
+        Args:
+            path: The file; its suffix says which kind.
+            spreadsheet_safe: Whether a text of a csv that a spreadsheet would take for a formula
+                gets an apostrophe before it. `read_rows` takes it away again; with False the
+                csv has every text as it is.
+        """
         from llmlab.views.export import export
 
-        return export(self.shown, Path(path))
+        return export(self.shown, Path(path), spreadsheet_safe=spreadsheet_safe)
 
     def report(self, path: str | Path) -> Path:
         """Write one self-contained HTML file with the verdict, the tables and the plots."""

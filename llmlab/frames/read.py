@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmlab.errors import UsageError
 from llmlab.frames import kinds
 from llmlab.frames.columns import COLUMNS
+from llmlab.frames.spreadsheet import plain_frame
 from llmlab.ops.files import NotText, require_file, text_of
 
 if TYPE_CHECKING:
@@ -19,11 +20,16 @@ _STATES: Final = frozenset({"ok", "error"})
 _SUFFIXES: Final = (".csv", ".parquet")
 
 
-def read_rows(path: str | Path) -> "pd.DataFrame":
+def read_rows(path: str | Path, *, spreadsheet_safe: bool = True) -> "pd.DataFrame":
     """
     Read what `run.export("rows.csv")` or `.parquet` wrote; the frame comes out as it was.
 
     Columns that llmlab does not know are left as the file has them.
+
+    Args:
+        path: The file.
+        spreadsheet_safe: How a csv was exported: whether an apostrophe before what looks like a
+            formula is the mark that `export` put there, and is taken away.
 
     Raises:
         UsageError: The file is not there, is damaged, is neither csv nor parquet, lacks the
@@ -35,6 +41,8 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
         raise UsageError(f"rows are read from .csv or .parquet, not {suffix or 'no suffix'}")
     require_file(path, "rows")
     frame = _csv(path) if suffix == ".csv" else _parquet(path)
+    if suffix == ".csv" and spreadsheet_safe:
+        frame = plain_frame(frame)
     for name in frame.columns.intersection(list(_DTYPES)):
         frame[name] = _made(frame[name], _DTYPES[name], path)
     _check_states(frame, path)

@@ -9,8 +9,8 @@ import asyncio
 import errno
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +18,7 @@ from llmlab.errors import UsageError
 from llmlab.sim.author import Author
 from llmlab.sim.call import Call, Reply
 from llmlab.sim.desk import Desk
+from llmlab.sim.door import Door, bracketed, guard
 from llmlab.sim.faults import Faults
 from llmlab.sim.limits import Limit
 from llmlab.sim.memory import Memory
@@ -63,6 +64,7 @@ class Simulator:
         sleep: How to wait, for faults that are slow.
         idempotency: The request header whose value names a request: repeated, it has the first
             one's reply, and no author writes again. Empty as at the real providers.
+        origins: Web pages that may ask, such as `http://localhost:3000`; none by default.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Simulator:
         limits: Mapping[str, Limit] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         idempotency: str = "",
+        origins: Collection[str] = (),
     ) -> None:
         self.author = author
         self.log: deque[Served] = deque(maxlen=LOG_LENGTH)
@@ -85,10 +88,11 @@ class Simulator:
         self._desk = Desk(faults=faults or Faults(), limits=limits or {}, clock=clock)
         self._runner: web.AppRunner | None = None
         self._address = ""
+        self._door = Door(origins=origins)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """
-        Listen; port 0 takes a free one.
+        Listen; port 0 takes a free one. Only who calls it by its own address is answered.
 
         Raises:
             UsageError: The port is in use, or this simulator runs already.
@@ -98,7 +102,9 @@ class Simulator:
         if self._runner is not None:
             raise UsageError(f"the simulator already runs at {self._address}; close it first")
 
-        app = web.Application(client_max_size=_LARGEST_BODY)
+        app = web.Application(
+            client_max_size=_LARGEST_BODY, middlewares=[guard(lambda: self._door)]
+        )
         app.router.add_route("*", "/{provider}{path:.*}", self._serve)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_PATIENCE)
         await runner.setup()
@@ -108,8 +114,9 @@ class Simulator:
         except OSError as error:
             await runner.cleanup()
             raise _no_port(error, port) from error
-        self._runner = runner
-        self._address = f"http://{host}:{runner.addresses[0][1]}"
+        self._runner, bound = runner, runner.addresses[0][1]
+        self._door = replace(self._door, bound=host, port=bound)
+        self._address = f"http://{bracketed(host)}:{bound}"
 
     def base_url(self, provider: str) -> str:
         """Return what the provider's own variable, such as OPENAI_BASE_URL, would be."""

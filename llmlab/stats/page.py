@@ -70,6 +70,17 @@ PAIR_COLUMNS: Final[Meaning] = {
 }
 
 
+_SPREADSHEET = (
+    "In an exported CSV a text that a spreadsheet would take for a formula (it begins with `=`,",
+    "`+`, `-`, `@`, a tab or a line end, or holds such a start after `;`, a tab or a line end)",
+    "has an apostrophe before that sign: `=1+1` is `'=1+1`. `read_comparison` and `read_rows`",
+    "take it away again, exactly; numbers keep their sign and get no mark, also those written as",
+    'text. `run.export("rows.csv", spreadsheet_safe=False)` writes every text as it is; read it',
+    "with `spreadsheet_safe=False`, too. Whoever reads the CSV otherwise (`pandas.read_csv`) sees",
+    "the apostrophe; Parquet and JSON never have one, and a sheet of an xlsx holds texts as texts.",
+)
+
+
 def page() -> str:
     """Return the page: every column of rows, summary and pairs."""
     rows = ((each.name, each.dtype, each.unit, each.meaning) for each in COLUMNS)
@@ -80,6 +91,8 @@ def page() -> str:
             "Made by `python -m llmlab.stats.page > docs/columns.md`; a test holds it to the code.",
             "Missing is missing (NaN, `<NA>`, NaT), never 0. Dtypes survive Parquet, and CSV read",
             "back with `llmlab.comparison.read_comparison`.",
+            "",
+            *_SPREADSHEET,
             "",
             "## `run.rows`: one row a call",
             "",

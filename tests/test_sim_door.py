@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from llmlab.errors import UsageError
 from llmlab.sim import RuleAuthor, Simulator
 
 STRANGE = (
@@ -87,6 +88,13 @@ async def test_a_simulator_for_all_addresses_still_wants_an_address() -> None:
             assert (await asked(sim, {"Host": f"{host}:{port}"}))[0] == 403, host
     finally:
         await sim.close()
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 70_000])
+async def test_a_port_that_is_none_is_one_line(port: int) -> None:
+    """`llmlab sim --port 70000` says what is allowed."""
+    with pytest.raises(UsageError, match=f"port is {port}; it must be from 0"):
+        await Simulator(author=RuleAuthor()).start(port=port)
 
 
 async def test_ipv6_loopback_has_an_address_that_works() -> None:

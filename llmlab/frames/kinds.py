@@ -7,6 +7,7 @@ repeat is no repeat, and `maybe` is not `False`.
 """
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from llmlab.errors import UsageError
@@ -32,6 +33,8 @@ _FAMILIES: Final = {
     "float64": "real", "boolean": "boolean",
 }  # fmt: skip
 _SHOWN: Final = 40
+_EXACT: Final = 2.0**53
+_MOST: Final = 2**63
 
 
 def made(column: Any, dtype: str) -> Any:
@@ -62,7 +65,7 @@ def _finished(values: Any, dtype: str, name: str) -> Any:
     if dtype == "int64" and values.isna().any():
         raise UsageError(f"column {name!r}, row {_first(values.isna())}: a number is missing")
     if dtype == "category":
-        seen = pd.Index(sorted(set(values.dropna())), dtype="str")
+        seen = pd.Index(sorted(values.dropna().unique()), dtype="str")
         return pd.Series(pd.Categorical(values, categories=seen), index=values.index)
     if dtype.startswith("datetime"):
         return pd.to_datetime(values, utc=True).astype(dtype)
@@ -70,28 +73,36 @@ def _finished(values: Any, dtype: str, name: str) -> Any:
 
 
 def _text(column: Any) -> Any:
+    import pandas as pd
+
+    if pd.api.types.is_string_dtype(column.dtype) and column.dtype != "object":
+        return column
     return column.astype("object").where(column.notna(), None).map(str, na_action="ignore")
 
 
 def _whole(column: Any) -> Any:
     import pandas as pd
 
-    if pd.api.types.is_integer_dtype(column.dtype):
-        read = column.astype("object")
-    else:
-        read = column.astype("object").map(_as_int, na_action="ignore")
-    most = 2**63
-    return _kept(column, read.map(lambda each: each if -most <= each < most else None,
-                                  na_action="ignore"), "whole")  # fmt: skip
+    if pd.api.types.is_signed_integer_dtype(column.dtype):
+        return column
+    if pd.api.types.is_float_dtype(column.dtype):
+        # Up to here a float is a whole number exactly; NaN stays missing.
+        wide = column.astype("float64")
+        fits = wide.notna() & (wide.abs() <= _EXACT) & (wide == wide.round())
+        return _kept(column, wide.where(fits).astype("Int64"), "whole")
+    read = column.astype("object").map(_as_int, na_action="ignore")
+    return _kept(column, read, "whole")
 
 
 def _as_int(value: Any) -> int | None:
     """Return a whole number as one: 5, 5.0 and the text of either."""
     try:
-        number = int(value) if isinstance(value, str) and "." not in value else float(value)
-        return int(number) if number == int(number) else None
-    except (ValueError, OverflowError):
+        number = Decimal(str(value))
+    except InvalidOperation:
         return None
+    if not number.is_finite() or not -_MOST <= number < _MOST:
+        return None
+    return int(number) if number == number.to_integral_value() else None
 
 
 def _real(column: Any) -> Any:
@@ -130,8 +141,8 @@ def _time(column: Any) -> Any:
 
 def _kept(column: Any, read: Any, family: str) -> Any:
     """Return what was read, unless a value that is there was not."""
-    lost = column.notna() & read.isna() & (column.astype("object") != "nan")
-    if lost.any():
+    lost = column.notna() & read.isna()
+    if lost.any() and (lost := lost & (column.astype("object") != "nan")).any():
         row = _first(lost)
         value = repr(column.iloc[row - 1])[:_SHOWN]
         raise UsageError(

@@ -6,6 +6,7 @@ a cell that begins with `=`. An apostrophe before it is what every spreadsheet r
 `marked` and `plain` undo each other for every text there is.
 """
 
+import operator
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,14 +29,22 @@ _NUMBER: Final = re.compile(r"[+-](?:\d[\d.,]*|\.\d+)(?:[eE][+-]?\d+)?\s?%?")
 """A signed number is a number to a spreadsheet, too: it keeps its sign and gets no mark."""
 
 
+_SEEN: Final = re.compile(rf"'*{_FIRST}|[\s\S]*?[;\t\r\n]")
+"""Nearly all texts are single words or ids, in which there is nothing to look for."""
+
+
 def marked(text: str) -> str:
     """Return *text* with an apostrophe wherever a spreadsheet would begin a formula."""
+    if not _SEEN.match(text):
+        return text
     inner = _MARK_INNER.sub(r"\1'\2", text)
     return text if _NUMBER.fullmatch(text) else _MARK.sub(r"'\1", inner)
 
 
 def plain(text: str) -> str:
     """Return what `marked` was given."""
+    if "'" not in text:
+        return text
     return _UNMARK_INNER.sub(r"\1\2", _UNMARK.sub(r"\1", text))
 
 
@@ -58,8 +67,8 @@ def _mapped(frame: "pd.DataFrame", change: Any) -> "pd.DataFrame":
     return made
 
 
-def _changed(column: "pd.Series[Any]", change: Any) -> Any:
-    """Return a column of text with each text changed; None where it holds no text."""
+def _changed(column: Any, change: Any) -> Any:
+    """Return a column of text with each text changed; None where there is nothing to change."""
     import pandas as pd
 
     def each(value: Any) -> Any:
@@ -67,6 +76,10 @@ def _changed(column: "pd.Series[Any]", change: Any) -> Any:
 
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.rename_categories([each(value) for value in column.cat.categories])
-    if pd.api.types.is_string_dtype(column.dtype) or column.dtype == "object":
-        return column.map(each, na_action="ignore").astype(column.dtype)
-    return None
+    if not (pd.api.types.is_string_dtype(column.dtype) or column.dtype == "object"):
+        return None
+    values = column.to_numpy(dtype=object, na_value=None)
+    made = [each(value) for value in values]
+    if all(map(operator.is_, made, values)):
+        return None
+    return pd.Series(made, index=column.index, dtype=column.dtype, name=column.name)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 LOG_LENGTH = 10_000
+_LAST_PORT = 65_535
 _LARGEST_BODY = 64 * 2**20
 _PATIENCE = 1.0
 """Seconds that open requests get when the server closes."""
@@ -95,12 +96,14 @@ class Simulator:
         Listen; port 0 takes a free one. Only who calls it by its own address is answered.
 
         Raises:
-            UsageError: The port is in use, or this simulator runs already.
+            UsageError: The port is none or in use, or this simulator runs already.
         """
         from aiohttp import web
 
         if self._runner is not None:
             raise UsageError(f"the simulator already runs at {self._address}; close it first")
+        if not 0 <= port <= _LAST_PORT:
+            raise UsageError(f"port is {port}; it must be from 0 (any free one) to {_LAST_PORT}")
 
         app = web.Application(
             client_max_size=_LARGEST_BODY, middlewares=[guard(lambda: self._door)]

@@ -68,7 +68,7 @@ async def test_a_client_that_vanishes_in_mid_reply_is_noted_quietly(
         url = urlsplit(sim.base_url("openai"))
         reader, writer = await asyncio.open_connection(url.hostname, url.port)
         writer.write(
-            f"POST {url.path}/chat/completions HTTP/1.1\r\nhost: x\r\n"
+            f"POST {url.path}/chat/completions HTTP/1.1\r\nhost: {url.netloc}\r\n"
             f"authorization: Bearer k\r\ncontent-length: {len(asked)}\r\n\r\n".encode()
             + asked
         )

@@ -391,8 +391,11 @@ def _family(rng: np.random.Generator, n: int, *, binary: bool) -> tuple[bool, bo
         input_of=empty,
         scored=empty.astype(bool),
         whole=np.full(ARMS, binary),
+        codes=None,
+        ranked=np.full(ARMS, fill_value=True),
+        compared=np.full(n, fill_value=True),
     )
-    found = pairs_of(table, None, LEVEL, seed=int(rng.integers(2**32)))
+    found = pairs_of(table, LEVEL, seed=int(rng.integers(2**32)))
     return any(pair.p <= ALPHA for pair in found), any(pair.p_adjusted <= ALPHA for pair in found)
 
 

@@ -1,7 +1,8 @@
 """
-The proofs that take minutes: faults, kills, limits, a shared and a lost book, rates, flight.
+The proofs that take minutes: faults, kills, limits, a shared and a lost book, rates, attacks.
 
     python -m benchmarks.reliability [table] [kill] [limit] [shared] [lost] [rate] [flight]
+                                     [attacks]
 
 Without a word everything is run. `table` writes the measured table into docs/reliability.md.
 Every server is a process on this machine; its own log of what it served is the judge.
@@ -20,6 +21,7 @@ from typing import Self
 
 import psutil
 
+from benchmarks.attacks import attacks
 from benchmarks.harness import served
 from benchmarks.server import Manner
 from benchmarks.ways.pipeline import InFile, ran_of
@@ -195,6 +197,7 @@ PROOFS: dict[str, Callable[[], None]] = {
     "lost": lost_book,
     "rate": rate,
     "flight": flight,
+    "attacks": attacks,
 }
 
 

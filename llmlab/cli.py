@@ -1,15 +1,15 @@
 """`llmlab`: the lab from a shell."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmlab.errors import LabError
+from llmlab.errors import ConfigError, LabError, UsageError
 
 if TYPE_CHECKING:
+    from llmlab.lab import Lab
     from llmlab.settings import Settings
 
 
@@ -42,6 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("prompt", help="the words, or - to read them from standard input")
     command.add_argument("-m", "--model", help="alias or provider/model (default: the line-up's)")
     command.add_argument("--max-tokens", type=int, default=512)
+    command.add_argument(
+        "-v", "--value", action="append", default=[], metavar="NAME=TEXT",
+        help="fills a slot {{ NAME }} of the words; may be repeated",
+    )  # fmt: skip
     command.set_defaults(run=_ask)
 
     command = commands.add_parser("spend", help="what was spent, by day, provider, model and run")
@@ -93,12 +97,33 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = commands.add_parser("config", help="every setting with where it came from")
     command.set_defaults(run=_config)
 
+    command = commands.add_parser(
+        "trust", help="accept what this project's files say about addresses, keys and paths"
+    )
+    command.add_argument("--list", action="store_true", help="what was accepted, and where")
+    command.add_argument("--forget", action="store_true", help="take the word back for this one")
+    command.set_defaults(run=_trust)
+
+    _add_batch(commands)
+
     command = commands.add_parser("audit", help="the book's audit trail")
     command.add_argument(
         "action", choices=("verify",), help="find damage, changed or missing entries, wrong sums"
     )
     command.add_argument("--head", help="say whether the audit chain still contains this head")
     command.set_defaults(run=_audit)
+
+
+def _add_batch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("batch", help="batches that are waited for: list, or give one up")
+    batches = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    command = batches.add_parser("list", help="what was handed in and is waited for")
+    command.set_defaults(run=_batch_list)
+    command = batches.add_parser(
+        "forget", help="give one up: its calls count at their worst price and may be sent again"
+    )
+    command.add_argument("id", metavar="ID", help="as `llmlab batch list` shows it")
+    command.set_defaults(run=_batch_forget)
 
 
 def _add_run_and_file(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -120,7 +145,8 @@ def _models(arguments: argparse.Namespace) -> int:
     from llmlab.views.models import models_text
 
     del arguments
-    with Lab(book=":memory:") as lab:
+    with Lab(book=":memory:", look=True) as lab:
+        _say_waiting(lab)
         print(models_text(lab.models()))
     return 0
 
@@ -131,17 +157,30 @@ def _ask(arguments: argparse.Namespace) -> int:
 
     prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
     with Lab() as lab:
-        answer = lab.ask(prompt, arguments.model, max_tokens=arguments.max_tokens)
+        answer = lab.ask(
+            prompt,
+            arguments.model,
+            max_tokens=arguments.max_tokens,
+            values=_values(arguments.value) if arguments.value else None,
+        )
     print(answer.text)
     print(figures(answer), file=sys.stderr)
     return 0
+
+
+def _values(pairs: Sequence[str]) -> dict[str, str]:
+    """Read NAME=TEXT; what is no pair is a slip."""
+    wrong = [each for each in pairs if "=" not in each]
+    if wrong:
+        raise UsageError(f"--value {wrong[0]}: write NAME=TEXT, such as headline='Profit up'")
+    return dict(each.split("=", 1) for each in pairs)
 
 
 def _spend(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         spent = lab.spend()
     if not len(spent):
         print("nothing was spent yet")
@@ -159,7 +198,7 @@ def _runs(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         runs = lab.runs()
     runs["when"] = [f"{each:%Y-%m-%d %H:%M}" for each in runs["when"]]
     print(runs.to_string(index=False, na_rep="-") if len(runs) else "the book has no run yet")
@@ -169,7 +208,7 @@ def _runs(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.run(arguments.name).export(arguments.file))
     return 0
 
@@ -177,7 +216,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.run(arguments.name).report(arguments.file))
     return 0
 
@@ -185,7 +224,7 @@ def _report(arguments: argparse.Namespace) -> int:
 def _tape_save(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         print(lab.save_tape(arguments.file, arguments.name))
     return 0
 
@@ -209,15 +248,41 @@ def _config(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     del arguments
-    with Lab() as lab:
+    with Lab(look=True) as lab:
+        _say_waiting(lab)
         print(lab.configuration())
+    return 0
+
+
+def _say_waiting(lab: "Lab") -> None:
+    if lab.waiting:
+        print(f"! {lab.waiting}", file=sys.stderr)
+
+
+def _trust(arguments: argparse.Namespace) -> int:
+    from llmlab import default
+    from llmlab.backends.trusted import accepted, forget
+    from llmlab.settings import project_of
+
+    if arguments.list:
+        for entry in accepted():
+            print("\n".join([entry.folder, *(f"  {what}" for what in entry.what)]))
+        return 0
+    if arguments.forget:
+        print("forgotten" if forget(project_of(Path.cwd())) else "nothing was accepted here")
+        return 0
+    claims = default.trust()
+    for each in claims:
+        print(f"{each.file} may {each.does}")
+    if not claims:
+        print("no file here waits for your word")
     return 0
 
 
 def _audit(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
-    with Lab() as lab:
+    with Lab(look=True) as lab:
         book = lab.book
         path, problems, head = book.path, book.verify(), book.head()
         entries = book.place_of(head)
@@ -231,6 +296,24 @@ def _audit(arguments: argparse.Namespace) -> int:
     elif arguments.head:
         print(f"the chain still contains that head, as its entry {place}")
     return 2 if problems or place is None else 0
+
+
+def _batch_list(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    del arguments
+    with Lab(look=True) as lab:
+        found = lab.batches()
+    print(found.to_string(index=False) if len(found) else "no batch is waited for")
+    return 0
+
+
+def _batch_forget(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    with Lab(look=True) as lab:
+        print(lab.forget_batch(arguments.id))
+    return 0
 
 
 def _sim(arguments: argparse.Namespace) -> int:
@@ -267,6 +350,11 @@ def _local(arguments: argparse.Namespace) -> int:
 
 
 def _settings() -> "Settings":
+    from llmlab.backends.trust import vetted
+    from llmlab.ops import Environment
     from llmlab.settings import Sourced
 
-    return Sourced.read(folder=Path.cwd(), env=os.environ).settings
+    known = vetted(Sourced.read(folder=Path.cwd(), env=Environment.of()), Path.cwd())
+    if any(each.setting == "local_model" for each in known.claims):
+        raise ConfigError(known.waiting)
+    return known.settings

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import UsageError
+from llmlab.ops.files import read_text
 
 if TYPE_CHECKING:
     import nbformat
@@ -40,7 +41,12 @@ def _execute(path: Path, report: Callable[[str], None]) -> "nbformat.NotebookNod
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    try:
+        words = read_text(path, "the notebook")
+        notebook = nbformat.reads(words, as_version=4)  # type: ignore[no-untyped-call]
+    except (nbformat.ValidationError, ValueError, RecursionError) as error:
+        why = str(error).partition("\n")[0]
+        raise UsageError(f"{path}: not a notebook: {why}; fetch it again") from None
     client = NotebookClient(
         notebook,
         timeout=600,

@@ -2,6 +2,7 @@
 Every error llmlab raises, as one tree, divided by who can act.
 
     LabError
+    ├── Closed              the lab was closed while this was under way
     ├── UsageError          fix the cell, the file or the settings; nothing was sent
     │   ├── UnknownModel    no catalogue entry, alias or line-up of this name
     │   ├── BadKey          a key is absent or malformed
@@ -30,6 +31,10 @@ Every error llmlab raises, as one tree, divided by who can act.
 
 class LabError(Exception):
     """Base of every error that llmlab raises on purpose."""
+
+
+class Closed(LabError):
+    """The lab was closed while this was under way; what had come by then is in the book."""
 
 
 class UsageError(LabError):

@@ -2,32 +2,40 @@
 
 import asyncio
 import concurrent.futures
-import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
+from llmlab.backends.trust import vetted
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.errors import Closed, ConfigError
+from llmlab.ops import Environment
+from llmlab.ops.amounts import DOLLARS
+from llmlab.ops.plain import plain
 from llmlab.records import Answer, Piece
 from llmlab.runs import saved, tape_file
 from llmlab.runs.asked_count import asked_count
 from llmlab.runs.conduct import Landed, Watch, conduct
 from llmlab.runs.configuration import book_path, configuration
+from llmlab.runs.control import Control
 from llmlab.runs.experiment import Experiment, experiment_of
+from llmlab.runs.filling import Filling
+from llmlab.runs.gaps import Missing
 from llmlab.runs.inputs import AnyScore
 from llmlab.runs.parts import Parts
 from llmlab.runs.plan import parameters_of
 from llmlab.runs.question import answer_of
 from llmlab.runs.reading import read
-from llmlab.runs.run import always
 from llmlab.runs.tape import Tape
-from llmlab.settings import Mode, Sourced, project_of
+from llmlab.settings import Mode, Sourced, project_of, shielded
 from llmlab.templates import Library
 from llmlab.wire import Channel
+from llmlab.wire.crossing import CLOSED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +65,13 @@ class Lab:
         attempts: How often one call is tried; 1 never retries.
         max_in_flight: Calls under way at once, over all providers.
         limits: Requests and tokens a minute, such as `{"openai": {"rpm": 500, "tpm": 2e5}}`.
+        look: Whether only to look at what is kept: keys and addresses are checked when
+            something is sent, and not now.
 
     Raises:
-        ConfigError: A setting is unknown or ill-typed.
+        ConfigError: A setting is unknown, ill-typed or out of bounds (its source is named), or
+            what a file of the project says about addresses and keys waits for the user's word
+            (`llmlab trust`).
         BadKey: A key in *env* is malformed; the variable is named.
         UsageError: The tape to replay cannot be read.
     """
@@ -77,9 +89,12 @@ class Lab:
         attempts: int | None = None,
         max_in_flight: int | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
+        look: bool = False,
         **settings: object,
     ) -> None:
-        self._env = dict(os.environ if env is None else env)
+        # Before anything can fail: a traceback shows the locals of this frame.
+        env, settings = Environment.of(env), shielded(settings)
+        self._env = env
         self.project = Path(config) if config is not None else project_of(Path.cwd())
         given = {
             "book": ":memory:" if book is None else book or None,
@@ -92,18 +107,30 @@ class Lab:
             "limits": limits,
             **settings,
         }
+        given = {name: plain(value) for name, value in given.items()}
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
-        self.settings, self.sources = read.settings, read.sources
-        self._entries = read.entries()
+        known = vetted(read, self.project)
+        self.settings, self.sources = known.settings, read.sources
+        self.waiting = known.waiting
+        """What waits for the user's word; empty when nothing does."""
+        if self.waiting and not look:
+            raise ConfigError(self.waiting)
+        waits = {each.setting for each in known.claims}
+        self._entries = [
+            (name, value, f"{source}, waits" if name in waits else source)
+            for name, value, source in read.entries()
+        ]
         self.prompts = Library(
             self.project / self.settings.prompts,
             mode=self.settings.templates,
             sent=self._sent,
         )
-        self._parts = Parts(self.settings, self._env, self.project)
+        self._parts = Parts(known, self._env, self.project, look=look)
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""
+        if "settings" not in vars(self):  # in a traceback of what kept it from being made
+            return "Lab(...)"
         book = book_path(self.settings, self.project) or ":memory:"
         return f"Lab(book='{book}', mode={self.settings.mode!r}, models={self.settings.models!r})"
 
@@ -131,23 +158,36 @@ class Lab:
         """
         Ask one model one question, from any event loop.
 
+        A question that is under way at this moment, here or in another kernel that shares the
+        book, is not sent a second time: this call has the same answer, marked `from_book`. For
+        several samples of one question give each its own `repeat`. One after the other, a
+        question is sent again each time, unless `temperature=0` or a `seed` makes it
+        deterministic: then the book answers.
+
         Args:
             prompt: The words.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
-            **options: `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
+            **options: `values` (fills the slots `{{ name }}` of the words, and packs tables),
+                `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
                 `search`, `thinking`, `effort`, `api`, `deadline`, `repeat`.
+
+        Raises:
+            UsageError: The input is bad, such as a blank prompt, a slot that nothing fills, or
+                several models; nothing was sent.
+            CallError: The call failed.
         """
         work = answer_of(self._parts, prompt, model, **options)
         return await self._parts.engine.bridge(work)
 
     async def stream(
         self, prompt: str, model: str | None = None, **options: Any
-    ) -> AsyncIterator[Piece]:
+    ) -> AsyncGenerator[Piece, None]:
         """
         Yield the pieces of an answer as they come; the last one's `answer` is whole.
 
         Raises:
             CallError: The call failed; `partial` has the text that came.
+            Closed: The lab was closed meanwhile.
         """
         pieces: Channel[Piece] = Channel()
         work = answer_of(self._parts, prompt, model, on_piece=pieces.put, **options)
@@ -157,6 +197,8 @@ class Lab:
             async for come in pieces:
                 for piece in come:
                     yield piece
+            if future.cancelled():
+                raise Closed(CLOSED)
             whole: Answer = await asyncio.wrap_future(future)
             yield Piece(answer=whole)
         finally:
@@ -171,12 +213,13 @@ class Lab:
         *,
         on: "pd.DataFrame | None" = None,
         score: AnyScore | None = None,
-        target: str | None = None,
+        target: "str | pd.Series[Any] | None" = None,
         repeats: int = 1,
         cluster: str | None = None,
         as_of: str | None = None,
         stop_when_clear: bool = False,
         aa: bool = False,
+        missing: Missing | None = None,
         budget: float | None = None,
         name: str | None = None,
         values: Mapping[str, object] | None = None,
@@ -197,13 +240,17 @@ class Lab:
             score: A name ("label", "number:5%", "regex:...", "judge:gpt" ...; see
                 `llmlab.scores`), a score with settings (`scores.label(aliases={...})`), or a
                 function of `(text, target)` or `(answer, row)`.
-            target: The column with what should have been answered; `target` when None.
+            target: The column with what should have been answered, `target` when None; or a
+                Series, which goes by the frame's index.
             repeats: How often each question is asked; repeats are averaged within an input.
             cluster: The column whose equal values belong together (same day, same ticker).
             as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
             stop_when_clear: Whether to look after every input (cluster) and to send no more
                 once one arm is clear of every other; the error stays at 5 % all the same.
             aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
+            missing: What becomes of an input that has nothing for a slot (NaN, None, NaT, blank
+                text): "skip" leaves it out of every arm, "send" sends it as a word; refused
+                when None.
             budget: Dollars that this run may spend at most.
             name: The run's name; made from its content when None.
             values: Slots beside those of the frame.
@@ -218,10 +265,13 @@ class Lab:
 
         Raises:
             UsageError: The design is bad; nothing was sent.
+            Closed: The lab was closed meanwhile; what had landed is kept.
         """
+        filling = Filling(self._parts.counting)
+        budget = None if budget is None else DOLLARS.read(budget, "budget")
         experiment = experiment_of(
             prompts,
-            models or self.settings.models,
+            self.settings.models if models is None else models,
             catalogue=self.catalogue,
             library=self.prompts,
             on=on,
@@ -231,20 +281,25 @@ class Lab:
             as_of=as_of,
             values=values,
             repeats=repeats,
-            parameters=parameters_of(parameters),
+            parameters=parameters_of(parameters, own=tuple(signature(self.abtest).parameters)),
             stream=stream,
             seed=order_seed,
             name=name,
             stop_when_clear=stop_when_clear,
             aa=aa,
-            filled=self._parts.counting.filled,
+            missing=missing,
+            filled=filling,
         )
+        experiment = replace(experiment, notes=(*experiment.notes, *filling.notes()))
         from llmlab.views.live import watch_of
 
         watch = handle or watch_of(quiet=quiet)
-        passes = always if handle is None else handle.passes
-        landed = conduct(self._parts, experiment, watch, budget=budget, passes=passes, batch=batch)
-        return self._read(experiment, landed, watch, budget)
+        control = Control() if handle is None else handle.control
+        with self._parts.under_way.run(experiment.name, control.brake):
+            landed = conduct(
+                self._parts, experiment, watch, control=control, budget=budget, batch=batch
+            )
+            return self._read(experiment, landed, watch, control, budget)
 
     def start(self, *args: Any, **options: Any) -> "Handle[Comparison]":
         """
@@ -261,8 +316,28 @@ class Lab:
         return started(lambda handle: self.abtest(*args, handle=handle, **options))
 
     async def abtest_async(self, *args: Any, **options: Any) -> Comparison:
-        """Do what `abtest` does, awaited from any event loop."""
-        return await asyncio.to_thread(self.abtest, *args, **options)
+        """
+        Do what `abtest` does, awaited from any event loop.
+
+        Cancelled (by `task.cancel()`, a time-out, a loop that closes), it stops as at Ctrl-C:
+        calls under way are cut, no more are sent, and what landed is in the book and in
+        `lab.run(name)` when the cancellation goes on.
+        """
+        from llmlab.runs.handle import Handle
+        from llmlab.views.live import watch_of
+
+        handle = options.pop("handle", None) or Handle(watch_of(quiet=options.get("quiet", False)))
+        work = asyncio.ensure_future(
+            asyncio.to_thread(self.abtest, *args, handle=handle, **options)
+        )
+        work.add_done_callback(_looked_at)
+        try:
+            return await asyncio.shield(work)
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            handle.control.brake.pull()
+            if isinstance(error, asyncio.CancelledError):
+                await asyncio.wait([work])
+            raise
 
     # ---- looking around -----------------------------------------------------------------
 
@@ -298,7 +373,7 @@ class Lab:
             UsageError: *ask*, and the provider has no counter or no key.
             CallError: *ask*, and the provider did not answer.
         """
-        arm = self.catalogue.arms(model or self.settings.models)[0]
+        arm = self.catalogue.arms(self.settings.models if model is None else model)[0]
         if ask:
             return self._parts.engine.run(asked_count(self._parts, text, arm))
         return self._parts.counting.count(text, arm.model)
@@ -421,6 +496,30 @@ class Lab:
         money = [name for name in spent.columns if name.endswith("_usd")]
         return spent.astype(dict.fromkeys(money, float))
 
+    def batches(self) -> "pd.DataFrame":
+        """
+        One row a batch that is waited for, oldest first.
+
+        `state` is `handed_in`, `intended` (being handed in) or `unsure` (looked for at the provider
+        by the next run); `waiting` counts its calls that have no answer yet.
+        """
+        import pandas as pd
+
+        from llmlab.calls.batch_list import COLUMNS, listed
+
+        return pd.DataFrame(listed(self.book), columns=list(COLUMNS))
+
+    def forget_batch(self, batch: str) -> str:
+        """
+        Give a batch up: its calls count at their worst price and may be sent again.
+
+        Raises:
+            UsageError: No batch of this name is waited for; those that are get listed.
+        """
+        from llmlab.calls.batch_list import forgotten
+
+        return forgotten(self.book, batch)
+
     @property
     def catalogue(self) -> "Catalogue":
         """The models, aliases and line-ups."""
@@ -464,13 +563,24 @@ class Lab:
         return self.book.templates(prompt)
 
     def _read(
-        self, experiment: Experiment, landed: Landed, watch: Watch, budget: float | None
+        self,
+        experiment: Experiment,
+        landed: Landed,
+        watch: Watch,
+        control: Control,
+        budget: float | None,
     ) -> Comparison:
         """Score the rows, keep them as a run, and make them readable."""
         from llmlab.frames import to_frame
 
         reading = read(
-            self._parts, experiment, landed.rows, watch=watch, budget=budget, notes=landed.notes
+            self._parts,
+            experiment,
+            landed.rows,
+            watch=watch,
+            control=control,
+            budget=budget,
+            notes=landed.notes,
         )
         if self.settings.mode != "replay":
             self._parts.keeper.run(
@@ -499,3 +609,9 @@ class Lab:
 
     async def __aexit__(self, *exc: object) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _looked_at(work: "asyncio.Future[Any]") -> None:
+    """Look at how *work* ended: where nobody waits any more, that is not worth a complaint."""
+    if not work.cancelled():
+        work.exception()

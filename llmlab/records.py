@@ -9,10 +9,11 @@ readable; copy it with `msgspec.structs.replace`. The garbage collector need not
 (`gc=False`): a frozen record holds only what was there before it, so it is never part of a cycle.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -28,6 +29,11 @@ Backend: TypeAlias = Literal["live", "local", "stand-in"]
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error"]
+
+Reading: TypeAlias = Literal[
+    "scored", "unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored", "failed"
+]
+"""What became of a call as evidence; every call is exactly one of these (docs/scores.md)."""
 
 
 class Prompt(Struct, frozen=True, kw_only=True, gc=False):
@@ -94,6 +100,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     label: str = ""
     """What the user called the model: an alias such as `deepseek-think`, or provider/model."""
     repeat: int = 0
+    occurrence: int = 0
+    """How many calls of the run before it ask the very same: each is a call of its own."""
 
     @property
     def name(self) -> str:
@@ -111,6 +119,8 @@ class HttpCall(Struct, frozen=True, kw_only=True, gc=False):
     auth: Auth = "bearer"
     sent: Mapping[str, object] = msgspec.field(default_factory=dict)
     """The parameters in it, by the provider's names: the body less the words."""
+    bulk: bool = False
+    """Whether the reply is a file of many answers, for which the larger bound holds."""
 
 
 class HttpReply(Struct, frozen=True, kw_only=True, gc=False):
@@ -182,6 +192,10 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     queued: float = 0.0
     """Seconds spent waiting in llmlab's own queue."""
     attempts: int = 1
+    unsure: int = 0
+    """Earlier attempts that failed and may have been charged all the same; not in `cost`."""
+    unsure_usd: Decimal | None = None
+    """Dollars at most that these cost; None where there are none, or they have no price."""
     started_at: float = 0.0
     """Unix time at which the attempt that succeeded was sent."""
     request_id: str | None = None
@@ -191,6 +205,21 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     sent: Mapping[str, object] = msgspec.field(default_factory=dict)
     """The parameters really sent, by the provider's names."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def gap(self) -> Literal["", "cut", "empty", "refused", "filtered"]:
+        """Why this is no whole answer; empty when it is one."""
+        ended = _ENDED.get(self.finish)
+        if ended is not None:
+            return ended
+        return "empty" if self.parsed is None and not self.text.strip() else ""
+
+
+_ENDED: Final[Mapping[str, Literal["cut", "refused", "filtered"]]] = {
+    "length": "cut",
+    "refusal": "refused",
+    "filter": "filtered",
+}
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):
@@ -207,7 +236,14 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
     queued: float = 0.0
     backend: Backend = "live"
     cost: Decimal | None = None
-    """Dollars lost on it, by estimate: the tokens of a stream that was cut."""
+    """
+    Dollars lost on it: 0 where it was certainly not charged, an estimate by its tokens where a
+    stream was cut, None where nobody knows.
+    """
+    unsure: int = 0
+    """Attempts before the last that may have been charged; not in `cost`."""
+    unsure_usd: Decimal | None = None
+    """Dollars at most that these cost; None where there are none, or they have no price."""
 
 
 Outcome: TypeAlias = Answer | Failure
@@ -231,6 +267,20 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     outcome: Outcome
     score: float | None = None
     score_error: str = ""
+    """Why there is no score, or why it is 0 where that does not show."""
+    reading: Reading | None = None
+    """What became of it; None until it was scored: see `became`."""
+
+    @property
+    def became(self) -> Reading:
+        """Say what became of the call; without a score to go by, how far it came."""
+        if self.reading is not None:
+            return self.reading
+        if not isinstance(self.outcome, Answer):
+            return "failed"
+        if self.score is not None and not math.isnan(self.score):
+            return "scored"
+        return self.outcome.gap or "unscored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +305,10 @@ class Plan:
     seconds_by: str = ""
     """By what the time is estimated, or why it is not known."""
     detectable: float | None = None
-    """Smallest paired difference of scores that a test of this size finds with 80 % power."""
+    """
+    Smallest difference of scores that the strictest paired test finds with 80 % power; infinite
+    when so few inputs or clusters can find none.
+    """
     live: tuple[str, ...] = ()
     """Labels answered by their own provider."""
     stand_ins: tuple[str, ...] = ()
@@ -279,6 +332,8 @@ class Progress:
     elapsed_s: float
     arms: tuple[tuple[str, str, int, int, int], ...] = ()
     """`(prompt, label, done, total, failed)` for each arm."""
+    waits: tuple[tuple[str, float], ...] = ()
+    """Who asked to wait before the next call, and the seconds that are left of it."""
 
     @property
     def left_s(self) -> float | None:

@@ -7,18 +7,30 @@ lift those of another. Every value remembers where it came from, for `llmlab con
 """
 
 import difflib
+import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 import msgspec
 
 from llmlab.errors import ConfigError
+from llmlab.ops import Address, Environment
+from llmlab.ops.amounts import DOLLARS, SECONDS, Allowed
+from llmlab.ops.files import read_toml
 
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
+
+Megabytes: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
+"""Millions of bytes: more than none, and a number."""
+
+MAX_REPLY_MB: Final = 64.0
+"""More than any model's longest answer takes as a stream, which is some 350 bytes a token."""
+
+MAX_BATCH_MB: Final = 500.0
+"""The results of a batch lie in memory as they are read; a provider takes one of 200 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +66,13 @@ class Settings:
     max_in_flight: int = 64
     per_provider: int = 32
     """Calls in flight at one provider."""
+    max_reply_mb: Megabytes = MAX_REPLY_MB
+    """Million bytes of one reply that are read, unpacked or as a stream."""
+    max_batch_mb: Megabytes = MAX_BATCH_MB
+    """The same for a file of a batch's results."""
     budget: Budget = field(default_factory=Budget)
     limits: dict[str, RateLimit] = field(default_factory=dict)
-    base_urls: dict[str, str] = field(default_factory=dict)
+    base_urls: dict[str, Address] = field(default_factory=dict)
     plain_http: bool = False
     """Whether http:// is allowed to hosts other than this machine."""
     drop_parameters: bool = False
@@ -72,6 +88,8 @@ class Settings:
     prompts: Path = Path("prompts")
     templates: Literal["development", "production"] = "development"
     """Whether a template with faults is refused (production) or used with a warning."""
+    remote_images: bool = False
+    """Whether a page that shows an answer may fetch the pictures that its words name."""
     local_model: Path | None = None
     """Folder of the embedded model; None is the user's cache folder."""
 
@@ -101,15 +119,19 @@ class Sourced:
         Merge the sources and check every entry.
 
         Raises:
-            ConfigError: An entry is unknown (the nearest name is given) or ill-typed.
+            ConfigError: An entry is unknown (the nearest name is given), ill-typed or out of
+                bounds.
         """
+        # Before anything can fail: a traceback shows the locals of this frame.
+        env, arguments = Environment.of(env or {}), shielded(arguments or {})
         values: dict[str, object] = {}
         sources: dict[str, str] = {}
-        for source, entries in _sources(folder, env or {}, arguments or {}):
+        for source, entries in _sources(folder, env, arguments):
             for name, value in entries.items():
                 _known(name, _NAMES, source)
                 _known_inside(name, value, source)
-                values[name] = _merged(values.get(name), value)
+                checked = _in_bounds(name, value, source)
+                values[name] = _merged(values.get(name), checked)
                 sources.update({inner: source for inner, _ in _flat(name, value)})
         return cls(settings=_typed(values, sources), sources=sources)
 
@@ -117,6 +139,55 @@ class Sourced:
 _NAMES: Final = tuple(item.name for item in fields(Settings))
 _BUDGETS: Final = tuple(item.name for item in fields(Budget))
 _RATES: Final = tuple(item.name for item in fields(RateLimit))
+
+_CALLS: Final = Allowed(low=1, high=100_000, unit="calls", whole=True)
+_TOKENS: Final = Allowed(low=1, high=1e9, unit="tokens", whole=True)
+_ALLOWED: Final[Mapping[str, Allowed]] = {
+    "deadline": SECONDS,
+    "attempts": Allowed(low=1, high=1_000, whole=True),
+    "max_in_flight": _CALLS,
+    "per_provider": _CALLS,
+    "tier_local": _TOKENS,
+    "tier_api": _TOKENS,
+    "budget": DOLLARS,
+    "limits": Allowed(low=1, high=1e15),
+    "prices": Allowed(low=0, high=1e6),
+}
+"""What each number may be; in a table, every number of it."""
+_TABLES: Final[Mapping[str, str]] = {
+    "budget": '{"day": 5}',
+    "limits": '{"openai": {"rpm": 500}}',
+    "limits.": '{"rpm": 500}',
+    "prices": '{"openai/gpt-6-luna": {"input": 0.1, "output": 0.5}}',
+    "prices.": '{"input": 0.1, "output": 0.5}',
+}
+"""Which entries are tables, the inner ones with a dot, and how one looks."""
+
+
+def _in_bounds(name: str, value: object, source: str) -> object:
+    """
+    Return *value* with its numbers as plain ones; NaN or -1 dollars would limit nothing.
+
+    Here, where each source still stands apart: a later one may hide what an earlier one says.
+    """
+    allowed = _ALLOWED.get(name)
+    return value if allowed is None else _bounded(name, name, value, allowed, source)
+
+
+def _bounded(kind: str, name: str, value: object, allowed: Allowed, source: str) -> object:
+    """Check one entry: *kind* is `limits.` for any provider's, *name* is its own."""
+    shape = _TABLES.get(kind)
+    if shape is not None and isinstance(value, Mapping):
+        inner = f"{kind}." if f"{kind}." in _TABLES else ""
+        return {
+            word: _bounded(inner, f"{name}.{word}", each, allowed, source)
+            for word, each in value.items()
+        }
+    if shape is not None:
+        raise ConfigError(f"{source}: {name} is {value!r}; it must be a table, such as {shape}")
+    if value is None:  # inside a table it lifts a limit
+        return None
+    return allowed.read(value, f"{source}: {name}", error=ConfigError)
 
 
 def _merged(before: object, value: object) -> object:
@@ -138,22 +209,49 @@ def _sources(
 ) -> list[tuple[str, Mapping[str, object]]]:
     found: list[tuple[str, Mapping[str, object]]] = []
     if folder is not None:
-        tool = _toml(folder / "pyproject.toml").get("tool", {})
-        found.append(("pyproject.toml", tool.get("llmlab", {})))
-        found.append(("llmlab.toml", _toml(folder / "llmlab.toml")))
+        found.append(("pyproject.toml", shielded(_tool(folder / "pyproject.toml"))))
+        found.append(("llmlab.toml", shielded(_toml(folder / "llmlab.toml"))))
     found.append(("environment", _from_env(env)))
     given = {name: value for name, value in arguments.items() if value is not None}
     found.append(("argument", given))
     return found
 
 
+def shielded(entries: Mapping[str, object]) -> dict[str, object]:
+    """Return *entries* with the addresses in `base_urls` taken apart from their passwords."""
+    urls = entries.get("base_urls")
+    if not isinstance(urls, Mapping):
+        return dict(entries)
+    apart = {name: Address.of(url) if isinstance(url, str) else url for name, url in urls.items()}
+    return {**entries, "base_urls": apart}
+
+
+def _tool(path: Path) -> Mapping[str, object]:
+    return _table(_table(_toml(path), "tool", path.name), "llmlab", f"{path.name}: tool")
+
+
+def address_of(value: object) -> Address:
+    """Take an address of a file apart; a TypeError becomes the line that names the entry."""
+    if isinstance(value, str):
+        return Address.of(value)
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
+
+
 def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    return read_toml(path, "the settings", error=ConfigError)
+
+
+def _table(outer: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:
+    inner = outer.get(name, {})
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"{source}: {name} is {inner!r}; it must be a table")
+    return inner
+
+
+_NO_SETTINGS: Final = frozenset({"LLMLAB_TRUST_FILE"})
+"""Variables that are no lab's setting: see `backends.trusted`."""
 
 
 def _from_env(env: Mapping[str, str]) -> dict[str, object]:
@@ -166,9 +264,9 @@ def _from_env(env: Mapping[str, str]) -> dict[str, object]:
         limit = re.fullmatch(r"budget_(call|run|day|total)", entry)
         if limit:
             budget = values.setdefault("budget", {})
-            budget[limit[1]] = text  # type: ignore[index]  # made a dict on the line above
-        else:
-            values[entry] = text
+            budget[limit[1]] = str(text)  # type: ignore[index]  # made a dict on the line above
+        elif name not in _NO_SETTINGS:
+            values[entry] = str(text)
     return values
 
 
@@ -216,6 +314,8 @@ def _source_of(entry: str, sources: Mapping[str, str]) -> str:
 def _path(kind: type, value: object) -> object:
     if kind is Path:
         return Path(str(value)).expanduser()
+    if kind is Address:
+        return address_of(value)
     raise NotImplementedError(f"no conversion to {kind}")
 
 

@@ -1,5 +1,6 @@
 """Shared by every test: no key of the developer's, one fake clock."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ _VARIABLES = (
 
 
 @pytest.fixture(autouse=True)
-def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key in the developer's shell must never reach a test."""
+def _no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A key in the developer's shell must never reach a test, nor a test the word of the user."""
     for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    trust = tmp_path_factory.getbasetemp() / f"trust-{uuid.uuid4().hex}.json"
+    monkeypatch.setenv("LLMLAB_TRUST_FILE", str(trust))
 
 
 class Clock:
@@ -35,3 +38,20 @@ class Clock:
 def clock() -> Clock:
     """A clock that stands still until `clock.now` is moved."""
     return Clock()
+
+
+@pytest.fixture(params=["fast", "plain", "unlike"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """
+    Send a test's calls each way there is.
+
+    `fast` writes straight onto aiohttp's connections; `plain` goes through its `ClientSession`, as
+    with proxies; `unlike` does so because the installed aiohttp is not as the fast way knows it.
+    """
+    name = str(request.param)
+    if name == "plain":
+        monkeypatch.setattr("llmlab.wire.session.Direct", lambda _session: None)
+    if name == "unlike":
+        found = ("TCPConnector.connect",)
+        monkeypatch.setattr("llmlab.wire.session.differences", lambda _connector: found)
+    return name

@@ -34,7 +34,7 @@ _ROOT: Final = Path(__file__).parent.parent
 # ---- the provider
 
 
-def serve(folder: Path, faults: Sequence[str], seed: int) -> None:
+def serve(folder: Path, faults: Sequence[str], seed: int, idempotency: str = "") -> None:
     """Serve until told to stop; the first line on stdout is the address."""
     from llmlab.sim import Asked, Faults, RuleAuthor, Simulator, Written
 
@@ -60,7 +60,9 @@ def serve(folder: Path, faults: Sequence[str], seed: int) -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         author = Logged(RuleAuthor(seed))
-        async with Simulator(author=author, faults=Faults.parse(faults, seed=seed)) as simulator:
+        async with Simulator(
+            author=author, faults=Faults.parse(faults, seed=seed), idempotency=idempotency
+        ) as simulator:
             say(simulator.base_url("openai"))
             await stop.wait()
 
@@ -68,11 +70,11 @@ def serve(folder: Path, faults: Sequence[str], seed: int) -> None:
 
 
 @contextmanager
-def provider(folder: Path, *faults: str, seed: int = 0) -> Iterator[str]:
+def provider(folder: Path, *faults: str, seed: int = 0, idempotency: str = "") -> Iterator[str]:
     """Start a provider; give its address."""
     command = [sys.executable, "-m", "tests.fleet", "serve", str(folder), "--seed", str(seed)]
     with subprocess.Popen(
-        [*command, *(f"--fault={fault}" for fault in faults)],
+        [*command, f"--idempotency={idempotency}", *(f"--fault={fault}" for fault in faults)],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # a killed kernel is no news
@@ -103,6 +105,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         max_in_flight=options.at_once,
         per_provider=options.at_once,
         budget={"total": options.limit},
+        catalogue=_catalogue(folder, options.idempotency),
         prices={MODEL: {"input": options.price, "output": 2 * options.price}},
     )
     try:
@@ -112,6 +115,15 @@ def run(folder: Path, options: argparse.Namespace) -> None:
     said["tasks"] = len(asyncio.all_tasks(lab._parts.engine.loop))
     say(json.dumps(said))
     lab.close()
+
+
+def _catalogue(folder: Path, idempotency: str) -> Path | None:
+    """Write the row of a gateway that honours idempotency keys, where it does."""
+    if not idempotency:
+        return None
+    path = folder / "gateway.toml"
+    path.write_text(f'[providers.openai]\nidempotency = "{idempotency}"\n', encoding="utf-8")
+    return path
 
 
 def _abtest(lab: Any, options: argparse.Namespace) -> dict[str, object]:
@@ -230,6 +242,7 @@ def main() -> None:
     parser.add_argument("role", choices=["serve", "run"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--idempotency", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--url", default="")
     parser.add_argument("--calls", type=int, default=10)
@@ -240,7 +253,7 @@ def main() -> None:
     parser.add_argument("--largest-file", type=int, default=0)
     options = parser.parse_args()
     if options.role == "serve":
-        serve(options.folder, options.fault, options.seed)
+        serve(options.folder, options.fault, options.seed, options.idempotency)
     else:
         run(options.folder, options)
 

@@ -37,16 +37,19 @@ class Killed:
     problems: tuple[str, ...]
 
 
-def killed(folder: Path, *, kills: int, calls: int, seed: int, longest: float) -> Killed:
+def killed(
+    folder: Path, *, kills: int, calls: int, seed: int, longest: float, idempotency: str = ""
+) -> Killed:
     """Run *calls* calls with *kills* SIGKILLs, each up to *longest* seconds after sending began."""
+    options = {"idempotency": idempotency} if idempotency else {}
     rng = random.Random(seed)  # noqa: S311 - moments, not secrets
-    with provider(folder, "delay:0.05") as url:
+    with provider(folder, "delay:0.05", idempotency=idempotency) as url:
         for _ in range(kills):
-            with kernel(folder, url, calls) as process:
+            with kernel(folder, url, calls, **options) as process:
                 began(process)
                 time.sleep(rng.uniform(0.0, longest))
                 process.kill()
-        with kernel(folder, url, calls) as process:
+        with kernel(folder, url, calls, **options) as process:
             last = ended(process)
     return _read(folder, kills=kills, calls=calls, answered=last["ok"])
 

@@ -13,7 +13,6 @@ import pytest
 
 from llmlab import Lab
 from llmlab.book import Book
-from llmlab.calls.batch_book import remembered
 from llmlab.errors import CallError, Refused, Throttled, Unavailable, UsageError
 from llmlab.providers.batch import BatchState, Item, way_of
 from llmlab.records import Api, HttpReply
@@ -101,7 +100,7 @@ async def test_a_restart_collects_what_was_handed_in(simulator: Simulator, tmp_p
                 PROMPTS, SOLD, on=HEADLINES, batch=True, quiet=True, max_tokens=20, name="r"
             )
         )
-        await _until(lambda: len(remembered(lab.book)) == 3)
+        await _until(lambda: _waiting(lab) == 3)
         handle.stop(now=True)
         cut = await asyncio.to_thread(handle.result, 10)
         held = await asyncio.to_thread(lab.book.account, "run:r")
@@ -109,7 +108,7 @@ async def test_a_restart_collects_what_was_handed_in(simulator: Simulator, tmp_p
         rows = await abtest(lab, SOLD, name="r", score=None, target=None)
         spent = await asyncio.to_thread(lab.book.account, "run:r")
         problems = await asyncio.to_thread(lab.book.verify)
-        open_ones = [each for each in remembered(lab.book) if each.open]
+        open_ones = lab.book.batches()
 
     assert len(cut) == 0
     assert held.reserved > 0
@@ -121,6 +120,11 @@ async def test_a_restart_collects_what_was_handed_in(simulator: Simulator, tmp_p
     assert spent.unknown == spent.reserved == 0
     assert problems == []
     assert open_ones == []
+
+
+def _waiting(lab: Lab) -> int:
+    """Count the batches that the provider has and something is waited for from."""
+    return sum(each.state == "handed_in" for each in lab.book.batches())
 
 
 async def _until(true: Any) -> None:
@@ -142,7 +146,7 @@ async def test_a_shorter_plan_leaves_the_rest_for_later(
                 PROMPTS, "claude", on=HEADLINES, batch=True, quiet=True, max_tokens=20
             )
         )
-        await _until(lambda: len(remembered(lab.book)) == 1)
+        await _until(lambda: _waiting(lab) == 1)
         handle.stop(now=True)
         await asyncio.to_thread(handle.result, 10)
     async with lab_for(simulator, book=book) as lab:
@@ -163,10 +167,10 @@ async def test_what_is_in_a_batch_is_not_sent_singly(simulator: Simulator, tmp_p
                 PROMPTS, "claude", on=HEADLINES, batch=True, quiet=True, max_tokens=20
             )
         )
-        await _until(lambda: len(remembered(lab.book)) == 1)
+        await _until(lambda: _waiting(lab) == 1)
         handle.stop(now=True)
         await asyncio.to_thread(handle.result, 10)
-        with pytest.raises(UsageError, match=r"6 of these calls are in a batch .* batch=True"):
+        with pytest.raises(UsageError, match=r"8 of these calls are in a batch .* batch=True"):
             await abtest(lab, "claude", batch=False)
 
     assert not any(each.user for each in simulator.log)
@@ -230,8 +234,8 @@ def test_openai_gets_a_file_of_lines() -> None:
     """One JSON object a line in a form with purpose batch, then a batch of 24 hours."""
     way, path = _way("openai", "chat")
 
-    form = way.first(ITEMS, path, BASE)
-    (create,) = way.rest("file-1", ITEMS, path, BASE)
+    form = way.first(ITEMS, "t0k", path, BASE)
+    (part,) = way.rest("file-1", ITEMS, "t0k", path, BASE)
 
     lines = [json.loads(line) for line in form.body.split(b"\r\n") if line.startswith(b"{")
              for line in line.split(b"\n")]  # fmt: skip
@@ -239,10 +243,11 @@ def test_openai_gets_a_file_of_lines() -> None:
     assert {line["url"] for line in lines} == {"/v1/chat/completions"}
     assert form.url == f"{BASE}/files"
     assert form.headers["content-type"].startswith("multipart/form-data; boundary=")
-    assert json.loads(create.body) == {
+    assert json.loads(part.call.body) == {
         "input_file_id": "file-1",
         "endpoint": "/v1/chat/completions",
         "completion_window": "24h",
+        "metadata": {"llmlab": "t0k"},
     }
 
 
@@ -316,12 +321,12 @@ def test_each_result_is_a_reply_or_its_error(
             {"processing_status": "canceling"},
             BatchState(ended=False, said="canceling", parts=("",)),
         ),
-        ("xai", "chat", {"state": {}}, BatchState(ended=False, said="0 of 0", parts=("",))),
+        ("xai", "chat", {"state": {}}, BatchState(ended=False, said="0 of 0", parts=("",), size=0)),
         (
             "xai",
             "chat",
             {"state": {"num_requests": 3, "num_pending": 0, "num_error": 1}},
-            BatchState(ended=True, said="3 of 3", parts=("",)),
+            BatchState(ended=True, said="3 of 3", parts=("",), size=3),
         ),
     ],
 )
@@ -405,4 +410,4 @@ async def test_anthropics_own_sdk_finds_the_simulator_right(simulator: Simulator
 def test_a_book_without_batches_has_none() -> None:
     """Nothing remembered is an empty list."""
     with Book.open(None) as book:
-        assert remembered(book) == []
+        assert book.batches() == []

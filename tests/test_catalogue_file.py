@@ -101,7 +101,7 @@ def test_a_bare_id_of_two_providers_asks_which(tmp_path: Path) -> None:
         ('[lineups]\nmine = "gpt"\n', "lineups.*mine.*array"),
         ('[dead]\n"openai/x" = { since = 2026-01-01 }\n', "openai/x.*use"),
         ("[providers.new]\ntitel = 'x'\n", "'titel'; did you mean 'title'"),
-        ("not toml", "not a TOML file"),
+        ("not toml", "not valid TOML"),
     ],
 )
 def test_a_slip_in_the_file_is_one_line_that_names_it(tmp_path: Path, text: str, said: str) -> None:

@@ -58,7 +58,7 @@ def test_an_ill_typed_word_of_a_table_names_its_own_source(tmp_path: Path) -> No
     """The file is fine, the environment is not: the environment is named."""
     (tmp_path / "llmlab.toml").write_text("[budget]\nrun = 1.0\n")
 
-    with pytest.raises(ConfigError, match=r"^environment: budget\.day: "):
+    with pytest.raises(ConfigError, match=r"^environment: budget\.day is "):
         Sourced.read(folder=tmp_path, env={"LLMLAB_BUDGET_DAY": "lots"})
 
 
@@ -71,6 +71,8 @@ def test_llmlab_config_shows_all_but_the_keys(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-0000000000000000000000")
     monkeypatch.setenv("LLMLAB_BUDGET_DAY", "5")
 
+    main(["trust"])
+    capsys.readouterr()
     code = main(["config"])
 
     shown = capsys.readouterr().out

@@ -126,7 +126,7 @@ def test_rows_survive_parquet_and_csv(
 
 @pytest.mark.parametrize(
     ("name", "text", "says"),
-    [("a.csv", None, "is not there"), ("a.txt", "x", "from .csv or .parquet"),
+    [("a.csv", None, "no such file"), ("a.txt", "x", "from .csv or .parquet"),
      ("a.csv", "x,y\n1,2\n", "has no rows of a run")],
 )  # fmt: skip
 def test_a_file_that_has_no_rows_is_one_line(

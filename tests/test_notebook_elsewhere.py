@@ -21,9 +21,9 @@ frame = pd.DataFrame({"h": ["profit rises", "profit falls", "rates rise", "rates
                       "label": ["positive", "negative"] * 2})"""
 ABTEST: Final = """%%abtest gpt claude --on frame --score label --target label -o run
 --- ask
-{{ h }}?
+Is it positive or negative? {{ h }}
 --- tell
-Say of this: {{ h }}"""
+Say positive or negative of this: {{ h }}"""
 WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 

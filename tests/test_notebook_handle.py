@@ -98,15 +98,14 @@ def test_watchers_hear_of_every_move_and_of_the_end() -> None:
     assert late == ["done"]
 
 
-def test_a_stop_that_cannot_wait_interrupts_the_run_at_its_next_look() -> None:
-    """`stop(now=True)` is an interrupt inside the run, once."""
+def test_a_stop_that_cannot_wait_pulls_the_brake_of_the_run() -> None:
+    """`stop(now=True)` cancels what is under way; what has landed is the result."""
     run = Run()
     handle = started(run)
 
     handle.stop(now=True)
 
-    with pytest.raises(KeyboardInterrupt):
-        handle.moved(progress(1))
-    handle.moved(progress(1))
+    assert handle.control.brake.is_pulled()
     run.go.set()
     assert handle.result(10) == "1 rows"
+    assert handle.state == "stopped"

@@ -212,10 +212,22 @@ MISTAKES = {
     "unknown prompt": ("%abtest gpt --on headlines --prompts moot", "mood"),
     "no prompt": ("%abtest gpt --on headlines", "no prompt was given"),
     "words before a prompt": ("%%abtest gpt\nwords\n--- a\nhi", "belong to no prompt"),
-    "no repeats": ("%%abtest gpt --repeats 0\nhi", "repeats must be at least 1"),
+    "no repeats": (
+        "%%abtest gpt --repeats 0\nhi",
+        "repeats is 0; it must be a whole number from 1",
+    ),
     "schema of no kind": ("%%llm gpt --schema role\nhi", "must be a dict, not a str"),
-    "schema file that is not there": ("%%llm gpt --schema no.json\nhi", "No such file"),
+    "schema file that is not there": (
+        "%%llm gpt --schema no.json\nhi",
+        "no.json: cannot read the --schema",
+    ),
     "in the background": ("%%abtest gpt --on headlines --background\n{{ x }}", "no value for"),
+    "no models in a list": ("%%abtest nothing --on headlines\n{{ headline }}", "names no model"),
+    "an empty parameter": ("%%abtest {nothing} --on headlines\n{{ headline }}", "is empty"),
+    "a blank name": ("%%abtest {blank} --on headlines\n{{ headline }}", "no model was named"),
+    "a blank model of llm": ("%%llm {blank}\nhi", "no model was named"),
+    "an empty model of llm": ("%%llm {nothing}\nhi", "is empty"),
+    "blank prompts": ("%abtest gpt --on headlines --prompts ,", "no prompt was named"),
     "unknown word of lab": ("%lab modles", "did you mean models?"),
     "nothing to count": ("%lab count", "give the words"),
 }
@@ -225,7 +237,7 @@ MISTAKES = {
 def test_a_mistake_in_a_cell_is_one_line_with_its_fix(lab: Kernel, mistake: str) -> None:
     """Bad input is one line that says what to do, and never a traceback."""
     cell, fix = MISTAKES[mistake]
-    lab.run("empty = headlines[:0]")
+    lab.run("empty, nothing, blank = headlines[:0], [], ''")
 
     said = lab.run(cell)
 

@@ -12,6 +12,7 @@ from llmlab import Lab
 from llmlab.comparison import compare_runs
 from llmlab.errors import TemplateError
 from llmlab.records import Plan
+from llmlab.runs.control import Control
 from llmlab.sim import RuleAuthor, Simulator
 from llmlab.templates import parse
 from tests.test_batches import lab_for as batching
@@ -31,6 +32,8 @@ async def planned(lab: Lab, words: str, models: list[str], **options: Any) -> Pl
     seen: list[Plan] = []
 
     class Watch:
+        control = Control()
+
         def planned(self, plan: Plan) -> None:
             seen.append(plan)
 

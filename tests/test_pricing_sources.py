@@ -93,7 +93,10 @@ def test_an_unlisted_model_gets_its_price_from_the_user() -> None:
         ({"openai/x": {"input": 1}}, "'openai/x': output missing"),
         ({"openai/x": {}}, "input and output missing"),
         ({"openai/x": 3}, "expected a table"),
-        ({"openai/x": {"input": "cheap", "output": 1}}, "input is 'cheap', expected a number"),
+        (
+            {"openai/x": {"input": "cheap", "output": 1}},
+            "input is 'cheap'; it must be a number of dollars",
+        ),
         ({"openai/x": {"input": -1, "output": 1}}, "input is -1"),
         ({"openai/x": {"input": True, "output": 1}}, "input is True"),
         ({"openai/x": {"input": float("nan"), "output": 1}}, "input is nan"),

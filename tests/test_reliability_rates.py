@@ -165,5 +165,6 @@ async def test_a_thousand_in_flight_hold_together() -> None:
         await session.close()
 
     assert all(isinstance(each, Answer) for each in outcomes)
+    assert connections is not None
     assert 0 < connections <= 1000
     assert session.connections == 0

@@ -226,7 +226,7 @@ async def test_a_run_stops_at_its_limit(simulator: Simulator, headlines: pd.Data
         ({"on": pd.DataFrame({"headline": []})}, UsageError, "frame of inputs is empty"),
         ({"prompts": {"a": "{{ headlin }}"}}, UsageError, "did you mean {{ headline }}"),
         ({"prompts": ["nope"]}, UsageError, "no prompt is called 'nope'"),
-        ({"repeats": 0}, UsageError, "repeats must be at least 1"),
+        ({"repeats": 0}, UsageError, "repeats is 0; it must be a whole number from 1"),
         ({"temprature": 1}, UsageError, "no parameter is called 'temprature'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,

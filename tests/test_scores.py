@@ -15,7 +15,6 @@ from llmlab.scores import json, label, scored, scorer_of
 from llmlab.scores.judge import (
     Match,
     agreement,
-    choice_of,
     judged,
     mark_of,
     matches,
@@ -24,6 +23,7 @@ from llmlab.scores.judge import (
 from llmlab.scores.numeric import number_of
 from llmlab.scores.ranks import influences
 from llmlab.scores.returns import direction_of
+from llmlab.scores.verdicts import choice_of
 
 LABELS = ["positive", "negative", "neutral", "positive"]
 
@@ -34,14 +34,16 @@ LABELS = ["positive", "negative", "neutral", "positive"]
         ("Positive.", "positive", 1.0),
         ("I would say negative, not positive", "negative", 1.0),
         ("I would say negative, not positive", "positive", 0.0),
-        ("positively glowing", "positive", 0.0),
-        ("", "neutral", 0.0),
+        ("positively glowing", "positive", None),
+        ("", "neutral", None),
+        ("positive or negative?", "positive", None),
         ('{"label": "neutral"}', "neutral", 1.0),
     ],
 )
-def test_label(said: str, target: str, hit: float) -> None:
-    """The first label that is said as a whole word decides, in any case."""
-    assert scorer_of("label", LABELS).score(said, target) == hit
+def test_label(said: str, target: str, hit: float | None) -> None:
+    """The label that is said as a whole word decides, in any case; else there is no score."""
+    found = scorer_of("label", LABELS).score(said, target)
+    assert (None if math.isnan(found) else found) == hit
 
 
 def test_chance_is_the_best_constant_answer() -> None:
@@ -138,7 +140,6 @@ def _score(score: object, said: str, target: object, targets: list[object] | Non
         ("number:0.5", "It is 3.6", 3, 0.0),
         ("number:0.1", "0.3", 0.2, 1.0),
         ("number:5%", "104", 100, 1.0),
-        ("number:5%", "nothing", 100, 0.0),
         ("regex:(?i)^buy\\b", "Buy now", None, 1.0),
         ("regex:^buy$", "Buy now", None, 0.0),
         ("regex", "code 42", r"\d\d", 1.0),
@@ -148,7 +149,6 @@ def _score(score: object, said: str, target: object, targets: list[object] | Non
         ("json", "```json\n[1]\n```", None, 1.0),
         ("json", "a: 1", None, 0.0),
         ("json:view.side", '{"view": {"side": "Long"}}', "long", 1.0),
-        ("json:view.side", '{"view": {}}', "long", 0.0),
         ("similarity", "abcd", "abcd", 1.0),
         ("similarity", "abcd", "wxyz", 0.0),
         ("signed_return", "UP", 0.02, 0.02),
@@ -167,11 +167,12 @@ def test_scores_by_name(score: str, said: str, target: object, value: float) -> 
 
 
 def test_aliases_stand_for_labels() -> None:
-    """Another word for a label is the label; the first one said still counts."""
+    """Another word for a label is the label; two of different labels say neither."""
     score = label({"positive": ["bullish"], "negative": ["bearish"]})
 
     assert _score(score, "Bullish!", "positive", [*LABELS]) == 1.0
-    assert _score(score, "bearish, then positive", "positive", [*LABELS]) == 0.0
+    assert _score(score, "Bearish, not positive", "negative", [*LABELS]) == 1.0
+    assert math.isnan(_score(score, "bearish, then positive", "positive", [*LABELS]))
     with pytest.raises(UsageError, match="aliases are given for 'up'"):
         scorer_of(label({"up": ["rise"]}), LABELS)
 
@@ -226,7 +227,7 @@ def test_what_cannot_be_scored_says_why() -> None:
         return scored([_row(answer)], scorer, {"7": target})[0].score_error
 
     assert error("label", None) == error("label", math.nan) == "the input has no target"
-    assert error("number", 0.5) == "score number found nothing to value in the answer"
+    assert error("number", 0.5) == "the answer has no number"
     assert error(lambda *_: math.inf, 1) == "score <lambda> is infinite"
 
 
@@ -290,7 +291,7 @@ def test_an_aggregate_scores_rows_by_their_input() -> None:
     by_input = [row.score for row in found if row.score is not None]
     rho = stats.spearmanr([1, 2, 3, 4, 3], [0.1, 0.2, 0.3, 0.4, 0.25]).statistic
     assert np.mean(by_input) == pytest.approx(rho)
-    assert "nothing to value" in found[4].score_error
+    assert (found[4].score_error, found[4].reading) == ("the answer has no number", "unread")
 
 
 # ---- the judge ----------------------------------------------------------------------------
@@ -313,10 +314,10 @@ ARMS = [("A", "m"), ("B", "m"), ("C", "m")]
 @pytest.mark.parametrize(
     ("said", "choice"),
     [("A", "A"), ("**B**", "B"), ("Tie", "T"), ("Answer B is better.", "B"),
-     ("A or B", None), ("I like answer A more than answer B", None), ("", None), ("42", None)],
+     ("A or B", None), ("Answer A is short, answer B is long", None), ("", None), ("42", None)],
 )  # fmt: skip
-def test_a_verdict_is_one_letter(said: str, choice: str | None) -> None:
-    """Two letters are an essay: no verdict is made up from it."""
+def test_a_verdict_is_one_choice(said: str, choice: str | None) -> None:
+    """Two letters are an essay: no verdict is made up from it; tests/readings.py has the table."""
     assert choice_of(said) == choice
 
 

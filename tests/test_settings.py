@@ -30,15 +30,39 @@ def test_later_sources_win_and_are_remembered(tmp_path: Path) -> None:
     ("env", "says"),
     [
         ({"LLMLAB_DEADLIN": "3"}, "did you mean deadline"),
-        ({"LLMLAB_ATTEMPTS": "many"}, "attempts: Expected `int`"),
+        (
+            {"LLMLAB_ATTEMPTS": "many"},
+            "environment: attempts is 'many'; it must be a whole number from 1 to 1,000",
+        ),
         ({"LLMLAB_MODE": "lve"}, "mode: Invalid enum value 'lve'"),
-        ({"LLMLAB_BUDGET_DAY": "lots"}, "budget.day: Expected `float"),
+        (
+            {"LLMLAB_BUDGET_DAY": "lots"},
+            "environment: budget.day is 'lots'; it must be a number of dollars from 0",
+        ),
     ],
 )
 def test_an_entry_that_does_not_fit_is_named(env: dict[str, str], says: str) -> None:
     """Unknown names get the nearest one, ill-typed values their type. # R-64."""
     with pytest.raises(ConfigError, match=says):
         Sourced.read(env=env)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("llmlab.toml", "[base_urls]\nopenai = 3", r"base_urls.*Expected `str`, got `int`"),
+        ("llmlab.toml", 'base_urls = "x"', r"base_urls: Expected `object`"),
+        ("pyproject.toml", "[tool]\nllmlab = 3", "tool: llmlab is 3; it must be a table"),
+    ],
+)
+def test_an_entry_of_another_shape_is_named(
+    name: str, text: str, says: str, tmp_path: Path
+) -> None:
+    """A number in the place of an address, or a word in that of a table, is one line."""
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(ConfigError, match=says):
+        Sourced.read(folder=tmp_path)
 
 
 def test_an_unknown_word_inside_an_entry_is_named() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
@@ -18,7 +18,7 @@ from statsmodels.stats.power import TTestPower
 from llmlab.errors import UsageError
 from llmlab.stats import arms, detectable, pairs, verdict
 from llmlab.stats.differences import mcnemar, paired_t
-from llmlab.stats.signflip import sign_flip
+from llmlab.stats.signflip import _lattice_p, _tilted, sign_flip
 
 
 def make_rows(scores: dict[tuple[str, str], Any], **columns: Any) -> pd.DataFrame:
@@ -135,12 +135,12 @@ def test_drawn_p_values_are_near_the_exact_ones() -> None:
 
 
 def test_a_drawn_p_value_is_never_zero() -> None:
-    """The measured signs count as one draw: the smallest p is one in ten thousand."""
+    """Not even of differences that all have one sign: 2 of 2^120 choices do as well."""
     gaps = 5.0 + np.random.default_rng(5).normal(size=120)
 
     (p,), _ = sign_flip(gaps[:, None])
 
-    assert p == pytest.approx(1e-4)
+    assert p == pytest.approx(2.0**-119)
 
 
 def test_thousands_of_inputs_flip_in_blocks_and_still_agree() -> None:
@@ -209,16 +209,40 @@ def test_repeats_are_averaged_within_an_input_first() -> None:
     assert (arm.score, arm.inputs, arm.calls) == (0.5, 2, 5)
 
 
-def test_pairs_use_only_inputs_that_both_answered() -> None:
-    """A failed call takes its input out of the pair, not out of the other arms."""
+def test_a_failed_call_takes_its_input_out_for_every_arm() -> None:
+    """Rank, letters and pairs rest on the same inputs, so none contradicts another."""
     rows = make_rows({A: [1, 1, 0, 0], B: [1, 0, 1, 0], C: [0, 0, 0, 1]})
     lost = (rows["label"] == "claude") & (rows["input_id"] == "i00000")
     rows.loc[lost, "status"] = "error"
 
-    found = {frozenset((pair.a, pair.b)): pair for pair in pairs(rows)}
+    assert {pair.inputs for pair in pairs(rows)} == {3}
+    assert {(arm.compared, arm.ranked) for arm in arms(rows)} == {(3, True)}
+    assert {arm.name: arm.inputs for arm in arms(rows)} == {A: 4, B: 4, C: 3}
 
-    assert found[frozenset((A, B))].inputs == 4
-    assert found[frozenset((A, C))].inputs == 3
+
+@given(seed=st.integers(0, 10_000), size=st.integers(17, 120))
+@settings(max_examples=60, deadline=None)
+def test_tilted_draws_agree_with_the_exact_tail(seed: int, size: int) -> None:
+    """Where plain draws are too coarse their p is near the exact one, down to 1e-10."""
+    rng = np.random.default_rng(seed)
+    whole = np.ceil(60 * np.abs(rng.normal(0, 1, size)))
+    whole *= np.where(rng.random(size) < 0.15, -1, 1)
+    exact = _lattice_p(whole)
+    assume(1e-10 < exact < 0.005)
+
+    assert _tilted(whole, rng) == pytest.approx(exact, rel=0.2)
+
+
+def test_a_hundred_arms_can_still_be_told_apart() -> None:
+    """17 prompts with 6 models: 5,151 pairs, of which one arm's are as clear as can be."""
+    rng = np.random.default_rng(1)
+    difficulty = rng.random(60)
+    scores = {(f"p{at:03d}", "m"): difficulty + rng.normal(0, 0.02, 60) for at in range(102)}
+    scores["p000", "m"] += 0.5
+
+    found = [pair for pair in pairs(make_rows(scores)) if pair.prompt_a == "p000"]
+
+    assert max(pair.p_adjusted for pair in found) < 1e-6
 
 
 def test_clusters_flip_as_one_and_widen_the_interval() -> None:
@@ -359,14 +383,14 @@ def test_nothing_scored_still_has_costs() -> None:
 
 
 def test_arms_without_a_shared_input_are_not_compared() -> None:
-    """No shared input: p is NaN and the verdict notes it."""
+    """No shared input: p is NaN and the verdict says that nothing can be ranked."""
     rows = make_rows({A: [1, 0, np.nan, np.nan], B: [np.nan, np.nan, 1, 1]})
 
     (pair,) = pairs(rows)
     words = verdict(arms(rows), [pair])
 
     assert np.isnan(pair.p)
-    assert "Some arms share no scored input and cannot be compared." in words.notes
+    assert words.sentence == "No input has a score of every arm, so the arms cannot be ranked."
 
 
 def test_one_arm_has_no_pairs() -> None:

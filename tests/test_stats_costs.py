@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from llmlab.stats import quantile_interval
+from llmlab.stats import cuped, deflate, quantile_interval
 from llmlab.stats.costs import costs, latencies, ratio_interval
 from llmlab.stats.sequential import PairedSequence
+from tests.test_stats_compare import make_rows
 
 
 def _rows(size: int = 200) -> pd.DataFrame:
@@ -115,3 +116,41 @@ def test_the_p_value_of_a_watched_comparison_is_that_of_its_promise() -> None:
     assert sequence.clear_at is not None
     assert seen[sequence.clear_at - 2] > 0.05 >= seen[sequence.clear_at - 1]
     assert (np.diff(seen) <= 0.0).all()
+
+
+def test_answers_that_could_not_be_read_are_part_of_what_a_right_one_costs() -> None:
+    """10 calls at $.01, 4 right, 2 unread: a right answer costs $.025, not $.02."""
+    score = np.array([1.0] * 4 + [0.0] * 4 + [np.nan] * 2)
+    rows = make_rows({("p", "m"): score}, cost_usd=0.01)
+
+    (line,) = costs(rows).to_dict("records")
+
+    assert line["cost_per_point_usd"] == pytest.approx(0.025)
+    assert line["point_low"] < 0.025 < line["point_high"]
+
+
+def test_worthless_variants_do_not_pass_because_their_inputs_move_together() -> None:
+    """The best of 20, with half of the variance between 40 days of 10: 5 % pass at most."""
+    rng = np.random.default_rng(0)
+    days = np.repeat(np.arange(40), 10)
+    passed = 0
+    for _ in range(100):
+        tried = rng.normal(0, 0.7, (20, 40))[:, days] + rng.normal(0, 0.7, (20, 400))
+        best = max(tried, key=lambda gaps: float(gaps.mean() / gaps.std()))
+        passed += deflate(best, 20, codes=days).probability > 0.95
+
+    assert passed <= 5
+
+
+def test_cuped_holds_its_promise_when_inputs_move_together() -> None:
+    """Days shift the difference and the covariate: it holds 95 %, not 64 %."""
+    rng = np.random.default_rng(1)
+    days = np.repeat(np.arange(100), 10)
+    mine, held = days < 20, 0
+    for _ in range(200):
+        known = rng.normal(0, 0.7, 100)[days] + rng.normal(0, 0.7, 1_000)
+        gaps = 0.5 * known + rng.normal(0, 0.5, 100)[days] + rng.normal(0.3, 0.7, 1_000)
+        found = cuped(gaps[mine], known[mine], known, codes=days[mine])
+        held += found.low <= 0.3 <= found.high
+
+    assert held >= 182

@@ -265,7 +265,7 @@ def test_a_plan_says_what_will_be_sent() -> None:
         ),
         "  cost         expected $0.210, at worst $1.90, limit $0.50",
         "  time         about 1 min 15 s (estimated by earlier answers of the same models)",
-        "  detectable   a difference of 0.180 with 80 % power",
+        "  detectable   a difference of 0.180 with 80 % power, all pairs tested",
         "  answered by  live: gpt; stand-in: grok",
     ]
 

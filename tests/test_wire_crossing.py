@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from llmlab.errors import Closed
 from llmlab.wire import Engine
 from llmlab.wire.crossing import Ferry
 
@@ -92,7 +93,7 @@ async def test_an_engine_that_stops_lets_its_waiters_go(engine: Engine) -> None:
     await begun.wait()
     await asyncio.to_thread(engine.close)
 
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Closed, match="the lab was closed"):
         await waiting
 
 
@@ -128,7 +129,7 @@ async def test_an_engine_that_stops_lets_a_crowd_go(engine: Engine) -> None:
 
     async with asyncio.timeout(5):
         ended = await asyncio.gather(*waiting, return_exceptions=True)
-    assert {type(each) for each in ended} == {asyncio.CancelledError}
+    assert {type(each) for each in ended} == {Closed}
 
 
 async def test_work_that_comes_too_late_is_let_go(
@@ -144,7 +145,7 @@ async def test_work_that_comes_too_late_is_let_go(
 
     monkeypatch.setattr(engine, "_ferry", closing)
 
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Closed):
         async with asyncio.timeout(5):
             await engine.bridge(asyncio.sleep(0, "done"))
     monkeypatch.undo()

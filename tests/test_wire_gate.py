@@ -108,6 +108,67 @@ async def test_what_a_reply_says_is_left_is_heeded(
     assert await _waits(gate, tokens) == waits
 
 
+_NONE_LEFT = {"x-ratelimit-remaining-requests": "0"}
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        ({"x-ratelimit-reset-requests": "3600s"}, 120.0),
+        ({"x-ratelimit-reset-requests": "1e300"}, 120.0),
+        ({"x-ratelimit-limit-requests": "1"}, 60.0),
+        ({"x-ratelimit-limit-requests": "0"}, 1.0),
+        ({}, 1.0),
+        ({"x-ratelimit-reset-requests": "-5"}, 1.0),
+        ({"x-ratelimit-reset-requests": "nan"}, 1.0),
+        ({"x-ratelimit-reset-requests": "inf"}, 1.0),
+        ({"x-ratelimit-reset-requests": "2001-01-01T00:00:00Z"}, 0.0),
+        ({"x-ratelimit-reset-requests": "9999-01-01T00:00:00Z"}, 120.0),
+        ({"x-ratelimit-reset-requests": "30s", "x-ratelimit-remaining-tokens": "0",
+          "x-ratelimit-reset-tokens": "999h"}, 120.0),
+    ],
+)  # fmt: skip
+async def test_no_header_of_a_success_holds_longer_than_a_429_may(
+    clock: Clock, said: Mapping[str, str], held: float
+) -> None:
+    """A reset that is far away, absent or no number is bounded, and shown like a pause."""
+    gate = _gate(clock)
+    async with gate.passed() as start:
+        gate.heard(start, {**_NONE_LEFT, **said}, now=1_763_820_000.0)
+
+    stats = gate.state.limiter
+    assert gate.limiter.held() == stats.paused_s == held
+    assert stats.paused_by == ("its headers" if held else "")
+    clock.now += held
+    assert gate.limiter.held() == 0.0
+    assert not await _waits(gate)
+
+
+async def test_a_call_is_held_by_what_it_takes(clock: Clock) -> None:
+    """Fifty tokens left hold a call of sixty for as long as their reset, and none of forty."""
+    gate = _gate(clock)
+    async with gate.passed() as start:
+        gate.heard(start, _left(499, tokens=50), now=0.0)
+
+    assert (gate.limiter.held(60.0), gate.limiter.held(40.0), gate.limiter.held()) == (
+        6.0,
+        0.0,
+        0.0,
+    )
+
+
+async def test_who_holds_a_provider_is_said(clock: Clock) -> None:
+    """A 429 and a header may hold it at once: the longer one is named; both end by themselves."""
+    gate = _gate(clock)
+    async with gate.passed() as start:
+        gate.heard(start, {**_NONE_LEFT, "x-ratelimit-reset-requests": "5s"}, now=0.0)
+    gate.failed(Throttled("429", retry_after=9000.0))
+
+    assert (gate.limiter.held(), gate.limiter.held_by) == (120.0, "a 429")
+    clock.now += 120.0
+    assert (gate.limiter.held(), gate.limiter.held_by) == (0.0, "")
+
+
 async def test_a_429_holds_everyone(clock: Clock) -> None:
     """One call's `retry-after: 7` closes the door for 7 s; a refused prompt does not."""
     gate = _gate(clock)

@@ -8,14 +8,13 @@ writes the words. Where the embedded model cannot be had, a seeded rule writes t
 
 import asyncio
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Catalogue
 from llmlab.catalogue.models import Provider
-from llmlab.errors import BadKey, LocalModelError, UsageError
-from llmlab.ops import Secret
+from llmlab.errors import BadKey, ConfigError, LocalModelError, UsageError
+from llmlab.ops import Address, Environment, Secret
 from llmlab.providers.ollama_host import host_of
 from llmlab.settings import Settings
 from llmlab.wire import Endpoint
@@ -37,10 +36,18 @@ _STAND_IN_KEYS: Final = {
 class Backends:
     """The endpoints of a lab, made when first asked for; what it started it also stops."""
 
-    def __init__(self, *, catalogue: Catalogue, settings: Settings, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        settings: Settings,
+        env: Mapping[str, str],
+        waiting: str = "",
+    ) -> None:
         self._catalogue = catalogue
         self._settings = settings
-        self._env = env
+        self._env = Environment.of(env)
+        self._waiting = waiting
         self._made: dict[str, Endpoint] = {}
         self._simulator: Simulator | None = None
         self._writer: EmbeddedAuthor | None = None
@@ -57,8 +64,10 @@ class Backends:
 
         Raises:
             BadKey: Names the variable and the shape of a key.
-            ConfigError: An address is no address, or plain http to another machine.
+            ConfigError: An address is no address, or plain http to another machine, or what a
+                file of the project says waits for the user's word.
         """
+        self._require_word()
         for name in providers:
             self._base_url(self._catalogue.providers[name])
             self._key(self._catalogue.providers[name])
@@ -72,6 +81,7 @@ class Backends:
         """
         if self._settings.mode == "replay":
             raise UsageError("replay mode sends nothing: use mode='live' for this")
+        self._require_word()
         async with self._lock:
             if provider not in self._made:
                 self._made[provider] = await self._make(provider)
@@ -109,6 +119,7 @@ class Backends:
         home = self._catalogue.providers[provider]
         if self._settings.mode in {"replay", "stand-in"} or not home.base_url:
             return None
+        self._require_word()
         return self._live(home) if await self._is_live(home) else None
 
     async def close(self) -> None:
@@ -123,6 +134,10 @@ class Backends:
             await writer.close()
         if local is not None:
             await asyncio.to_thread(local.stop)
+
+    def _require_word(self) -> None:
+        if self._waiting:
+            raise ConfigError(self._waiting)
 
     async def _make(self, name: str) -> Endpoint:
         if name == "local":
@@ -154,40 +169,42 @@ class Backends:
         url, own = self._base_url(provider), self._own_address(provider)
         return Endpoint(
             provider=provider.name,
-            base_url=url,
+            base_url=str(url),
             key=self._key(provider),
+            login=url.login,
             identity=provider.name if own is None else f"{provider.name} at {url}",
+            idempotency=provider.idempotency,
         )
 
-    def _own_address(self, provider: Provider) -> str | None:
+    def _own_address(self, provider: Provider) -> Address | None:
         """The address the user set, in the settings or in the provider's usual variable."""
-        return (
-            self._settings.base_urls.get(provider.name)
-            or self._env.get(provider.base_url_env, "").strip()
-            or None
-        )
+        set_to = self._settings.base_urls.get(provider.name)
+        return set_to or Address.of(self._env.get(provider.base_url_env, "")) or None
 
-    def _base_url(self, provider: Provider) -> str:
-        own = self._own_address(provider)
-        url = own or provider.base_url
+    def _base_url(self, provider: Provider) -> Address:
+        url = self._own_address(provider) or Address.of(provider.base_url)
+        if not url:
+            return url
         if provider.name == "ollama":
-            url = host_of(url)
-        where = provider.base_url_env or f"base_urls.{provider.name}"
-        return checked_url(url, name=where, plain_http=self._settings.plain_http) if url else ""
+            url = Address(host_of(url), login=url.login, query=url.query)
+        setting = f"base_urls.{provider.name}"
+        is_set = provider.name in self._settings.base_urls
+        where = setting if is_set else provider.base_url_env or setting
+        return checked_url(url, name=where, plain_http=self._settings.plain_http)
 
     def _key(self, provider: Provider) -> Secret | None:
         """Find the key in the provider's variables, best first; a malformed one is an error."""
         for variable in provider.keys:
-            text = self._env.get(variable, "").strip()
-            if not text:
+            key = self._env.secret(variable)
+            if key is None:
                 continue
             # Another server has its own idea of keys; only the provider's own are checked.
             standard = self._own_address(provider) is None
-            if standard and provider.key_shape and not re.fullmatch(provider.key_shape, text):
+            if standard and provider.key_shape and not key.matches(provider.key_shape):
                 raise BadKey(
                     f"{variable} does not look like a key of {provider.title}: {provider.key_hint}"
                 )
-            return Secret(text)
+            return key
         return None
 
     async def _stand_in(self, name: str) -> Endpoint:

@@ -86,7 +86,7 @@ class Health:
             exchange = await _ask(self._session, call, endpoint)
             state, detail, latency = "ok", read_health(exchange.reply, adapter), exchange.latency
         except CallError as error:
-            state, detail, latency = error.kind, str(error), None
+            state, detail, latency = error.kind, endpoint.scrubber.text(str(error)), None
         return Finding(
             provider=provider,
             endpoint=urlsplit(call.url).netloc,

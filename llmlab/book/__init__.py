@@ -7,22 +7,32 @@ Out: answers by key, what was spent and reserved, runs, history; `LimitError` an
 Keys are strings and answers are bytes: the book knows no provider, no request, no prompt.
 """
 
+from llmlab.book.batches import Batch, BatchItem, Claimed
 from llmlab.book.book import Book
+from llmlab.book.elsewhere import Elsewhere
 from llmlab.book.entries import (
     Account,
     Attempt,
     Limits,
+    Once,
     RunItem,
     RunRecord,
     Settled,
     TemplateVersion,
 )
+from llmlab.book.writes import NotUnderWay
 
 __all__ = [
     "Account",
     "Attempt",
+    "Batch",
+    "BatchItem",
     "Book",
+    "Claimed",
+    "Elsewhere",
     "Limits",
+    "NotUnderWay",
+    "Once",
     "RunItem",
     "RunRecord",
     "Settled",

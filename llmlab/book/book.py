@@ -13,22 +13,25 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from llmlab.book import audit, reads, recovery, tables
+from llmlab.book import audit, batches, reads, recovery, tables
+from llmlab.book.batches import Batch, Claim, Claimed, State
 from llmlab.book.chain import link_of
 from llmlab.book.entries import (
     NO_LIMITS,
     Account,
     Attempt,
     Limits,
+    Once,
     RunItem,
     RunRecord,
     Settled,
     TemplateVersion,
 )
 from llmlab.book.files import Moved, guard
+from llmlab.book.flights import Flights
 from llmlab.book.opened import Opened
 from llmlab.book.opening import real_path
-from llmlab.book.owners import folder_of
+from llmlab.book.owners import folder_of, is_dead
 from llmlab.book.readonly import ReadOnly
 from llmlab.book.rescue import copy
 from llmlab.book.shared import SHELF, Options, Shared
@@ -112,12 +115,36 @@ class Book:
     # Coroutines are handed through, not awaited: every call would pay for one frame more.
 
     def begin_async(
-        self, attempt: Attempt, limits: Limits = NO_LIMITS, *, allow_unpriced: bool = False
+        self,
+        attempt: Attempt,
+        limits: Limits = NO_LIMITS,
+        *,
+        allow_unpriced: bool = False,
+        once: Once = "no",
     ) -> Coroutine[Any, Any, int]:
-        """Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back."""
+        """
+        Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back.
+
+        Raises:
+            Elsewhere: Another kernel is at work on this key, or has answered it; see *once*.
+        """
         writer = self._writer
-        job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number)
+        job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number, once=once)
         return writer.submit_async(job)
+
+    def ended_attempts(self) -> dict[str, int]:
+        """Return how many attempts of a key have ended for certain, by key, where it is not one."""
+        return self._read(reads.ended_attempts)
+
+    def has_ended(self, attempt: int) -> bool:
+        """Say whether another kernel's attempt is over; it is, where that kernel is dead."""
+        token = self._read(lambda connection: reads.token_at_work(connection, attempt))
+        if token is None:
+            return True
+        if self.path is None or not is_dead(folder_of(self.path), token):
+            return False
+        self.recover()
+        return True
 
     def finish(self, attempt: int, settled: Settled) -> "Future[None]":
         """
@@ -138,6 +165,50 @@ class Book:
     def release_async(self, attempt: int) -> Coroutine[Any, Any, None]:
         """Do as `release`, awaited from any loop."""
         return self._writer.submit_async(Release(attempt))
+
+    # ---- batches
+
+    async def claim_async(
+        self,
+        attempts: Sequence[Attempt],
+        limits: Limits,
+        *,
+        allow_unpriced: bool,
+        api: str,
+        asked: str,
+    ) -> Claimed:
+        """
+        Begin the attempts of a batch and claim their keys, before it is handed in.
+
+        What another batch holds, what was answered meanwhile and what a limit refuses is left
+        out and said; it raises only what `begin` raises for all.
+        """
+        job = Claim(
+            attempts,
+            limits,
+            allow_unpriced=allow_unpriced,
+            holder=self._number,
+            api=api,
+            asked=asked,
+        )
+        claimed: Claimed = await self._writer.submit_async(job)
+        return claimed
+
+    def batches(self, keys: Sequence[str] | None = None) -> list[Batch]:
+        """Return the batches that something is waited for from, or those that hold *keys*."""
+        return self._read(lambda connection: batches.batches(connection, keys))
+
+    def turn_batch(
+        self, batch: str, state: State, *, provider_id: str | None = None, note: str = ""
+    ) -> "Future[None]":
+        """Say where a batch stands: `handed_in` with the provider's name for it, or `unsure`."""
+        return self._writer.submit(
+            Do(lambda transaction: batches.turn(transaction, batch, state, provider_id, note))
+        )
+
+    def abandon_batch(self, batch: str, state: State, note: str) -> int:
+        """Give a batch up; return how many requests count at their worst price from now on."""
+        return self._do(lambda transaction: batches.abandon(transaction, batch, state, note))
 
     def recover(self) -> list[int]:
         """Give up what dead kernels left under way, at its worst price; return the attempts."""
@@ -274,6 +345,11 @@ class Book:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def flights(self) -> Flights:
+        """The keys that are worked on in this process, for all who share this book."""
+        return self._here().flights
 
     @property
     def _opened(self) -> Opened | ReadOnly:

@@ -10,6 +10,12 @@ from llmlab.book.money import to_pico
 
 Status: TypeAlias = Literal["ok", "error"]
 
+Once: TypeAlias = Literal["no", "now", "ever"]
+"""
+Whether an attempt must not be begun where another kernel does the same: `now`, while it has one
+under way with this key; `ever`, also where it has stored an answer to it.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

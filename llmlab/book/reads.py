@@ -62,6 +62,32 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
+def ended_attempts(connection: sqlite3.Connection) -> dict[str, int]:
+    """
+    Return how many attempts of each key have ended for certain: answered, or refused for nothing.
+
+    A key with one answer and nothing else is left out: its answer is found by the key itself. A
+    409 ends nothing: it says that an earlier request with this key is under way.
+    """
+    sql = """
+        SELECT key, count(*) FROM attempts JOIN outcomes ON attempt = id
+        WHERE (status = 'ok' OR (status = 'error' AND cost_pico IS NOT NULL))
+        AND http_status IS NOT 409
+        GROUP BY key HAVING count(*) > 1 OR min(status) = 'error'
+    """
+    return dict(connection.execute(sql).fetchall())
+
+
+def token_at_work(connection: sqlite3.Connection, attempt: int) -> str | None:
+    """Return the token of the owner that has *attempt* under way; None when it has ended."""
+    row = connection.execute(
+        "SELECT token FROM attempts JOIN owners ON owners.id = owner "
+        "LEFT JOIN outcomes ON attempt = attempts.id WHERE attempts.id = ? AND attempt IS NULL",
+        (attempt,),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def spend(connection: sqlite3.Connection, by: Sequence[str]) -> list[dict[str, object]]:
     """Return what was spent on what: one dict a group, money as exact Decimals."""
     strange = [name for name in by if name not in SPEND_COLUMNS]

@@ -41,6 +41,8 @@ def recover(transaction: Transaction, folder: Path | None) -> list[int]:
         if folder is not None and is_dead(folder, token):
             given_up += end(transaction, owner, first, "lost")
             forget(folder, token)
+    if given_up:
+        transaction.others().forget(given_up)
     return given_up
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from llmlab.book.files import Identity, identity_of, name_of, refuse_second_name
+from llmlab.book.flights import Flights
 from llmlab.book.opened import Opened
 from llmlab.book.opening import open_file, open_memory
 from llmlab.book.readonly import ReadOnly, is_read_only
@@ -44,6 +45,8 @@ class Shared:
             None if isinstance(opened, ReadOnly) else Writer(opened, linger=options.linger)
         )
         self.handles: set[int] = set()
+        self.flights = Flights()
+        """The keys that are worked on in this process."""
         self.forked = False
         """Whether this is what a forked child inherited: the parent's, of no use here."""
         self.crossed = False

@@ -15,6 +15,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from llmlab.book.chain import Chain, end_of
+from llmlab.book.elsewhere import Others
 from llmlab.book.ledger import Ledger
 from llmlab.book.money import scopes
 from llmlab.book.rows import Row, insert_rows
@@ -62,6 +63,8 @@ class Memory:
     chain: Chain | None = None
     """The end of the chain."""
     data_version: int | None = None
+    others: Others = field(default_factory=Others)
+    """What other kernels have under way."""
 
     def refresh(self, cursor: sqlite3.Cursor) -> None:
         """Forget what another connection may have changed; call it inside the transaction."""
@@ -69,6 +72,7 @@ class Memory:
         if version != self.data_version:
             self.forget()
             self.data_version = version
+            self.others.stale = True
 
     def forget(self) -> None:
         """Ask the file again next time."""
@@ -164,6 +168,18 @@ class Transaction:
     def held(self, holder: int) -> list[int]:
         """Return what a handle of this process has under way, as far as is remembered."""
         return [attempt for attempt, entry in self._memory.open.items() if entry.holder == holder]
+
+    def others(self) -> Others:
+        """Return what other kernels have under way now."""
+        others = self._memory.others
+        if others.stale:
+            others.refresh(self.connection, self.owner)
+        return others
+
+    def is_answered(self, key: str) -> bool:
+        """Say whether the book has an answer to *key* that is committed."""
+        sql = "SELECT 1 FROM answers WHERE key = ?"
+        return self.connection.execute(sql, (key,)).fetchone() is not None
 
     def find(self, attempt: int) -> Open | None:
         """Return an attempt that is under way or unknown; None when it is not."""

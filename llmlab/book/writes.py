@@ -8,7 +8,8 @@ of that one job; the others of its group go on.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
-from llmlab.book.entries import Attempt, Limits, Settled
+from llmlab.book.elsewhere import Elsewhere, Others
+from llmlab.book.entries import Attempt, Limits, Once, Settled
 from llmlab.book.ledger import RESERVED, SETTLED, UNKNOWN, check
 from llmlab.book.money import cost_pico, scopes, worst_pico
 from llmlab.book.transaction import Open, Transaction
@@ -38,13 +39,20 @@ class Job(Protocol[T_co]):
 class Begin:
     """Write an attempt and reserve its worst case, if no limit could be passed."""
 
-    __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_row", "_unpriced")
+    __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_once", "_row", "_unpriced")
     undo_if_unwanted: Final = True
 
     def __init__(
-        self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool, holder: int = 0
+        self,
+        attempt: Attempt,
+        limits: Limits,
+        *,
+        allow_unpriced: bool,
+        holder: int = 0,
+        once: Once = "no",
     ) -> None:
         worst = worst_pico(attempt.worst_usd)
+        self._once = once
         self._limits = limits
         self._number = attempt.number
         self._allow_unpriced = allow_unpriced
@@ -67,6 +75,8 @@ class Begin:
         """Check the limits, reserve, write; return the attempt's id."""
         transaction.check_open()
         entry = self._entry
+        if self._once != "no" and (others := transaction.others()).write:
+            self._leave_to(others, transaction)
         if self._limits.any:
             if self._unpriced and not self._allow_unpriced:
                 raise LimitError(
@@ -78,6 +88,16 @@ class Begin:
         ticket = transaction.add_attempt(self._row, entry)
         transaction.ledger.add(entry.scopes, RESERVED, entry.worst)
         return ticket
+
+    def _leave_to(self, others: Others, transaction: Transaction) -> None:
+        """Raise `Elsewhere` where another kernel does this work, or has done it meanwhile."""
+        attempt = others.attempt(self._entry.key)
+        answered = (attempt or self._once == "ever") and transaction.is_answered(self._entry.key)
+        if answered and self._once == "ever":
+            raise Elsewhere(None)
+        # Where there is an answer already, that of the other attempt will not be kept.
+        if attempt is not None and not answered:
+            raise Elsewhere(attempt)
 
 
 class Finish:
@@ -209,9 +229,13 @@ def let_go(transaction: Transaction, holder: int) -> None:
             give_up(transaction, attempt, entry, "the book was closed while this was under way")
 
 
-def not_open(attempt: int) -> BookError:
+class NotUnderWay(BookError):
+    """An attempt was settled before, or never begun."""
+
+
+def not_open(attempt: int) -> NotUnderWay:
     """Say that an attempt is not under way."""
-    return BookError(f"attempt {attempt} is not under way: it was settled before, or never begun")
+    return NotUnderWay(f"attempt {attempt} is not under way: it was settled before, or never begun")
 
 
 def job_error(error: Exception) -> BookError:

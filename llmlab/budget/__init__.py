@@ -1,7 +1,7 @@
 """In: a `Template`, values and context blocks. Out: a `Prompt` that fits, and what was left out."""
 
 from llmlab.budget.blocks import Block, BlockRule, Form, Pieces
-from llmlab.budget.count import Count, Counters, count
+from llmlab.budget.count import Count, Counters, count, count_prompt
 from llmlab.budget.fit import Fitted, fit
 from llmlab.budget.frames import MarketSnapshot, Portfolio, Table
 from llmlab.budget.guard import Flag
@@ -32,6 +32,7 @@ __all__ = [
     "Tiers",
     "check",
     "count",
+    "count_prompt",
     "fit",
     "pack",
     "room",

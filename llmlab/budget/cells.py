@@ -1,7 +1,10 @@
 """How a DataFrame's values are written in a prompt: CSV, few digits, nothing for a gap."""
 
-import math
 from typing import TYPE_CHECKING
+
+from llmlab.templates.written import number
+
+__all__ = ["cell", "lines", "number"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -9,7 +12,9 @@ if TYPE_CHECKING:
 
 def lines(frame: "pd.DataFrame", digits: int) -> tuple[str, ...]:
     """Write the rows as CSV lines; columns are formatted whole, which is what makes it fast."""
-    columns = [[cell(each, digits) for each in frame[name].tolist()] for name in frame.columns]
+    # By place: two columns may have one name.
+    values = (frame.iloc[:, at].tolist() for at in range(frame.shape[1]))
+    columns = [[cell(each, digits) for each in column] for column in values]
     return tuple(f"{','.join(cells)}\n" for cells in zip(*columns, strict=True))
 
 
@@ -25,12 +30,3 @@ def cell(value: object, digits: int) -> str:
         return text
     line = " ".join(text.split()).replace('"', '""')
     return f'"{line}"'
-
-
-def number(value: float, digits: int) -> str:
-    """Write a number with so many significant digits, whole numbers whole, NaN as nothing."""
-    if math.isnan(value):
-        return ""
-    if value == round(value, 0) and abs(value) < 1e15:  # noqa: PLR2004 - beyond, a float has no units
-        return str(int(value))
-    return f"{value:.{digits}g}" if 1e-4 <= abs(value) < 10**digits else f"{value:.6g}"  # noqa: PLR2004 - shorter than an exponent

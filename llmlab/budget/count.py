@@ -208,6 +208,11 @@ def count(text: str, model: Model | str, *, counters: Counters | None = None) ->
     return (counters or _shared()).count(text, model)
 
 
+def count_prompt(prompt: Prompt, model: Model | str) -> Count:
+    """Return how many tokens a whole prompt has, the chat frame included."""
+    return _shared().prompt(prompt, model)
+
+
 @cache
 def _shared() -> Counters:
     return Counters()

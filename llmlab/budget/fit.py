@@ -14,6 +14,8 @@ from llmlab.catalogue import Model
 from llmlab.errors import BudgetError
 from llmlab.records import Prompt
 from llmlab.templates import Template
+from llmlab.templates.reads import spelt
+from llmlab.templates.written import is_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +88,43 @@ def blocks_of(template: Template, values: Mapping[str, object]) -> dict[str, Blo
     Return the values that are context blocks, by slot.
 
     A slot declared as `portfolio`, `market`, `table` or `news` makes a block of a DataFrame, of
-    a list of rows, or of words, so text from outside is marked as data without being asked.
+    a list of rows, or of words, so text from outside is marked as data without being asked. Any
+    DataFrame, Series or array that the template prints as it is becomes a `Table`: its own print
+    would leave out most of it. One that the template takes apart (`{{ frame.close.max() }}`)
+    stays what it is.
     """
     found: dict[str, Block] = {}
-    for slot, value in values.items():
+    for slot in template.slots:
+        value = values.get(slot)
         declared = template.about.slots.get(slot)
+        if declared is None and isinstance(value, str | int | float | None):
+            continue  # as nearly every value is; the question whether it is a block is a slow one
         made = _made(slot, declared.type, value) if declared else value
+        if is_table(made) and slot in template.reads.printed:
+            made = table_of(made, slot)
         if isinstance(made, Block):
             found[slot] = made
     return found
+
+
+def table_of(value: object, name: str) -> Table:
+    """
+    Return a DataFrame, Series or array as a block; an index that says something is a column.
+
+    Raises:
+        BudgetError: It has three dimensions or more, which no table shows.
+    """
+    import pandas as pd
+
+    convert = getattr(value, "to_pandas", None)
+    made: Any = convert() if convert is not None else value
+    try:
+        frame = made.to_frame() if isinstance(made, pd.Series) else pd.DataFrame(made)
+    except ValueError as error:
+        raise BudgetError(f"{spelt(name)} cannot be shown as a table: {error}") from None
+    if frame.index.name is None and not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.rename_axis("index")
+    return Table(frame=frame, name=name)
 
 
 def _made(slot: str, kind: str, value: object) -> object:

@@ -35,7 +35,11 @@ class _Framed:
         """A hash of columns, index and values, and of how they are to be written."""
         import pandas as pd
 
-        values = pd.util.hash_pandas_object(self.frame, index=True).to_numpy().tobytes()
+        try:
+            hashed = pd.util.hash_pandas_object(self.frame, index=True)
+        except TypeError:  # cells that are lists or dicts have no hash but that of their words
+            hashed = pd.util.hash_pandas_object(self.frame.astype(str), index=True)
+        values = hashed.to_numpy().tobytes()
         how = f"{type(self).__name__}\0{self.name}\0{list(self.frame.columns)}"
         how += f"\0{self.compact}\0{self.summary}\0{self.keep}"
         return hashlib.sha256(how.encode() + values).hexdigest()

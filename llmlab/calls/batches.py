@@ -1,38 +1,41 @@
 """
-A plan through the providers' batch endpoints: submit, remember, wait, collect.
+A plan through the providers' batch endpoints: claim, submit, wait, collect.
 
-Every request is an attempt in the book before its batch is submitted, and the batch is in the
-book before it is waited for: after a restart the same plan finds its batches and collects them.
-Between submitting and remembering lies one write; a kernel that dies there has bought a batch
-that nobody will collect, and its attempts count at their worst price.
+    claim in the book ─ hand in ─ write the provider's name down ─ look ─ fetch ─ settle
+
+Nothing is handed in twice: a batch is in the book, with its attempts and under a name of its own,
+before the provider hears of it, and it holds its calls from then on. After a restart, or in another
+kernel, the same plan finds it there; where nobody knows whether the provider took it, it is looked
+for in the provider's own list before anything is bought again.
 """
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
 
-from llmlab.book import Attempt
-from llmlab.calls.batch_book import Batch, remember, remembered
+from llmlab.book import Attempt, Batch
+from llmlab.calls.batch_collect import Collecting
+from llmlab.calls.batch_requests import can_batch, failure, groups_of
+from llmlab.calls.batch_submit import Submission, looked_for
 from llmlab.calls.caller import Caller
+from llmlab.calls.identity import recall
 from llmlab.calls.prepared import Prepared
-from llmlab.calls.settling import Timing, lost, valued, won
-from llmlab.errors import CallError, LimitError, Refused, Unavailable
-from llmlab.providers.batch import BatchState, BatchWay, Item, Result, way_of
-from llmlab.records import Answer, Api, Failure, HttpCall, HttpReply, Outcome
+from llmlab.errors import CallError, Unavailable, UsageError
+from llmlab.records import Outcome
+
+__all__ = ["Batches", "can_batch", "refuse_waiting"]
 
 POLL_S: Final = 30.0
 """Seconds between two looks at a batch, which takes minutes to hours."""
+GRACE_S: Final = 60.0
+"""Seconds after which a batch that was handed in is taken to be in the provider's list."""
 
-_NO_TIMES: Final = Timing(latency=None, ttfb=None)
-"""A batch says nothing of how long a request took; waiting for it is not the model's time."""
-
-_RETRIES: Final = 5
-"""Looks that may fail in a row before the batch is left for another time."""
+_ROUNDS: Final = 6
+"""How often what is free is handed in and what is held is followed, before the rest is rows."""
+_PAUSE_S: Final = 1.0
 
 
 class Batches:
@@ -44,12 +47,16 @@ class Batches:
         *,
         run: str,
         poll: float = POLL_S,
+        grace: float = GRACE_S,
+        passes: Callable[[], Awaitable[bool]] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._caller = caller
         self._run = run
         self._poll = poll
+        self._grace = grace
+        self._passes = passes or _always
         self._sleep = sleep
         self._now = now
 
@@ -57,64 +64,81 @@ class Batches:
         """
         Return the outcome of each of *missing* that can go by batch, by key.
 
-        What is in a batch already is collected, not sent again. Cancelled, it leaves the
-        batches where they are; calling it again goes on.
+        What is in a batch already is collected, not sent again. Cancelled or stopped, it leaves
+        the batches where they are; calling it again goes on.
         """
         wanted = {each.key: each for each in missing if can_batch(each)}
-        going = self._going(wanted)
-        under_way = {key for batch in going for key in batch.attempts}
         outcomes: dict[str, Outcome] = {}
-        for group in _groups([each for key, each in wanted.items() if key not in under_way]):
-            batch = await self._submit(group, outcomes)
-            if batch is not None:
-                going.append(batch)
-        collected = await asyncio.gather(*[self._collect(each, wanted) for each in going])
-        for each in collected:
-            outcomes.update(each)
-        return outcomes
+        await asyncio.to_thread(self._caller.book.recover)
+        for _ in range(_ROUNDS):
+            left = await self._left(wanted, outcomes)
+            if not left or not await self._passes():
+                return outcomes
+            held = await asyncio.to_thread(self._held, left)
+            free = {
+                key: each for key, each in left.items() if not any(key in b.items for b in held)
+            }
+            for group in groups_of(list(free.values())):
+                outcomes.update(await self._hand_in(group))
+            if not free:
+                followed = await asyncio.gather(*[self._follow(each, left) for each in held])
+                for each in followed:
+                    outcomes.update(each)
+        error = Unavailable("its batch could not be handed in; run this again", retryable=False)
+        left = await self._left(wanted, outcomes)
+        return {
+            **outcomes,
+            **{key: failure(error, each, self._now()) for key, each in left.items()},
+        }
 
-    def _going(self, wanted: Mapping[str, Prepared]) -> list[Batch]:
-        """Return the batches in the book that hold something of *wanted*, at the same address."""
+    async def _left(
+        self, wanted: Mapping[str, Prepared], outcomes: dict[str, Outcome]
+    ) -> dict[str, Prepared]:
+        """Return what is still wanted; what was answered meanwhile is an outcome."""
+        left = {key: each for key, each in wanted.items() if key not in outcomes}
+        stored = await asyncio.to_thread(self._caller.book.answers, list(left))
+        outcomes.update({key: recall(blob) for key, blob in stored.items()})
+        return {key: each for key, each in left.items() if key not in stored}
+
+    def _held(self, left: Mapping[str, Prepared]) -> list[Batch]:
+        """Return the batches in the book that hold something of *left*, at the same address."""
         return [
             batch
-            for batch in remembered(self._caller.book)
-            if batch.open
-            and any(
-                key in wanted and wanted[key].endpoint.identity == batch.by
-                for key in batch.attempts
-            )
+            for batch in self._caller.book.batches(list(left))
+            if any(left[key].endpoint.identity == batch.asked for key in batch.items if key in left)
         ]
 
-    async def _submit(
-        self, group: Sequence[Prepared], outcomes: dict[str, Outcome]
-    ) -> Batch | None:
-        """Reserve, record, submit and remember; what cannot be is a failure in *outcomes*."""
-        attempts: dict[str, int] = {}
-        at = self._now()
-        for each in group:
-            try:
-                attempts[each.key] = await self._begin(each, at)
-            except LimitError as error:
-                outcomes[each.key] = _failure(error, each, at)
-        sent = [each for each in group if each.key in attempts]
-        if not sent:
-            return None
-        try:
-            batch_id = await self._hand_in(sent)
-        except CallError as error:
-            for each in sent:
-                await self._caller.book.finish_async(attempts[each.key], lost(error, latency=0.0))
-                outcomes[each.key] = _failure(error, each, at)
-            return None
-        request, endpoint = sent[0].request, sent[0].endpoint
-        batch = Batch(id=batch_id, provider=request.provider, api=request.api,
-                      by=endpoint.identity, at=at, attempts=attempts)  # fmt: skip
-        await asyncio.to_thread(remember, self._caller.book, batch)
-        return batch
+    async def _hand_in(self, group: Sequence[Prepared]) -> dict[str, Outcome]:
+        """Claim what is free of *group* and hand it in; return what came to nothing at once."""
+        at, one, caller = self._now(), group[0], self._caller
+        claimed = await caller.book.claim_async(
+            [self._attempt(each, at) for each in group],
+            caller.limits,
+            allow_unpriced=caller.unpriced,
+            api=one.request.api,
+            asked=one.endpoint.identity,
+        )
+        by_key = {each.key: each for each in group}
+        outcomes: dict[str, Outcome] = {
+            key: failure(error, by_key[key], at) for key, error in claimed.refused.items()
+        }
+        if not claimed.items:
+            return outcomes
+        submission = Submission(
+            caller=caller,
+            token=claimed.id,
+            group=[by_key[key] for key in claimed.items],
+            items=claimed.items,
+            sleep=self._sleep,
+            pause=min(self._poll, _PAUSE_S),
+        )
+        failed = await _to_its_end(submission.hand_in())
+        outcomes.update({key: failure(error, by_key[key], at) for key, error in failed.items()})
+        return outcomes
 
-    async def _begin(self, each: Prepared, at: float) -> int:
+    def _attempt(self, each: Prepared, at: float) -> Attempt:
         request = each.request
-        attempt = Attempt(
+        return Attempt(
             key=each.key,
             run=self._run,
             provider=request.provider,
@@ -126,145 +150,85 @@ class Batches:
             prompt=request.prompt.name,
             prompt_version=request.prompt.version,
         )
-        return await self._caller.book.begin_async(
-            attempt, self._caller.limits, allow_unpriced=self._caller.unpriced
+
+    async def _follow(self, batch: Batch, wanted: Mapping[str, Prepared]) -> dict[str, Outcome]:
+        """Collect a batch; find out first whether the provider has it, where that is not known."""
+        if batch.state == "handed_in" and batch.provider_id:
+            return await self._collecting(batch, batch.provider_id, wanted).outcomes()
+        if batch.state == "intended" and batch.owner_lives:
+            await self._sleep(min(self._poll, _PAUSE_S))  # another kernel hands it in just now
+            return {}
+        try:
+            return await self._adopt(batch, wanted)
+        except CallError as error:
+            mine = {key: wanted[key] for key in batch.items if key in wanted}
+            return {
+                key: structs.replace(failure(error, each, batch.created_at), cost=None)
+                for key, each in mine.items()
+            }
+
+    async def _adopt(self, batch: Batch, wanted: Mapping[str, Prepared]) -> dict[str, Outcome]:
+        """Look for a batch in the provider's list; what is not there may be handed in anew."""
+        one = next(wanted[key] for key in batch.items if key in wanted)
+        for provider_id in await looked_for(self._caller, batch, one):
+            collecting = self._collecting(batch, provider_id, wanted)
+            if await collecting.is_it():
+                future = self._caller.book.turn_batch(
+                    batch.id, "handed_in", provider_id=provider_id, note="found at the provider"
+                )
+                await asyncio.wrap_future(future)
+                return await collecting.outcomes()
+        wait = batch.created_at + self._grace - self._now()
+        if wait > 0.0:
+            await self._sleep(min(wait, self._poll))
+            return {}
+        note = f"{batch.provider} has no such batch in its list"
+        await asyncio.to_thread(self._caller.book.abandon_batch, batch.id, "lost", note)
+        return {}
+
+    def _collecting(
+        self, batch: Batch, provider_id: str, wanted: Mapping[str, Prepared]
+    ) -> Collecting:
+        return Collecting(
+            caller=self._caller,
+            batch=batch,
+            provider_id=provider_id,
+            wanted=wanted,
+            poll=self._poll,
+            sleep=self._sleep,
+            passes=self._passes,
         )
 
-    async def _hand_in(self, group: Sequence[Prepared]) -> str:
-        """Make the calls that submit; they are not repeated: a batch must not be there twice."""
-        way, path = _way(group[0].request.provider, group[0].request.api)
-        base = group[0].endpoint.base_url
-        items = [Item(id=each.key, body=each.call.body) for each in group]
-        replies = [await self._send(_like(way.first(items, path, base), group[0]), group[0])]
-        first = way.read_id(replies)
-        for call in way.rest(first, items, path, base):
-            replies.append(await self._send(_like(call, group[0]), group[0]))
-            way.read_id(replies)
-        return way.read_id(replies)
 
-    async def _collect(self, batch: Batch, wanted: Mapping[str, Prepared]) -> dict[str, Outcome]:
-        """Wait until the batch has ended, settle its attempts, and close it in the book."""
-        mine = [wanted[key] for key in batch.attempts if key in wanted]
-        try:
-            results = await self._results(batch, mine[0])
-        except CallError as error:
-            # It cannot be looked at now. It stays open in the book, for the next time.
-            return {each.key: _failure(error, each, batch.at) for each in mine}
-        outcomes = {
-            key: await self._settle(attempt, wanted[key], results.get(key), batch.at)
-            for key, attempt in batch.attempts.items()
-            if key in wanted
-        }
-        # What is left belongs to another plan, which will collect it when it is run again.
-        left = {key: each for key, each in batch.attempts.items() if key not in wanted}
-        settled = replace(batch, attempts=left, open=bool(left))
-        await asyncio.to_thread(remember, self._caller.book, settled)
-        return outcomes
+def refuse_waiting(caller: Caller, missing: Sequence[Prepared]) -> None:
+    """
+    Refuse to send what is in a batch already.
 
-    async def _results(self, batch: Batch, one: Prepared) -> dict[str, Result]:
-        """Wait for the end, then fetch part after part."""
-        way, _ = _way(batch.provider, batch.api)
-        base = one.endpoint.base_url
-        state = await self._ended(batch, one)
-        results: dict[str, Result] = {}
-        if state.trouble:
-            refused = Refused(f"the batch failed: {state.trouble}", provider=batch.provider)
-            return dict.fromkeys(batch.attempts, refused)
-        parts = list(state.parts)
-        while parts:
-            call = way.results_call(batch.id, parts.pop(0), base)
-            found, more = way.read_results(await self._send(_like(call, one), one))
-            results.update(found)
-            parts.extend(more)
-        return results
-
-    async def _ended(self, batch: Batch, one: Prepared) -> BatchState:
-        """Look until the batch has ended; a look that fails in passing is tried again."""
-        way, _ = _way(batch.provider, batch.api)
-        call = _like(way.state_call(batch.id, one.endpoint.base_url), one)
-        failed = 0
-        while True:
-            try:
-                state = way.read_state(await self._send(call, one))
-            except CallError as error:
-                failed += 1
-                if failed >= _RETRIES or not error.retryable:
-                    raise
-            else:
-                failed = 0
-                if state.ended:
-                    return state
-            await self._sleep(self._poll)
-
-    async def _settle(
-        self, attempt: int, prepared: Prepared, result: Result | None, at: float
-    ) -> Outcome:
-        """Write down what became of a request: also of one whose kernel died meanwhile."""
-        try:
-            answer = self._read(prepared, result, at)
-        except CallError as error:
-            await self._caller.book.finish_async(attempt, lost(error, latency=0.0))
-            return _failure(error, prepared, at)
-        await self._caller.book.finish_async(attempt, won(answer))
-        return answer
-
-    def _read(self, prepared: Prepared, result: Result | None, at: float) -> Answer:
-        provider = prepared.request.provider
-        if result is None:
-            raise Unavailable("the batch has no result for this request", provider=provider)
-        if isinstance(result, CallError):
-            raise result
-        answer = prepared.adapter.read(result, prepared.request)
-        answer = valued(answer, prepared, self._caller.prices, at, _NO_TIMES)
-        model = answer.model or prepared.request.model
-        prices = self._caller.prices
-        cost = prices.cost(answer.usage, provider, model, at, batch=True) or prices.cost(
-            answer.usage, provider, prepared.request.model, at, batch=True
+    Raises:
+        UsageError: It would be paid for twice.
+    """
+    held = {
+        (key, batch.asked)
+        for batch in caller.book.batches([each.key for each in missing])
+        for key in batch.items
+    }
+    twice = {each.key for each in missing if (each.key, each.endpoint.identity) in held}
+    if twice:
+        raise UsageError(
+            f"{len(twice)} of these calls are in a batch that was not collected yet: "
+            "run this with batch=True, or they would be paid for twice"
         )
-        if cost is None:
-            return answer
-        return structs.replace(answer, cost=cost.usd, price_basis=cost.basis)
-
-    async def _send(self, call: HttpCall, one: Prepared) -> HttpReply:
-        exchange = await self._caller.session.send(call, one.endpoint)
-        return exchange.reply
 
 
-def can_batch(prepared: Prepared) -> bool:
-    """Say whether a request can go by batch: to the provider itself, which sells it."""
-    request = prepared.request
-    return prepared.endpoint.backend == "live" and bool(way_of(request.provider, request.api))
+async def _to_its_end(work: "Awaitable[dict[str, CallError]]") -> dict[str, CallError]:
+    """Await *work*; an interruption waits until it has ended, for it hands something in."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
-def _groups(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
-    """Divide into batches: one provider, one API, one model, one set of headers each."""
-    groups: dict[tuple[object, ...], list[Prepared]] = defaultdict(list)
-    for each in prepared:
-        request = each.request
-        headers = tuple(sorted(each.call.headers.items()))
-        groups[each.endpoint.identity, request.api, request.model, headers].append(each)
-    return list(groups.values())
-
-
-def _way(provider: str, api: Api) -> tuple[BatchWay, str]:
-    found = way_of(provider, api)
-    assert found is not None  # noqa: S101 - only what `can_batch` lets in comes here
-    return found
-
-
-def _like(call: HttpCall, one: Prepared) -> HttpCall:
-    """Send the headers that a single request would have, such as the version of the API."""
-    return structs.replace(call, headers={**one.call.headers, **call.headers})
-
-
-def _failure(error: CallError | LimitError, prepared: Prepared, at: float) -> Failure:
-    kind = error.kind if isinstance(error, CallError) else "LimitError"
-    return Failure(
-        kind=kind,
-        message=str(error),
-        status=error.status if isinstance(error, CallError) else None,
-        request_id=error.request_id if isinstance(error, CallError) else None,
-        attempts=1 if isinstance(error, CallError) else 0,
-        started_at=at,
-        backend=prepared.endpoint.backend,
-    )
+async def _always() -> bool:
+    return True

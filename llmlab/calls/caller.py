@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import structs
 
+from llmlab.book import Once
 from llmlab.calls.identity import key_of, recall
 from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared, window_tokens, worst_of
@@ -19,7 +20,7 @@ from llmlab.calls.trial import Trial
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
-from llmlab.records import Answer, Outcome, Parameters, Request
+from llmlab.records import Answer, Failure, Outcome, Parameters, Piece, Request
 from llmlab.wire import Endpoint
 
 if TYPE_CHECKING:
@@ -64,7 +65,13 @@ class Caller(Means):
             adapter=adapter,
             endpoint=endpoint,
             call=call,
-            key=key_of(same, endpoint, path=path, repeat=request.repeat),
+            key=key_of(
+                same,
+                endpoint,
+                path=path,
+                repeat=request.repeat,
+                occurrence=request.occurrence,
+            ),
             worst=worst_of(request, call, endpoint, self.prices, at=self.now(), counted=counted),
             dropped=dropped,
             tokens=window_tokens(request, call),
@@ -105,6 +112,9 @@ class Caller(Means):
         run: str | None = None,
         deadline: float = 30.0,
         on_piece: OnPiece | None = None,
+        reuse: bool = False,
+        strict: bool = False,
+        twin: int = 0,
     ) -> Outcome:
         """
         Send until it is answered, cannot be, or *deadline* seconds are over.
@@ -112,9 +122,71 @@ class Caller(Means):
         The deadline starts when the first attempt does: standing in llmlab's own queue
         is reported as `queued` and is not the provider's time.
 
+        What is asked already, by whoever shares the book, is not sent a second time: its answer
+        is this one's too, as one of the book. With *reuse* an earlier answer of the book will do.
+        A *twin*, the second equal cell of one plan (1) or a later one, is a sample of its own.
+
+        A single question fails at once where the provider asked for a longer wait than *deadline*:
+        by a 429, or, if *strict*, by the headers of its replies.
+
         Raises:
             LimitError: Sending could pass a spending limit.
             BookError: The book takes nothing, not even after a while.
         """
-        trial = Trial(self, prepared, run=run, deadline=deadline, on_piece=on_piece)
-        return await trial.outcome()
+        came = self.clock()
+        name = f"{prepared.key}#{twin}" if twin else prepared.key
+        while not self.book.flights.take(name):
+            shared = await self._from_another(name, prepared, came, deadline, strict=strict)
+            if shared is not None:
+                return _told(shared, on_piece)
+        outcome: Outcome | None = None
+        try:
+            if reuse and not twin and (run is None or self.book.flights.several_runs):
+                outcome = self.known(prepared)
+            if outcome is None:
+                once: Once = "no" if twin else "ever" if reuse else "now"
+                trial = Trial(
+                    self, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once,
+                    strict=strict,
+                )  # fmt: skip
+                outcome = await trial.outcome()
+        finally:
+            self.book.flights.land(name, outcome)
+        return _told(outcome, on_piece)
+
+    async def _from_another(
+        self, name: str, prepared: Prepared, came: float, deadline: float, *, strict: bool
+    ) -> Outcome | None:
+        """
+        Wait for whoever asks the same just now; None where this caller must try itself.
+
+        A failure is shared only by who has waited for as long as its own *deadline*.
+        """
+        within = deadline if strict else None
+        try:
+            landed: Outcome | None = await self.book.flights.landed(name, within=within)
+        except TimeoutError:
+            return _not_in_time(prepared, deadline)
+        if isinstance(landed, Answer):
+            return structs.replace(landed, from_book=True)
+        if landed is not None and self.clock() - came >= deadline:
+            return structs.replace(landed, attempts=0, cost=None)
+        return None
+
+
+def _not_in_time(prepared: Prepared, deadline: float) -> Failure:
+    """Say that the same question, which somebody else asked, was not answered in time."""
+    provider = prepared.request.provider
+    return Failure(
+        kind="TimedOut",
+        message=f"{provider}: no answer within {deadline:g} s; the same question is under way",
+        attempts=0,
+        backend=prepared.endpoint.backend,
+    )
+
+
+def _told(outcome: Outcome, on_piece: OnPiece | None) -> Outcome:
+    """Hand an answer of the book to who waits for pieces: it is one."""
+    if on_piece is not None and isinstance(outcome, Answer) and outcome.from_book:
+        on_piece(Piece(text=outcome.text, reasoning=outcome.reasoning))
+    return outcome

@@ -1,4 +1,10 @@
-"""Identity is content: who answers, the exact words and parameters, the number of the repeat."""
+"""
+Identity is content: who answers, the exact words and parameters, and which draw it is.
+
+A draw is a repeat, and among equal calls of one run an occurrence (`runs.twins`). The pair goes
+in as it is, `2` for repeat 2 of what stands there once and `2+1` for that of the second one, so
+that neither more repeats nor more equal inputs ever move an answer to another name.
+"""
 
 import hashlib
 from dataclasses import fields
@@ -8,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from llmlab.book.stored import decoded
+from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
 from llmlab.records import Answer, HttpCall, Parameters, Request
 from llmlab.wire import Endpoint
 
@@ -19,14 +26,17 @@ _ASKED = tuple(item.name for item in fields(Parameters) if item.name != "context
 _asked = attrgetter(*_ASKED)
 
 
-def key_of(call: HttpCall, endpoint: Endpoint, *, path: str, repeat: int) -> str:
+def key_of(
+    call: HttpCall, endpoint: Endpoint, *, path: str, repeat: int, occurrence: int = 0
+) -> str:
     """
     Name a call for the book: 64 hex digits of SHA-256.
 
     Keys, headers, ports and positions in a list stay out. Who answers is in, so that the
     words of a stand-in are never taken for those of the model.
     """
-    words = b"\0".join([endpoint.identity.encode(), path.encode(), call.body, str(repeat).encode()])
+    draw = f"{repeat}+{occurrence}" if occurrence else str(repeat)
+    words = b"\0".join([endpoint.identity.encode(), path.encode(), call.body, draw.encode()])
     return hashlib.sha256(words).hexdigest()
 
 
@@ -37,12 +47,23 @@ def pack(answer: Answer) -> bytes:
 
 def recall(stored: bytes) -> Answer:
     """
-    Read what `pack` wrote, marked as the book's.
+    Read what `pack` wrote, marked as the book's; numbers that cannot be are not believed.
 
     Raises:
         BookError: It is damaged.
     """
-    return replace(decoded(_DECODER.decode, stored, "an answer"), from_book=True)
+    answer = decoded(_DECODER.decode, stored, "an answer")
+    if all_can_be(answer.usage, answer.billed):
+        return replace(answer, from_book=True)
+    odd = what_cannot_be(answer.usage, answer.billed, answer.request_id)
+    return replace(
+        answer,
+        usage=NOTHING,
+        billed=None,
+        cost=None,
+        warnings=(*answer.warnings, odd),
+        from_book=True,
+    )
 
 
 def content_of(request: Request) -> str:
@@ -55,7 +76,7 @@ def content_of(request: Request) -> str:
     """
     values = zip(_ASKED, _asked(request.parameters), strict=True)
     given = {name: value for name, value in values if value is not None and value != ()}
-    asked = {
+    asked: dict[str, object] = {
         "model": request.name,
         "api": request.api,
         "system": request.prompt.system or "",
@@ -63,4 +84,6 @@ def content_of(request: Request) -> str:
         "parameters": given,
         "repeat": request.repeat,
     }
+    if request.occurrence:
+        asked["occurrence"] = request.occurrence
     return hashlib.sha256(_SORTED.encode(asked)).hexdigest()

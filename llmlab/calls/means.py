@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmlab.book import Book, Limits
+from llmlab.calls.groups import Groups
 from llmlab.calls.purse import Purse
 from llmlab.wire import Gates, Session
 
@@ -34,3 +35,4 @@ class Means:
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     purse: Purse = field(default_factory=Purse)
+    groups: Groups = field(default_factory=Groups)

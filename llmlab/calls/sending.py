@@ -2,6 +2,7 @@
 
 from typing import Final, TypeAlias
 
+from llmlab.calls.echoes import clean, cleaned, echoes
 from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared
 from llmlab.errors import CallError
@@ -19,12 +20,13 @@ _OK: Final = 200
 class Sending:
     """One attempt on the wire; `decoder` has what a stream brought, also when it broke."""
 
-    __slots__ = ("_gate", "_means", "_on_piece", "_prepared", "decoder")
+    __slots__ = ("_call", "_gate", "_means", "_on_piece", "_prepared", "decoder")
 
     def __init__(
         self, means: Means, prepared: Prepared, gate: Gate, *, on_piece: OnPiece | None
     ) -> None:
         self._means = means
+        self._call = means.groups.marked(prepared, means.book)
         self._prepared = prepared
         self._gate = gate
         self._on_piece = on_piece
@@ -37,11 +39,17 @@ class Sending:
         Raises:
             CallError: What the reply means, or why there was none.
         """
-        return await (self._stream if self._prepared.request.stream else self._whole)(start)
+        scrubber = self._prepared.endpoint.scrubber
+        try:
+            timed = await (self._stream if self._prepared.request.stream else self._whole)(start)
+        except CallError as error:
+            cleaned(error, scrubber)
+            raise
+        return timed if not echoes(timed[0], scrubber) else (clean(timed[0], scrubber), *timed[1:])
 
     async def _whole(self, start: Start) -> Timed:
         prepared, means = self._prepared, self._means
-        exchange = await means.session.send(prepared.call, prepared.endpoint)
+        exchange = await means.session.send(self._call, prepared.endpoint)
         self._gate.heard(start, exchange.reply.headers, means.now())
         answer = prepared.adapter.read(exchange.reply, prepared.request)
         return answer, exchange.latency, exchange.ttfb, None
@@ -49,7 +57,7 @@ class Sending:
     async def _stream(self, start: Start) -> Timed:
         prepared, clock = self._prepared, self._means.clock
         began = clock()
-        async with self._means.session.open(prepared.call, prepared.endpoint) as flow:
+        async with self._means.session.open(self._call, prepared.endpoint) as flow:
             self._gate.heard(start, flow.headers, self._means.now())
             if flow.status != _OK or _is_json(flow):
                 reply = await flow.whole()

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from llmlab.book import Settled
 from llmlab.calls.identity import pack
 from llmlab.calls.prepared import FREE, Prepared
+from llmlab.calls.uncounted import counted
 from llmlab.errors import CallError
+from llmlab.providers.believed import MOST_USD
 from llmlab.records import Answer, Usage
 
 if TYPE_CHECKING:
@@ -22,13 +24,15 @@ _GATEWAY_GAVE_UP: Final = frozenset({504, 524})
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """How long an answer took, in seconds, and how many attempts; see `Answer`."""
+    """How long an answer took, in seconds, and what came before it; see `Answer`."""
 
     latency: float | None
     ttfb: float | None
     ttft: float | None = None
     queued: float = 0.0
     attempts: int = 1
+    unsure: int = 0
+    unsure_usd: Decimal | None = None
 
 
 def valued(
@@ -36,6 +40,7 @@ def valued(
 ) -> Answer:
     """Add who asked, who answered, how long it took and what it cost."""
     request = prepared.request
+    answer = counted(answer, request, prepared.model)
     cost = prices.cost(
         answer.usage, request.provider, answer.model or request.model, at
     ) or prices.cost(answer.usage, request.provider, request.model, at)
@@ -54,6 +59,8 @@ def valued(
         ttft=timing.ttft,
         queued=timing.queued,
         attempts=timing.attempts,
+        unsure=timing.unsure,
+        unsure_usd=timing.unsure_usd,
         started_at=at,
         sent=prepared.call.sent,
         warnings=answer.warnings + dropped,
@@ -64,6 +71,8 @@ def won(answer: Answer) -> Settled:
     """Settle an answer at what the provider charged, or at what its usage costs."""
     usage = answer.usage
     paid = answer.billed if answer.billed is not None else answer.cost
+    if paid is not None and paid > MOST_USD:
+        paid = None  # more than the book can hold, by a price of the user's: the worst price counts
     return Settled(
         status="ok",
         answer=pack(answer),

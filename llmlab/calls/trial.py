@@ -5,15 +5,17 @@ from concurrent.futures import Future
 from decimal import Decimal
 from typing import Final
 
-from llmlab.book import Attempt, Settled
+from llmlab.book import Attempt, Elsewhere, Once, Settled
 from llmlab.calls.deadline import Deadline
+from llmlab.calls.elsewhere import answer_from
 from llmlab.calls.means import Means
 from llmlab.calls.patience import next_wait, until_probe
 from llmlab.calls.prepared import FREE, OnPiece, Prepared
 from llmlab.calls.purse import Short, may_fit_later
 from llmlab.calls.sending import Sending
 from llmlab.calls.settling import Timing, is_free, loss, lost, valued, won
-from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, TimedOut
+from llmlab.calls.unsure import Unsure
+from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, Throttled, TimedOut
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.gate import Gate
@@ -34,12 +36,16 @@ class Trial:
         run: str | None,
         deadline: float,
         on_piece: OnPiece | None,
+        once: Once = "now",
+        strict: bool = False,
     ) -> None:
         self._means = means
         self._prepared = prepared
         self._run = run
         self._deadline = deadline
         self._on_piece = on_piece
+        self._once = once
+        self._strict = strict
         self._gate: Gate = means.gates[prepared.door]
         self.number = 0
         self._queued = 0.0
@@ -51,6 +57,7 @@ class Trial:
         self._last: CallError | None = None
         self._sending: Sending | None = None
         self._charged = FREE
+        self._unsure = Unsure()
         self._pending: Future[None] | None = None
 
     # ---- attempt, wait, attempt again
@@ -66,6 +73,11 @@ class Trial:
                 # Shielded: a wait that is cancelled would take the settlement out of the queue.
                 await asyncio.shield(asyncio.wrap_future(self._pending))
             return self.failure(self._late())
+        except LimitError as error:
+            self._limit.end()
+            if self._run is None or not self.number:
+                raise
+            return self._out_of_money(error)
         except BaseException:
             self._limit.end()
             raise
@@ -76,8 +88,10 @@ class Trial:
         while True:
             try:
                 return await self._attempt()
-            except Short as short:
-                await self._stand_in_line(short)
+            except (Short, Elsewhere) as held:
+                answer = await self._held_up(held)
+                if answer is not None:
+                    return answer
                 continue
             except BreakerOpen as error:
                 wait = self._until_probe(error)
@@ -94,6 +108,7 @@ class Trial:
         """Keep what a table can show of *error*; *why* says why it was not tried again."""
         decoder = self._decoder
         partial = error.partial or (decoder.text if decoder is not None else "")
+        partial = self._prepared.endpoint.scrubber.text(partial)
         return Failure(
             kind=error.kind,
             message=f"{str(error).rstrip('.')}; not tried again: {why}" if why else str(error),
@@ -105,7 +120,23 @@ class Trial:
             latency=self._means.clock() - self._begun if self._begun else None,
             queued=self._queued,
             backend=self._prepared.endpoint.backend,
-            cost=self._loss(partial),
+            cost=self._loss(partial) if self._unsure.last else FREE,
+            unsure=self._unsure.before,
+            unsure_usd=self._unsure.usd(self._prepared.worst),
+        )
+
+    def _out_of_money(self, error: LimitError) -> Failure:
+        """Keep what is known of the attempts that were made before the limit was reached."""
+        return Failure(
+            kind="LimitError",
+            message=str(error),
+            attempts=self.number,
+            started_at=self._started_at,
+            queued=self._queued,
+            backend=self._prepared.endpoint.backend,
+            cost=None if self._unsure.last else FREE,
+            unsure=self._unsure.before,
+            unsure_usd=self._unsure.usd(self._prepared.worst),
         )
 
     def _late(self) -> TimedOut:
@@ -142,6 +173,13 @@ class Trial:
             return None
         return until_probe(error, self._gate.breaker, left=self._left(), deadline=self._deadline)
 
+    async def _held_up(self, held: Short | Elsewhere) -> Answer | None:
+        """Wait for money, or for another kernel's answer; return that."""
+        if isinstance(held, Elsewhere):
+            return await self._from(held)
+        await self._stand_in_line(held)
+        return None
+
     async def _stand_in_line(self, short: Short) -> None:
         """Wait for a settlement, at most as long as the deadline."""
         began = self._means.clock()
@@ -152,11 +190,24 @@ class Trial:
         await self._means.purse.wait()
         self._queued += self._means.clock() - began
 
+    async def _from(self, found: Elsewhere) -> Answer | None:
+        """Wait for another kernel's answer, at most as long as the deadline; then ask here."""
+        began = self._means.clock()
+        answer, ended = await answer_from(
+            self._means, self._prepared.key, found, within=self._deadline
+        )
+        self._queued += self._means.clock() - began
+        if not ended:
+            self._once = "no"
+        return answer
+
     # ---- one attempt
 
     async def _attempt(self) -> Answer:
         """Pass the gate, record the attempt, send it and settle it."""
         clock = self._means.clock
+        if self._run is None:
+            self._check_held()
         arrived = clock()
         async with self._gate.passed(self._prepared.tokens) as start:
             self._queued += clock() - arrived
@@ -182,6 +233,24 @@ class Trial:
             await self._finish(ticket, won(answer))
             return answer
 
+    def _check_held(self) -> None:
+        """
+        Fail a single question at once that its provider would let start only too late.
+
+        What a 429 asks for counts always; the pace that replies' headers set only where the
+        caller gave a deadline, for to wait for that is llmlab's own queue.
+        """
+        limiter = self._gate.limiter
+        held = limiter.held(self._prepared.tokens) if self._strict else limiter.asked_to_wait
+        if held > self._left():
+            provider = self._prepared.request.provider
+            raise Throttled(
+                f"{provider} asked to wait {held:.0f} s more; the deadline is {self._deadline:g} s",
+                provider=provider,
+                retryable=False,
+                retry_after=held,
+            )
+
     async def _begin(self, start: Start) -> int:
         """Write the attempt down and reserve its worst price."""
         means, gate = self._means, self._gate
@@ -190,7 +259,7 @@ class Trial:
         attempt = self._record()
         try:
             ticket = await means.book.begin_async(
-                attempt, means.limits, allow_unpriced=means.unpriced
+                attempt, means.limits, allow_unpriced=means.unpriced, once=self._once
             )
         except BaseException as error:
             self.number -= 1
@@ -212,7 +281,13 @@ class Trial:
         )
         answer, latency, ttfb, ttft = await sending.answer(start)
         timing = Timing(
-            latency=latency, ttfb=ttfb, ttft=ttft, queued=self._queued, attempts=self.number
+            latency=latency,
+            ttfb=ttfb,
+            ttft=ttft,
+            queued=self._queued,
+            attempts=self.number,
+            unsure=self._unsure.so_far,
+            unsure_usd=self._unsure.usd(self._prepared.worst, count=self._unsure.so_far),
         )
         answer = valued(answer, self._prepared, self._means.prices, self._started_at, timing)
         usage = answer.usage
@@ -229,6 +304,8 @@ class Trial:
 
     async def _finish(self, ticket: int, settled: Settled) -> None:
         """Write what became of the attempt; money was paid, so a full disk is tried again."""
+        if self._prepared.endpoint.idempotency:
+            self._means.groups.settled(self._prepared, settled, self._means.book)
         for pause in _SAVING_AGAIN:
             try:
                 await self._means.book.finish_async(ticket, settled)
@@ -255,7 +332,9 @@ class Trial:
         if decoder is not None and decoder.text:
             # The error came inside the stream: the words before it were written, and are billed.
             error.maybe_charged = True
-        if not is_free(error):
+        free = is_free(error)
+        self._unsure.failed(free=free)
+        if not free:
             self._charged += self._prepared.worst or FREE
         usage = decoder.usage if decoder is not None else None
         return lost(error, latency=self._means.clock() - self._begun, usage=usage)

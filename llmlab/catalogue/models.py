@@ -1,11 +1,19 @@
 """What is known about a model before it is asked anything."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
+from msgspec import Meta
+
+from llmlab.ops import Address
 from llmlab.records import Api, Effort
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
+Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=10**12)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**6)]
 
 ThinkingType: TypeAlias = Literal["enabled", "budget", "adaptive", "between_tools", "disabled"]
 """A provider's ways to switch reasoning: `budget` is Anthropic's enabled + budget_tokens."""
@@ -22,13 +30,13 @@ class Rules:
 
     sampling: Sampling = "always"
     """When temperature and top_p are accepted."""
-    temperature_max: float = 2.0
+    temperature_max: Annotated[float, Meta(ge=0, le=1000)] = 2.0
     temperature_one: bool = False
     """Whether `temperature=1`, the default, is tolerated where sampling is refused."""
     sampling_exclusive: bool = False
     """Whether only one of temperature and top_p may be given."""
     seed: bool = False
-    stop: int = 0
+    stop: Count = 0
     """How many stop sequences are accepted."""
     efforts: tuple[Effort, ...] = ()
     default_effort: Effort | None = None
@@ -42,7 +50,7 @@ class Rules:
     search: tuple[Api, ...] = ()
     """The APIs through which server-side search is offered."""
     search_tools: tuple[SearchTool, ...] = ("web",)
-    search_domains: int | None = None
+    search_domains: Count | None = None
     """How many allowed domains a search takes; None where no limit is published."""
     context: bool = False
     """Whether the context to allocate can be asked for (Ollama's `num_ctx`)."""
@@ -55,9 +63,9 @@ class Model:
     provider: str
     id: str
     """The provider's own id, as it goes on the wire."""
-    context: int | None = None
+    context: Tokens | None = None
     """Tokens of prompt plus answer."""
-    max_output: int | None = None
+    max_output: Tokens | None = None
     cutoff: date | None = None
     """Knowledge cut-off; None when the provider does not publish one."""
     cutoff_source: str = ""
@@ -103,12 +111,18 @@ class Provider:
     """Regular expression that a whole key matches."""
     key_hint: str = ""
     """The shape in words, for the error."""
-    base_url: str = ""
+    base_url: Address = field(default_factory=Address)
     base_url_env: str = ""
     speaks: str = ""
     """For a gateway: the provider whose wire it speaks, such as `openai`; empty for its own."""
     console: str = ""
     """Where a key is made, or how the server is started."""
+    idempotency: str = ""
+    """The header by which a request that is repeated is paid once; empty where none is known."""
+
+    def __post_init__(self) -> None:
+        if not _HEADER.fullmatch(self.idempotency):
+            raise ValueError(f"idempotency: {self.idempotency!r} is no name of a header")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

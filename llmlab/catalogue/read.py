@@ -1,6 +1,7 @@
 """The data file and the user's own, as one checked set of tables."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -12,7 +13,10 @@ import msgspec
 
 from llmlab.catalogue.models import Arm, Dead, Model, Provider, Rules
 from llmlab.errors import ConfigError
+from llmlab.ops import Address
+from llmlab.ops.files import read_toml
 from llmlab.records import Parameters
+from llmlab.settings import address_of
 
 T = TypeVar("T")
 Table: TypeAlias = dict[str, Any]
@@ -45,19 +49,20 @@ def read(extra: Path | None = None) -> Tables:
     shipped = files("llmlab.catalogue").joinpath("catalogue.toml").read_text(encoding="utf-8")
     tables = _sections(tomllib.loads(shipped), "catalogue.toml")
     if extra is not None:
-        for section, entries in _sections(_user_file(extra), str(extra)).items():
+        given = _shielded(read_toml(extra, "the catalogue", error=ConfigError))
+        for section, entries in _sections(given, str(extra)).items():
             for name, entry in entries.items():
                 tables[section][name] = _over(tables[section].get(name), entry)
     return _records(tables, "catalogue.toml" if extra is None else str(extra))
 
 
-def _user_file(path: Path) -> Table:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the catalogue: {error.strerror}") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+def _shielded(document: Table) -> Table:
+    """Take passwords out of addresses before anything that could fail looks at them."""
+    providers = document.get("providers")
+    for entry in providers.values() if isinstance(providers, dict) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("base_url"), str):
+            entry["base_url"] = Address.of(entry["base_url"])
+    return document
 
 
 def _sections(document: Table, source: str) -> Table:
@@ -100,12 +105,13 @@ def _records(tables: Table, source: str) -> Tables:
 
 
 def _provider(name: str, entry: object, rules: Mapping[str, Rules], where: str) -> Provider:
-    return typed(
-        _with_rules({"title": name, **_table(entry, where)}, rules, where),
-        Provider,
-        where,
-        name=name,
-    )
+    table = _with_rules({"title": name, **_table(entry, where)}, rules, where)
+    provider = typed(table, Provider, where, name=name)
+    try:
+        re.compile(provider.key_shape)
+    except (re.error, OverflowError) as error:
+        raise ConfigError(f"{where}: key_shape: no regular expression: {error}") from None
+    return provider
 
 
 def _model(
@@ -174,9 +180,15 @@ def typed(entry: object, kind: type[T], where: str, **fixed: object) -> T:
     for key in table:
         known(key, names, where)
     try:  # from_attributes: the family is in the table as a record already
-        return msgspec.convert({**table, **fixed}, kind, from_attributes=True)
+        return msgspec.convert({**table, **fixed}, kind, from_attributes=True, dec_hook=_address)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_said(error)}") from error
+
+
+def _address(kind: type, value: object) -> object:
+    if kind is Address:
+        return address_of(value)
+    raise NotImplementedError(f"no conversion to {kind}")
 
 
 def _said(error: msgspec.ValidationError) -> str:

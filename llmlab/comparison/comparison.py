@@ -35,7 +35,7 @@ class Comparison(Questions):
 
     @cached_property
     def pairs(self) -> "pd.DataFrame":
-        """One row for each two arms, compared on the inputs that both answered."""
+        """One row for each two arms, compared on the inputs of the ranking."""
         import pandas as pd
 
         from llmlab.stats import Pair
@@ -51,10 +51,18 @@ class Comparison(Questions):
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the verdict: who answered, how few inputs, what was cut."""
+        from llmlab.stats.doubts import charge_notes
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
-        found = (*cutoff_notes(self.rows), *drift_notes(self.rows))
-        return (*self._notes, *found, *self._verdict.notes, *self._tried())
+        found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
+        return (*self._notes, *found, *self._verdict.notes, *self._watched(), *self._tried())
+
+    def _watched(self) -> tuple[str, ...]:
+        if not self.watched:
+            return ()
+        holds = "score intervals, pairs and not_worse hold all the same"
+        fixed = "costs, frontier, deflated, cuped and compare_runs are those of a fixed size"
+        return (f"This run was watched as it went: {holds}; {fixed}.",)
 
     def _tried(self) -> tuple[str, ...]:
         if self.trials is None or self.trials <= len(self._arms):
@@ -76,11 +84,19 @@ class Comparison(Questions):
         drawn: Figure = getattr(plots, kind)(self.shown)
         return drawn
 
-    def export(self, path: str | Path) -> Path:
-        """Write the rows to *path* (csv, parquet, xlsx, json), or the reading (md, html, png)."""
+    def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
+        """
+        Write the rows to *path* (csv, parquet, xlsx, json), or the reading (md, html, png).
+
+        Args:
+            path: The file; its suffix says which kind.
+            spreadsheet_safe: Whether a text of a csv that a spreadsheet would take for a formula
+                gets an apostrophe before it. `read_rows` takes it away again; with False the
+                csv has every text as it is.
+        """
         from llmlab.views.export import export
 
-        return export(self.shown, Path(path))
+        return export(self.shown, Path(path), spreadsheet_safe=spreadsheet_safe)
 
     def report(self, path: str | Path) -> Path:
         """Write one self-contained HTML file with the verdict, the tables and the plots."""

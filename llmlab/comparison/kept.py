@@ -55,6 +55,11 @@ class Kept:
         self._aa = aa
 
     @property
+    def watched(self) -> bool:
+        """Whether the run could be stopped by what it showed (`stop_when_clear`)."""
+        return self._bound is not None
+
+    @property
     def _kept(self) -> dict[str, Any]:
         """What makes an equal Comparison."""
         return {
@@ -80,8 +85,16 @@ class Kept:
 
     @cached_property
     def _arms(self) -> "tuple[Arm, ...]":
-        from llmlab.stats import arms
+        from llmlab.stats import arms, looked_arms
 
+        if self._bound is not None:
+            return looked_arms(
+                self.rows,
+                bound=self._bound,
+                compared=self._pairs,
+                chance=self.chance,
+                cluster=self.clusters,
+            )
         return arms(self.rows, chance=self.chance, cluster=self.clusters, compared=self._pairs)
 
     @cached_property

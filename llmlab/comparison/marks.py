@@ -47,6 +47,9 @@ def marked(run: Comparison, marks: Mapping[str, str]) -> Comparison:
     rows = run.rows.copy()
     scores = rows["request_hash"].map({key: VALUES[each] for key, each in marks.items()})
     rows["score"] = scores.astype("float64")
+    if "outcome" in rows.columns:
+        words = rows["outcome"].astype("str").replace("scored", "unscored")
+        rows["outcome"] = words.mask(rows["score"].notna(), "scored").astype("category")
     return Comparison(
         f"{run.name} (marked)",
         rows,

@@ -33,7 +33,14 @@ class Questions(Kept):
         """
         from llmlab.stats.tables import not_worse
 
-        return not_worse(self.rows, than=than, margin=margin, alpha=alpha, cluster=self.clusters)
+        return not_worse(
+            self.rows,
+            than=than,
+            margin=margin,
+            alpha=alpha,
+            cluster=self.clusters,
+            bound=self._bound,
+        )
 
     def plan(self, power: float = 0.8, **options: Any) -> "pd.DataFrame":
         """
@@ -88,7 +95,7 @@ class Questions(Kept):
         """
         from llmlab.stats.tables import cuped_pair
 
-        return cuped_pair(self.rows, a, b, covariates)
+        return cuped_pair(self.rows, a, b, covariates, cluster=self.clusters)
 
     def calibration(self, bins: int = 10) -> "pd.DataFrame":
         """Return Brier's score and its parts for each arm that stated probabilities."""

@@ -9,16 +9,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_comparison(path: str | Path, **about: Any) -> Comparison:
+def read_comparison(path: str | Path, *, spreadsheet_safe: bool = True, **about: Any) -> Comparison:
     """
     Read rows that were exported to csv or parquet; *about* as the arguments of `Comparison`.
+
+    *spreadsheet_safe* is how a csv was exported: see `Comparison.export`.
 
     Raises:
         UsageError: The file is not there, or has no rows of a run.
     """
     from llmlab.frames import read_rows
 
-    rows = read_rows(path)
+    rows = read_rows(path, spreadsheet_safe=spreadsheet_safe)
     name = str(rows["run"].iloc[0]) if len(rows) and "run" in rows.columns else Path(path).stem
     return Comparison(name, rows, **about)
 
@@ -32,4 +34,7 @@ def compare_runs(old: Comparison, new: Comparison, *, alpha: float = 0.05) -> "p
     """
     from llmlab.stats.regression import regressions
 
-    return regressions(old.rows, new.rows, cluster=new.clusters, alpha=alpha)
+    found = regressions(old.rows, new.rows, cluster=new.clusters, alpha=alpha)
+    if old.watched or new.watched:
+        found["test"] += ", not valid after watching"
+    return found

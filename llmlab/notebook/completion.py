@@ -6,7 +6,7 @@ from typing import Any, Final
 from llmlab import default
 from llmlab.notebook.parsing import options_of
 
-LAB_WORDS: Final = ("models", "spend", "runs", "health", "count", "config")
+LAB_WORDS: Final = ("models", "spend", "runs", "health", "count", "config", "trust")
 
 
 def complete(shell: Any, event: Any) -> list[str]:

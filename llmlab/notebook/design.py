@@ -11,6 +11,7 @@ from IPython.core import error as ipython
 from llmlab import default
 from llmlab.errors import UsageError
 from llmlab.notebook.cells import lookup, prompts_of, values_for
+from llmlab.ops.files import read_text
 from llmlab.records import Schema
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ def design_of(
     named = args.prompts.split(",") if args.prompts else []
     if inline and named:
         raise UsageError("the cell has prompts and --prompts names others: use one of the two")
+    if not inline and not named:
+        raise UsageError("no prompt was given: write one after a line `--- name`, or --prompts")
     return {
         "prompts": inline or [name.strip() for name in named],
-        "models": _models(args.models, names) or usual_models or None,
+        "models": _models(args.models, names) if args.models else usual_models or None,
         "on": lookup(args.on, names, pd.DataFrame, "--on") if args.on else None,
         "score": _score(args.score, names),
         "target": args.target,
@@ -38,6 +41,7 @@ def design_of(
         "stop_when_clear": args.stop_when_clear,
         "aa": args.aa,
         "batch": args.batch,
+        "missing": args.missing,
         "repeats": args.repeats,
         "budget": args.budget,
         "name": args.name,
@@ -59,6 +63,8 @@ def _models(words: list[str], names: Mapping[str, object]) -> list[str]:
         held = getattr(names.get(word), "chosen", names.get(word))
         if isinstance(held, str) and word not in known:
             held = [held]
+        if isinstance(held, list | tuple) and not held:
+            raise UsageError(f"{word} is empty: it names no model")
         found += map(str, held) if isinstance(held, list | tuple) else [word]
     return found
 
@@ -76,11 +82,11 @@ def schema_of(name: str | None, names: Mapping[str, object]) -> Schema | None:
         return Schema(name=name, document=lookup(name, names, dict, "--schema"))
     path = Path(name)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"--schema {name}: {error.strerror}") from None
+        document = json.loads(read_text(path, "the --schema"))
     except ValueError as error:
         raise UsageError(f"--schema {name}: not valid JSON: {error}") from None
+    except RecursionError:
+        raise UsageError(f"--schema {name}: its objects or lists nest too deep") from None
     if not isinstance(document, dict):
         raise UsageError(f"--schema {name}: must hold an object, such as {{'type': 'object'}}")
     return Schema(name=re.sub(r"[^A-Za-z0-9_-]", "_", path.stem), document=document)

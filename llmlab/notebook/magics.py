@@ -24,7 +24,6 @@ from llmlab.notebook.completion import LAB_WORDS
 from llmlab.notebook.design import design_of, schema_of, stopped_short
 from llmlab.notebook.parsing import arguments, one_line
 from llmlab.notebook.said import Said
-from llmlab.templates import parse
 
 
 @magics_class
@@ -70,12 +69,12 @@ class LLMLab(Magics):
         with one_line():
             names = self._names(local_ns)
             args = arguments(self.llm, line, names)
-            prompt = parse(cell.strip(), name="cell").fill(names)
-            system = lookup(args.system, names, str, "--system") if args.system else prompt.system
+            system = lookup(args.system, names, str, "--system") if args.system else None
             said = Said(streaming=not args.no_stream)
             answer = default.lab().ask(
-                prompt.user,
-                args.model or self.models or None,
+                cell.strip(),
+                args.model if args.model is not None else self._usual,
+                values=names,
                 system=system,
                 schema=schema_of(args.schema, names),
                 max_tokens=args.max_tokens,
@@ -106,6 +105,7 @@ class LLMLab(Magics):
     @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")
     @argument("--aa", action="store_true", help="ask each prompt twice over: the score's own noise")
     @argument("--batch", action="store_true", help="send as a batch, at half the price")
+    @argument("--missing", metavar="WHAT", help="inputs with an empty slot: skip, or send as words")
     @argument("--name", help="name of the run (default: from its content)")
     @argument("--background", action="store_true", help="give the cell back at once")
     @argument("-o", "--out", metavar="NAME", help="bind the Comparison to this name")
@@ -166,6 +166,7 @@ class LLMLab(Magics):
             %lab runs
             %lab count How many tokens are these words? --model claude
             %lab config
+            %lab trust
         """
         with one_line():
             from llmlab.notebook.status import told
@@ -175,6 +176,13 @@ class LLMLab(Magics):
 
     def _names(self, local_ns: Mapping[str, object] | None) -> dict[str, object]:
         return {**self._shell.user_ns, **(local_ns or {})}
+
+    @property
+    def _usual(self) -> str | None:
+        """The first of the models that `%config` names for cells that name none."""
+        if not self.models:
+            return None
+        return default.lab().catalogue.arms(self.models)[0].label
 
     def _bind(self, name: str | None, value: Any) -> None:
         if name is not None:

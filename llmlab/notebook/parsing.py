@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Number
 from typing import Any
 
 from IPython.core import error as ipython
@@ -46,7 +47,9 @@ def _said(word: str, names: Mapping[str, object]) -> list[str]:
         raise UsageError(f"{word}: nothing in this notebook is called {name}")
     held = names[name]
     many = list(held) if isinstance(held, list | tuple) else [held]
-    if not all(isinstance(each, str | int | float) for each in many):
+    if not many:
+        raise UsageError(f"{word} is empty: give it a value, or leave it out")
+    if not all(isinstance(each, str | Number) for each in many):  # Decimal and NumPy, too
         kind = type(held).__name__
         raise UsageError(f"{word}: must be words or numbers, not a {kind}; write {name}")
     return [str(each) for each in many]

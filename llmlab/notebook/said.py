@@ -1,27 +1,28 @@
 """How an answer appears: its words as they come, then one quiet line of figures."""
 
-import re
 import sys
 from html import escape
-from typing import Any, Final
+from typing import Any
 
 from IPython.display import display
 
+from llmlab import default
 from llmlab.records import Answer, Piece
 from llmlab.views.answer import figures
 from llmlab.views.live import in_kernel
 from llmlab.views.markup import NO_MATH
-
-_DOLLARS: Final = re.compile(r"(?<!\\)\$(?=\d)")
-"""The sign of an amount: between two of them a page would see a formula."""
+from llmlab.views.words import words_bundle
 
 
 def bundle_of(answer: Answer) -> dict[str, str]:
     """Return how an answer shows as the last line of a cell: its words, then its figures."""
     line = figures(answer)
-    words = _DOLLARS.sub(r"\\$", answer.text)
-    small = f'<div class="{NO_MATH}" style="opacity:.7;font-size:85%">{escape(line)}</div>'
-    return {"text/markdown": f"{words}\n\n{small}", "text/plain": f"{answer.text}\n[{line}]"}
+    words = words_bundle(answer.text, _small(line), remote_images=default.shows_remote_images())
+    return {**words, "text/plain": f"{answer.text}\n[{line}]"}
+
+
+def _small(line: str) -> str:
+    return f'<div class="{NO_MATH}" style="opacity:.7;font-size:85%">{escape(line)}</div>'
 
 
 class Said:
@@ -53,8 +54,7 @@ class Said:
             sys.stdout.write(f"{rest}\n[{line}]\n")
             return
         self._show(answer.text)
-        html = f'<div class="{NO_MATH}" style="opacity:.7;font-size:85%">{escape(line)}</div>'
-        display({"text/html": html, "text/plain": line}, raw=True)
+        display({"text/html": _small(line), "text/plain": line}, raw=True)
 
     def _take(self, piece: Piece) -> None:
         if piece.text:
@@ -71,7 +71,8 @@ class Said:
             sys.stdout.flush()
 
     def _show(self, text: str) -> None:
-        bundle = {"text/markdown": _DOLLARS.sub(r"\\$", text), "text/plain": text}
+        words = words_bundle(text, remote_images=default.shows_remote_images())
+        bundle = {**words, "text/plain": text}
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)
         else:

@@ -23,6 +23,8 @@ def told(args: Any, names: Mapping[str, object]) -> Listing:
     Raises:
         UsageError: The word is none of `%lab`'s.
     """
+    if args.what == "trust":  # before a lab is made: it would not be, here
+        return _trust()
     lab = default.lab()
     if args.what == "count":
         return _count(lab, args, names)
@@ -41,6 +43,14 @@ def told(args: Any, names: Mapping[str, object]) -> Listing:
     if args.more:
         raise UsageError(f"%lab {args.what}: {' '.join(args.more)!r} is one word too many")
     return tellers[args.what](lab)
+
+
+def _trust() -> Listing:
+    """Give the user's word for what the project's files say."""
+    claims = default.trust()
+    title = "From here on this project may" if claims else "No file here waits for your word"
+    rows = tuple((each.file, each.does) for each in claims)
+    return Listing(title=title, heads=("file", "may"), rows=rows)
 
 
 def _status(lab: "Lab") -> Listing:
@@ -73,7 +83,8 @@ def _door(door: Any) -> str:
     if limiter.waiting:
         parts.append(f"{limiter.waiting} wait for the rate limit")
     if limiter.paused_s:
-        parts.append(f"paused for {form.seconds(limiter.paused_s)} more")
+        by = f" by {limiter.paused_by}" if limiter.paused_by else ""
+        parts.append(f"paused for {form.seconds(limiter.paused_s)} more{by}")
     parts.append(f"{limiter.requests_in_window} in the last minute")
     return ", ".join(parts)
 

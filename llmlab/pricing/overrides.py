@@ -3,16 +3,18 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from difflib import get_close_matches
 
 from llmlab.errors import ConfigError
+from llmlab.ops.amounts import Allowed
 from llmlab.pricing.price import Price, Tier, price_of, scaled
 
 PROVIDERS = ("openai", "anthropic", "deepseek", "xai", "ollama", "local")
 
 _RATES = ("input", "cached", "cache_write", "cache_write_1h", "output")
 _KEYS = (*_RATES, "search", "batch", "tiers")
+_DOLLARS = Allowed(low=0, high=1e6, unit="dollars")
 _DATE = re.compile(r"-20\d{2}-?[01]\d-?[0-3]\d$")
 
 
@@ -98,15 +100,8 @@ def _tiers(name: str, value: object, base: Mapping[str, Decimal]) -> tuple[Tier,
 
 def _number(name: str, key: str, value: object) -> Decimal:
     """Return *value* as typed: 0.1 is a tenth, not the binary float next to it."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ConfigError(f"price of {name!r}: {key} is {value!r}, expected a number of dollars")
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or number < 0:
-        raise ConfigError(f"price of {name!r}: {key} is {value!r}, expected a number of dollars")
-    return number
+    number = _DOLLARS.read(value, f"price of {name!r}: {key}", error=ConfigError)
+    return value if isinstance(value, Decimal) else Decimal(str(number))
 
 
 def _hint(word: object, known: tuple[str, ...]) -> str:

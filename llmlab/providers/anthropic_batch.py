@@ -6,12 +6,22 @@ Source: the vendor's SDK (`resources/messages/batches.py`, `types/messages/messa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from llmlab.errors import Unavailable
-from llmlab.providers.batching import OK, BatchState, Item, Result, id_made, lines_of
+from llmlab.providers.batching import (
+    OK,
+    BatchState,
+    Item,
+    Listed,
+    Page,
+    Part,
+    Result,
+    id_made,
+    lines_of,
+)
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in
 from llmlab.providers.home import Home
@@ -22,20 +32,48 @@ class _State(msgspec.Struct):
     processing_status: str = ""
 
 
+class _Entry(msgspec.Struct):
+    id: str
+    request_counts: dict[str, int] = {}
+
+
+class _List(msgspec.Struct):
+    data: list[_Entry] = []
+    has_more: bool = False
+    last_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnthropicBatch:
     """Hands all requests in with one call."""
 
     home: Home
 
-    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
-        """Make the batch."""
+    first_buys: ClassVar[bool] = True
+    named: ClassVar[bool] = False
+
+    def first(self, items: Sequence[Item], token: str, path: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
+        """Make the batch; the token is part of each request's id, for a batch has no name."""
         requests = [{"custom_id": item.id, "params": msgspec.Raw(item.body)} for item in items]
         return self.home.call(base, "/v1/messages/batches", {"requests": requests})
 
-    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:  # noqa: ARG002 - the protocol's
+    def rest(self, *_: object) -> list[Part]:
         """Nothing is left to do."""
         return []
+
+    def list_call(self, base: str, after: str) -> HttpCall:
+        """Ask for a hundred batches."""
+        more = f"&after_id={after}" if after else ""
+        return self.home.call(base, f"/v1/messages/batches?limit=100{more}")
+
+    def read_list(self, reply: HttpReply) -> Page:
+        """Read ids and sizes; no entry says which requests are in it."""
+        found = decode(reply, _List, self.home.provider)
+        listed = tuple(
+            Listed(id=each.id, token=None, size=sum(each.request_counts.values()))
+            for each in found.data
+        )
+        return Page(batches=listed, more=found.last_id or "" if found.has_more else "")
 
     def read_id(self, replies: Sequence[HttpReply]) -> str:
         """Return the batch's id."""
@@ -52,7 +90,7 @@ class AnthropicBatch:
 
     def results_call(self, batch: str, part: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
         """Fetch the results; `results_url` is not followed, for the key would go where it says."""
-        return self.home.call(base, f"/v1/messages/batches/{batch}/results")
+        return self.home.file(base, f"/v1/messages/batches/{batch}/results")
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a line for each request: succeeded, errored, canceled or expired."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from llmlab.errors import Unreadable
 from llmlab.providers import anthropic_wire as wire
+from llmlab.providers.believed import added
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.heard import Heard, odd_usage
@@ -125,7 +126,7 @@ def _usage(said: wire.Usage) -> Usage:
     whole = said.input_tokens
     creation = said.cache_creation or wire.Creation()
     return Usage(
-        input=None if whole is None else whole + (written or 0) + (read or 0),
+        input=None if whole is None else added(whole, written, read),
         cached=read,
         cache_write=written or 0,
         cache_write_1h=creation.ephemeral_1h_input_tokens or 0,

@@ -39,17 +39,69 @@ class BatchState:
     parts: tuple[str, ...] = ()
     trouble: str = ""
     """Why the whole batch came to nothing."""
+    size: int | None = None
+    """Requests that the provider has in it; None when it does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A call that hands in requests, and which."""
+
+    call: HttpCall
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A batch in the provider's own list."""
+
+    id: str
+    token: str | None
+    """The name that llmlab gave it; None where the provider has no place for one."""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of the provider's list, and how to ask for the next; empty when there is none."""
+
+    batches: tuple[Listed, ...]
+    more: str = ""
 
 
 class BatchWay(Protocol):
-    """A provider's way with batches; *base* is the address its calls begin with."""
+    """
+    A provider's way with batches; *base* is the address its calls begin with.
 
-    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:
+    *token* is llmlab's own name for the batch, by which it is found again in the provider's list.
+    """
+
+    @property
+    def first_buys(self) -> bool:
+        """Say whether the first call hands requests in; else it only prepares."""
+        ...
+
+    @property
+    def named(self) -> bool:
+        """Say whether the provider's list tells the token; else results are looked at."""
+        ...
+
+    def first(self, items: Sequence[Item], token: str, path: str, base: str) -> HttpCall:
         """Return the call that begins; `read_id` of its reply goes on."""
         ...
 
-    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:
+    def rest(
+        self, first: str, items: Sequence[Item], token: str, path: str, base: str
+    ) -> list[Part]:
         """Return the calls that complete what the first began."""
+        ...
+
+    def list_call(self, base: str, after: str) -> HttpCall:
+        """Return the call for a page of the provider's list, newest first."""
+        ...
+
+    def read_list(self, reply: HttpReply) -> Page:
+        """Return a page of the list; raise the `CallError` that the reply means."""
         ...
 
     def read_id(self, replies: Sequence[HttpReply]) -> str:

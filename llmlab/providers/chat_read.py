@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from llmlab.errors import Unreadable
 from llmlab.providers import chat_wire as wire
+from llmlab.providers.believed import added
 from llmlab.providers.decoding import decode_line, is_nothing, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.heard import Heard, dollars, odd_usage
@@ -107,7 +108,7 @@ def _usage(said: wire.Usage, *, reasoning_apart: bool) -> Usage:
     reasoning = (said.completion_tokens_details or wire.Output()).reasoning_tokens
     output = said.completion_tokens
     if reasoning_apart and output is not None:
-        output += reasoning or 0
+        output = added(output, reasoning)
     hits = said.prompt_cache_hit_tokens
     return Usage(
         input=said.prompt_tokens,

@@ -1,5 +1,8 @@
 """Bytes from outside as typed records, or the error that says why not."""
 
+import json
+import math
+import re
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -15,6 +18,11 @@ T = TypeVar("T")
 _OK: Final = range(200, 300)
 _BROKEN: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """All that decoding bytes from outside can raise: bad JSON, bad UTF-8, a nest too deep."""
+UNREADABLE: Final = "unreadable "
+"""How a warning about a part of a reply begins that could not be read."""
+_PLACE: Final = re.compile(r"at `(\$[\w.]+)`")
+_LONGEST_INT: Final = 300
+"""Digits of a whole number that msgspec takes, and a float could hold."""
 
 
 @cache
@@ -23,8 +31,38 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _decoded(data: bytes | msgspec.Raw, shape: type[T]) -> T:
-    made: T = _decoder(shape).decode(data)  # type: ignore[arg-type]  # types are hashable
-    return made
+    decoder: msgspec.json.Decoder[T] = _decoder(shape)  # type: ignore[arg-type]  # is hashable
+    try:
+        return decoder.decode(data)
+    except _BROKEN:
+        plain = _in_plain_json(bytes(data))
+        if plain is None:
+            raise
+        return decoder.decode(plain)
+
+
+def _in_plain_json(data: bytes) -> bytes | None:
+    """
+    Return a document with the numbers that JSON cannot hold as strings; None if it is not one.
+
+    Python's servers write NaN and Infinity, and a count may have thousands of digits: a number
+    that nobody asked for must not cost the words, and one that counts is named in a warning.
+    """
+    try:
+        read = json.loads(data, parse_constant=str, parse_float=_finite, parse_int=_held)
+        plain = msgspec.json.encode(read)
+    except (ValueError, RecursionError):
+        return None
+    return None if plain == data else plain
+
+
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _held(text: str) -> int | str:
+    return int(text) if len(text) <= _LONGEST_INT else text
 
 
 def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
@@ -44,7 +82,7 @@ def decode(reply: HttpReply, shape: type[T], provider: str) -> T:
 def decode_line(data: bytes, shape: type[T], provider: str) -> T:
     """Return one JSON document of a stream as *shape*, or raise `Unreadable`."""
     try:
-        return _decoder(shape).decode(data)  # type: ignore[no-any-return, arg-type]
+        return _decoded(data, shape)
     except _BROKEN as error:
         raise unreadable(error, provider) from None
 
@@ -64,9 +102,21 @@ def lenient(value: object, shape: type[T]) -> tuple[T | None, tuple[str, ...]]:
     try:
         if isinstance(value, msgspec.Raw):
             return _decoded(value, shape), ()
-        return msgspec.convert(value, type=shape), ()
+        return msgspec.convert(value, type=shape, from_attributes=True), ()
     except _BROKEN as error:
-        return None, (f"unreadable {shape.__name__.strip('_').lower()}: {_short(error)}",)
+        name = f"{UNREADABLE}{shape.__name__.strip('_').lower()}"
+        return None, (f"{name}: {_short(error)}{_which(value, str(error))}",)
+
+
+def _which(value: object, error: str) -> str:
+    """Say what stands where *error* says that something else was expected."""
+    place = _PLACE.search(error)
+    if place is None:
+        return ""
+    found: Any = _decoded(value, object) if isinstance(value, msgspec.Raw) else value
+    for step in place[1].split(".")[1:]:
+        found = found.get(step) if isinstance(found, dict) else getattr(found, step, None)
+    return f", which is {_short(repr(found))}"
 
 
 def is_nothing(value: msgspec.Raw) -> bool:
@@ -86,5 +136,5 @@ def unreadable(
     )
 
 
-def _short(error: Exception) -> str:
+def _short(error: object) -> str:
     return redact(str(error))[:200]

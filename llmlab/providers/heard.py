@@ -1,20 +1,21 @@
 """What was heard from a model, whole or streamed, and how it becomes an `Answer`."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
+from llmlab.providers.decoding import UNREADABLE
 from llmlab.providers.structured import parsed_of
 from llmlab.records import Answer, Finish, Piece, Request, Source, Usage
 
 _TICKS: Final = Decimal(10) ** 10
 """xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
-
-
-_NO_USAGE: Final = Usage()
+_EXACT: Final = Context(prec=60)
+"""Our own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
 
 
 class Heard(Struct, kw_only=True):
@@ -29,7 +30,7 @@ class Heard(Struct, kw_only=True):
     stop: str | None = None
     """The provider's own word for why it stopped."""
     tools: bool = False
-    usage: Usage = _NO_USAGE
+    usage: Usage = NOTHING
     billed: Decimal | None = None
     sources: list[Source] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
@@ -76,6 +77,10 @@ class Heard(Struct, kw_only=True):
         text = self.text
         parsed, notes = parsed_of(text, request.parameters.schema, finish)
         self.warn(*notes)
+        request_id = request_id or self.id
+        if not all_can_be(self.usage, self.billed):
+            self.warn(what_cannot_be(self.usage, self.billed, request_id))
+            self.usage, self.billed = NOTHING, None
         return Answer(
             text=text,
             usage=self.usage,
@@ -86,10 +91,10 @@ class Heard(Struct, kw_only=True):
             reasoning="".join(self.thoughts),
             parsed=parsed,
             billed=self.billed,
-            request_id=request_id or self.id,
+            request_id=request_id,
             fingerprint=self.fingerprint,
             sources=tuple(self.sources),
-            warnings=tuple(self.warnings),
+            warnings=tuple(_with_id(text, request_id) for text in self.warnings),
         )
 
     def _finish(self, finishes: Mapping[str, Finish]) -> Finish:
@@ -103,9 +108,14 @@ class Heard(Struct, kw_only=True):
         return "tool" if self.tools and finish == "stop" else finish
 
 
+def _with_id(warning: str, request_id: str | None) -> str:
+    """Add the request's id to a warning about counts: the provider's support asks for it."""
+    return f"{warning} (request {request_id})" if warning.startswith(UNREADABLE) else warning
+
+
 def dollars(ticks: int | None) -> Decimal | None:
     """Return the dollars of *ticks*, which xAI counts ten billion to the dollar."""
-    return None if ticks is None else Decimal(ticks) / _TICKS
+    return None if ticks is None else _EXACT.divide(Decimal(ticks), _TICKS)
 
 
 def odd_usage(usage: Usage, total: int | None) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from llmlab.records import Auth, HttpCall
 
@@ -38,6 +39,10 @@ class Home:
             auth=self.auth,
             sent={name: value for name, value in body.items() if name not in _WORDS},
         )
+
+    def file(self, base_url: str, path: str) -> HttpCall:
+        """Return the call that fetches a file of many answers."""
+        return structs.replace(self.call(base_url, path), bulk=True)
 
 
 class AtHome:

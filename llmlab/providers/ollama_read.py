@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.errors import Unreadable
-from llmlab.providers.decoding import decode_line
+from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.heard import Heard, odd_usage
 from llmlab.providers.sse import Event
@@ -31,10 +31,18 @@ class Line(msgspec.Struct):
     response: str | None = None
     thinking: str | None = None
     done_reason: str | None = None
+    prompt_eval_count: Any = None
+    prompt_eval_cached_count: Any = None
+    eval_count: Any = None
+    error: Any = None
+
+
+class _Usage(msgspec.Struct):
+    """The counts of the last line; read apart: one that cannot be read must not cost the words."""
+
     prompt_eval_count: int | None = None
     prompt_eval_cached_count: int | None = None
     eval_count: int | None = None
-    error: Any = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,9 +85,13 @@ class OllamaReading:
         self.ended = True
         # Old releases end without a reason; `done` itself is then all they say.
         self.heard.stop = line.done_reason or "stop"
+        said, odd = lenient(line, _Usage)
+        self.heard.warn(*odd)
+        if said is None:
+            return
         self.heard.usage = Usage(
-            input=line.prompt_eval_count,
-            cached=line.prompt_eval_cached_count,
-            output=line.eval_count,
+            input=said.prompt_eval_count,
+            cached=said.prompt_eval_cached_count,
+            output=said.eval_count,
         )
         self.heard.warn(*odd_usage(self.heard.usage, None))

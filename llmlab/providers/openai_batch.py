@@ -6,14 +6,24 @@ Source: the vendor's SDK (`resources/files.py`, `resources/batches.py`, `types/b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from msgspec import structs
 
 from llmlab.errors import CallError, Unavailable
 from llmlab.ops import redact
-from llmlab.providers.batching import OK, BatchState, Item, Result, id_made, lines_of
+from llmlab.providers.batching import (
+    OK,
+    BatchState,
+    Item,
+    Listed,
+    Page,
+    Part,
+    Result,
+    id_made,
+    lines_of,
+)
 from llmlab.providers.decoding import decode
 from llmlab.providers.home import Home
 from llmlab.records import HttpCall, HttpReply
@@ -26,13 +36,27 @@ class _State(msgspec.Struct):
     errors: Any = None
 
 
+class _Entry(msgspec.Struct):
+    id: str
+    metadata: dict[str, str] | None = None
+
+
+class _List(msgspec.Struct):
+    data: list[_Entry] = []
+    has_more: bool = False
+    last_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAIBatch:
     """Uploads a file of lines, then makes a batch of it."""
 
     home: Home
 
-    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:
+    first_buys: ClassVar[bool] = False
+    named: ClassVar[bool] = True
+
+    def first(self, items: Sequence[Item], token: str, path: str, base: str) -> HttpCall:
         """Upload the requests as a file."""
         lines = b"\n".join(
             msgspec.json.encode(
@@ -45,16 +69,35 @@ class OpenAIBatch:
             )
             for item in items
         )
-        body, kind = _form({"purpose": b"batch"}, "file", "llmlab.jsonl", lines)
+        body, kind = _form({"purpose": b"batch"}, "file", f"llmlab-{token}.jsonl", lines)
         call = self.home.call(base, "/files")
         return structs.replace(
             call, method="POST", body=body, headers={**call.headers, "content-type": kind}
         )
 
-    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:  # noqa: ARG002 - the protocol's
-        """Make a batch of the file."""
-        asked = {"input_file_id": first, "endpoint": f"/v1{path}", "completion_window": "24h"}
-        return [self.home.call(base, "/batches", asked)]
+    def rest(
+        self, first: str, items: Sequence[Item], token: str, path: str, base: str
+    ) -> list[Part]:
+        """Make a batch of the file; its metadata hold the token."""
+        asked = {
+            "input_file_id": first,
+            "endpoint": f"/v1{path}",
+            "completion_window": "24h",
+            "metadata": {_MARK: token},
+        }
+        return [Part(call=self.home.call(base, "/batches", asked), items=items)]
+
+    def list_call(self, base: str, after: str) -> HttpCall:
+        """Ask for a hundred batches."""
+        return self.home.call(base, f"/batches?limit=100{f'&after={after}' if after else ''}")
+
+    def read_list(self, reply: HttpReply) -> Page:
+        """Read ids and metadata."""
+        found = decode(reply, _List, self.home.provider)
+        listed = tuple(
+            Listed(id=each.id, token=(each.metadata or {}).get(_MARK, "")) for each in found.data
+        )
+        return Page(batches=listed, more=found.last_id or "" if found.has_more else "")
 
     def read_id(self, replies: Sequence[HttpReply]) -> str:
         """Return the id that the last reply made."""
@@ -74,7 +117,7 @@ class OpenAIBatch:
 
     def results_call(self, batch: str, part: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
         """Fetch a file."""
-        return self.home.call(base, f"/files/{part}/content")
+        return self.home.file(base, f"/files/{part}/content")
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a line for each request: its response, or an error such as `batch_expired`."""
@@ -119,4 +162,6 @@ def _form(fields: Mapping[str, bytes], name: str, file: str, content: bytes) -> 
     return body, f"multipart/form-data; boundary={_BOUNDARY}"
 
 
+_MARK: Final = "llmlab"
+"""Name of the token in a batch's metadata."""
 _BOUNDARY: Final = "llmlab-form-boundary"

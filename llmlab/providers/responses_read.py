@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from llmlab.errors import CallError, Unreadable
 from llmlab.providers import responses_wire as wire
+from llmlab.providers.believed import added
 from llmlab.providers.decoding import convert, decode_line, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.heard import Heard, dollars, odd_usage
@@ -148,8 +149,7 @@ def _searches(usage: wire.Usage, response: wire.Response) -> int:
     """Return the searches that are charged: as counted by xAI, by OpenAI, or by the items."""
     tools = usage.server_side_tool_usage_details
     if tools is not None:
-        calls = (tools.web_search_calls, tools.x_search_calls, tools.code_interpreter_calls)
-        return sum(count or 0 for count in calls)
+        return added(tools.web_search_calls, tools.x_search_calls, tools.code_interpreter_calls)
     counted, _ = lenient(response.tool_usage, wire.ToolUsage)
     if counted and counted.web_search and counted.web_search.num_requests is not None:
         return counted.web_search.num_requests

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from llmlab.errors import CallError, CutOff, Unreadable
+from llmlab.providers.believed import believed
 from llmlab.providers.failures import request_id_of
 from llmlab.providers.heard import Heard
 from llmlab.providers.sse import Event
@@ -61,7 +62,7 @@ class Stream:
     @property
     def usage(self) -> Usage:
         """Return the tokens known so far."""
-        return self.reading.heard.usage
+        return believed(self.reading.heard.usage)
 
     @property
     def ended(self) -> bool:

@@ -6,17 +6,19 @@ Source: "Batch API" at docs.x.ai.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from llmlab.errors import CallError, Refused, Throttled, Unavailable
 from llmlab.ops import redact
-from llmlab.providers.batching import OK, BatchState, Item, Result, id_made
+from llmlab.providers.batching import OK, BatchState, Item, Listed, Page, Part, Result, id_made
 from llmlab.providers.decoding import decode
 from llmlab.providers.home import Home
 from llmlab.records import HttpCall, HttpReply
 
+_NAME: Final = "llmlab-"
+"""What the names of llmlab's batches begin with; the token follows."""
 _MANY: Final = 500
 """Requests that are added to a batch of xAI at once; the limit is 25 MB a call."""
 
@@ -33,30 +35,68 @@ class _State(msgspec.Struct):
     state: _Counts | None = None
 
 
+class _Entry(msgspec.Struct):
+    batch_id: str
+    name: str = ""
+    state: _Counts | None = None
+
+
+class _List(msgspec.Struct):
+    batches: list[_Entry] = []
+    pagination_token: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XaiBatch:
     """Makes an empty batch, fills it, and reads its results page by page."""
 
     home: Home
 
-    def first(self, items: Sequence[Item], path: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
-        """Make an empty batch, named after its first request."""
-        return self.home.call(base, "/batches", {"name": f"llmlab-{items[0].id[:12]}"})
+    first_buys: ClassVar[bool] = False
+    named: ClassVar[bool] = True
 
-    def rest(self, first: str, items: Sequence[Item], path: str, base: str) -> list[HttpCall]:  # noqa: ARG002 - the protocol's
+    def first(self, items: Sequence[Item], token: str, path: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
+        """Make an empty batch, named by the token."""
+        return self.home.call(base, "/batches", {"name": f"{_NAME}{token}"})
+
+    def rest(
+        self,
+        first: str,
+        items: Sequence[Item],
+        token: str,  # noqa: ARG002 - the protocol's
+        path: str,  # noqa: ARG002 - the protocol's
+        base: str,
+    ) -> list[Part]:
         """Fill it, some hundreds at a time."""
         return [
-            self.home.call(base, f"/batches/{first}/requests", {"batch_requests": chunk})
-            for chunk in _chunks(
-                [
-                    {
-                        "batch_request_id": item.id,
-                        "batch_request": {"chat_get_completion": msgspec.Raw(item.body)},
-                    }
-                    for item in items
-                ]
+            Part(
+                call=self.home.call(
+                    base,
+                    f"/batches/{first}/requests",
+                    {"batch_requests": [_request(item) for item in chunk]},
+                ),
+                items=chunk,
             )
+            for chunk in _chunks(items)
         ]
+
+    def list_call(self, base: str, after: str) -> HttpCall:
+        """Ask for a hundred batches."""
+        more = f"&pagination_token={after}" if after else ""
+        return self.home.call(base, f"/batches?page_size=100{more}")
+
+    def read_list(self, reply: HttpReply) -> Page:
+        """Read ids and names."""
+        found = decode(reply, _List, self.home.provider)
+        listed = tuple(
+            Listed(
+                id=each.batch_id,
+                token=each.name.removeprefix(_NAME) if each.name.startswith(_NAME) else "",
+                size=each.state.num_requests if each.state else None,
+            )
+            for each in found.batches
+        )
+        return Page(batches=listed, more=found.pagination_token or "")
 
     def read_id(self, replies: Sequence[HttpReply]) -> str:
         """Return the batch's id."""
@@ -71,12 +111,13 @@ class XaiBatch:
         counts = decode(reply, _State, self.home.provider).state or _Counts()
         done = counts.num_requests - counts.num_pending
         ended = counts.num_requests > 0 and counts.num_pending == 0
-        return BatchState(ended=ended, said=f"{done} of {counts.num_requests}", parts=("",))
+        said = f"{done} of {counts.num_requests}"
+        return BatchState(ended=ended, said=said, parts=("",), size=counts.num_requests)
 
     def results_call(self, batch: str, part: str, base: str) -> HttpCall:
         """Fetch a page."""
         more = f"&pagination_token={part}" if part else ""
-        return self.home.call(base, f"/batches/{batch}/results?page_size=100{more}")
+        return self.home.file(base, f"/batches/{batch}/results?page_size=100{more}")
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a page, and the token of the next one."""
@@ -114,6 +155,13 @@ def _xai_failure(error: object) -> CallError:
     return kind(redact(str(text or "no reason was given"))[:300], provider="xai")
 
 
-def _chunks(items: Sequence[object]) -> Iterator[list[object]]:
+def _request(item: Item) -> dict[str, object]:
+    return {
+        "batch_request_id": item.id,
+        "batch_request": {"chat_get_completion": msgspec.Raw(item.body)},
+    }
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), _MANY):
-        yield list(items[start : start + _MANY])
+        yield items[start : start + _MANY]

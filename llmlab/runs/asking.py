@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.catalogue import Catalogue
 from llmlab.records import Api
+from llmlab.runs.asked import OPTIONS
 from llmlab.runs.plan import Asking, asking_of, parameters_of
 
 if TYPE_CHECKING:
@@ -52,4 +53,4 @@ class Askings:
 def _understood(
     catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
 ) -> Asking:
-    return asking_of(catalogue.arms(model)[0], parameters_of(options), api)
+    return asking_of(catalogue.arms(model)[0], parameters_of(options, own=OPTIONS), api)

@@ -1,26 +1,28 @@
 """Conduct an experiment: plan, show, send, and hand back what landed."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 from llmlab.backends.health import require_pulled
 from llmlab.backends.served import retirements
-from llmlab.calls.batch_book import BATCHES, refuse_waiting
-from llmlab.calls.batches import Batches, can_batch
+from llmlab.calls.batches import Batches, can_batch, refuse_waiting
 from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Outcome, Plan, Progress, Row
+from llmlab.runs.control import Control
 from llmlab.runs.early import Early
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.forecast import forecast
 from llmlab.runs.pace import Pace, earlier
 from llmlab.runs.parts import STAND_IN_PERMITS, Parts
 from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
-from llmlab.runs.run import Planned, Runner, Tally, always
+from llmlab.runs.run import Planned, Runner, Tally, renamed
+from llmlab.runs.twins import occurrences, places
+from llmlab.wire import Stopped
 
 
 class Watch(Protocol):
@@ -51,14 +53,12 @@ def conduct(
     experiment: Experiment,
     watch: Watch,
     *,
+    control: Control,
     budget: float | None = None,
-    passes: Callable[[], Awaitable[bool]] = always,
     batch: bool = False,
 ) -> Landed:
     """
-    Send what the book does not answer; an interrupt keeps what has landed.
-
-    *passes* is awaited before each call: see `Runner`.
+    Send what the book does not answer; an interrupt, or *control*, keeps what has landed.
 
     With *batch*, what a provider takes in batches is handed in so, at its lower price, and
     waited for. In replay mode the tape answers, and nothing is sent.
@@ -66,12 +66,13 @@ def conduct(
     Raises:
         UsageError: A model refuses a parameter or is not pulled, or an endpoint cannot be had.
         ReplayMiss: The tape has no outcome for a cell.
+        Stopped: *control* ended it before there was a plan.
     """
     _check(experiment, batch=batch)
     if parts.settings.mode == "replay":
         return _replay(parts, experiment, watch)
     caller = parts.caller(budget)
-    plan = parts.engine.run(_prepared(parts, experiment, caller))
+    plan = parts.engine.run(_prepared(parts, experiment, caller), brake=control.brake)
     known = _known(caller, plan, batch=batch)
     limit = parts.settings.budget.run if budget is None else budget
     author = parts.backends.author
@@ -97,25 +98,49 @@ def conduct(
         caller=caller,
         deadline=parts.deadline,
         at_once=at_once,
-        passes=passes,
+        passes=control.passes,
         early=early,
     )
     apart = [each for each in plan if batch and _goes_by_batch(each, known)]
     todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
 
-    def tick() -> None:
-        watch.moved(tally.progress(limit))
-
-    with suppress(KeyboardInterrupt):
-        parts.engine.run(runner.rows(todo, known, tally=tally, landed=rows), tick=tick)
+    tick = _ticking(parts, plan, tally, watch, limit)
+    with suppress(KeyboardInterrupt, Stopped):
+        work = runner.rows(todo, known, tally=tally, landed=rows)
+        parts.engine.run(work, tick=tick, brake=control.brake)
         if apart:
-            work = _by_batch(runner, apart, parts.batch_poll_s, tally=tally, landed=rows)
-            parts.engine.run(work, tick=tick)
+            batches = Batches(
+                runner.caller,
+                run=runner.name,
+                poll=parts.batch_poll_s,
+                grace=parts.batch_grace_s,
+                passes=runner.passes,
+            )
+            work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
+            parts.engine.run(work, tick=tick, brake=control.brake)
     watch.ended(tally.progress(limit))
     parts.counting.learn(plan, _answers(rows))
     notes = _notes(parts, experiment, early, rows, len(plan))
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
     return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
+
+
+def _ticking(
+    parts: Parts, plan: Sequence[Planned], tally: Tally, watch: Watch, limit: float | None
+) -> Callable[[], None]:
+    """Return what shows how far the run is, and who makes it wait."""
+    doors = {each.prepared.door for each in plan}
+
+    def tick() -> None:
+        watch.moved(replace(tally.progress(limit), waits=_waits(parts, doors)))
+
+    return tick
+
+
+def _waits(parts: Parts, doors: set[str]) -> tuple[tuple[str, float], ...]:
+    """Return which providers of this run asked to wait, and for how many seconds more."""
+    held = parts.gates.held()
+    return tuple((name, held[name]) for name in sorted(doors & held.keys()))
 
 
 def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:
@@ -133,8 +158,12 @@ def _notes(
     return (*cut, *_trouble(parts), *ends)
 
 
+_BATCHES: Final = "batches"
+"""Books of version 2 kept their batches under this name; a run of it would be taken for them."""
+
+
 def _check(experiment: Experiment, *, batch: bool) -> None:
-    if experiment.name in {QUESTIONS, BATCHES}:
+    if experiment.name in {QUESTIONS, _BATCHES}:
         raise UsageError(f"{experiment.name!r} is a name that the book needs: use another one")
     if batch and any(cell.request.stream for cell in experiment.cells):
         raise UsageError("a batch cannot be streamed: leave out stream=True or batch=True")
@@ -147,7 +176,7 @@ def _known(caller: Caller, plan: Sequence[Planned], *, batch: bool) -> dict[str,
     stored = caller.book.answers([each.prepared.key for each in plan])
     if not batch:
         missing = [each.prepared for each in plan if each.prepared.key not in stored]
-        refuse_waiting(caller.book, missing)
+        refuse_waiting(caller, missing)
     return {key: recall(blob) for key, blob in stored.items()}
 
 
@@ -156,15 +185,16 @@ def _goes_by_batch(each: Planned, known: Mapping[str, Answer]) -> bool:
 
 
 async def _by_batch(
-    runner: Runner, plan: Sequence[Planned], poll: float, *, tally: Tally, landed: list[Row]
+    runner: Runner, plan: Sequence[Planned], batches: Batches, *, tally: Tally, landed: list[Row]
 ) -> None:
     """Hand *plan* in, unless the run was stopped before; append its rows once they are there."""
     if not await runner.passes():
         return
-    batches = Batches(runner.caller, run=runner.name, poll=poll)
     found = await batches.outcomes([each.prepared for each in plan])
     for each in plan:
-        outcome = found[each.prepared.key]
+        outcome = found.get(each.prepared.key)
+        if outcome is None:
+            continue  # the run was stopped before its batch had ended
         landed.append(_row(runner.name, each, outcome))
         tally.count(each.cell, outcome)
 
@@ -231,6 +261,10 @@ async def _prepared(parts: Parts, experiment: Experiment, caller: Caller) -> lis
         prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
         parts.counting.check(prepared.request, cell.arm.model)
         plan.append(Planned(cell=cell, prepared=prepared))
+    place = places(experiment)
+    later = occurrences([each.prepared.key for each in plan], place=lambda at: place(plan[at].cell))
+    for at, number in later.items():
+        plan[at] = renamed(plan[at], number, caller)
     return plan
 
 

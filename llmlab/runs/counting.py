@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Book
 from llmlab.catalogue import Arm, Model
-from llmlab.records import Answer, Parameters, Prompt, Request
-from llmlab.runs.plan import filled_alike, merged
+from llmlab.records import Answer, Parameters, Request
+from llmlab.runs.plan import merged
 from llmlab.runs.run import Planned
 from llmlab.settings import Settings
 from llmlab.templates import Template
+from llmlab.templates.written import written
 
 if TYPE_CHECKING:
-    from llmlab.budget import Count, Counters, Packer, Room
+    from llmlab.budget import Count, Counters, Fitted, Packer, Room
 
 _KEY: Final = "counters"
 _NAME: Final = "learned"
@@ -52,33 +53,19 @@ class Counting:
         """Return how many tokens *text* has for *model*, how that is known, and its band."""
         return self.counters.count(text, model)
 
-    def filled(
-        self,
-        template: Template,
-        values: Mapping[str, object],
-        arms: Sequence[Arm],
-        base: Parameters,
-    ) -> Sequence[Prompt]:
+    def fitted(
+        self, template: Template, values: Mapping[str, object], arm: Arm, base: Parameters
+    ) -> "Fitted":
         """
-        Fill *template*; context blocks are packed for each arm's own window and tokenizer.
+        Fill *template* for one arm, its context blocks packed into what its window leaves.
 
         Raises:
             BudgetError: A block that must be whole does not fit; says how many tokens are missing.
         """
-        from llmlab.budget.fit import blocks_of
-
-        if not blocks_of(template, values):
-            return filled_alike(template, values, arms, base)
-        return [self._packed(template, values, arm, base) for arm in arms]
-
-    def _packed(
-        self, template: Template, values: Mapping[str, object], arm: Arm, base: Parameters
-    ) -> Prompt:
         from llmlab.budget import fit
 
-        asked = merged(arm, base)
-        space = self._room(asked.max_tokens, arm.model)
-        return fit(template, values, arm.model, space, packer=self.packer).prompt
+        space = self._room(merged(arm, base).max_tokens, arm.model)
+        return fit(template, values, arm.model, space, packer=self.packer)
 
     def _room(self, max_tokens: int, model: Model) -> "Room":
         found = self._rooms.get((max_tokens, model.name, model.context))
@@ -121,6 +108,27 @@ class Counting:
                 counted = self.counters.prompt(request.prompt, model)
                 self.counters.learn(model, counted, reported or 0)
             self._book().mark(_KEY, _NAME, self.counters.learned.to_json().decode())
+
+
+def shown(templates: Sequence[Template], values: Mapping[str, object]) -> dict[str, object]:
+    """Return what *templates* put into their slots, as who judges the answers reads it: whole."""
+    from llmlab.budget.fit import blocks_of
+
+    found: dict[str, object] = {}
+    for template in templates:
+        blocks = blocks_of(template, values)
+        for slot in template.slots:
+            block = blocks.get(slot)
+            if block is None:
+                found.setdefault(slot, written(values[slot]))
+                continue
+            pieces = block.pieces(block.forms[0], _WHOLE)
+            found.setdefault(slot, pieces.text(len(pieces.rows)))
+    return found
+
+
+_WHOLE: Final = 2
+"""The tier whose blocks are written with every digit that matters."""
 
 
 def _teaches(answer: Answer) -> bool:

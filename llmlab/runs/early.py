@@ -47,10 +47,11 @@ class Early:
             raise UsageError("stop_when_clear needs a score: what should be clear is its mean")
         self._scorer: Scorer = scorer
         self._experiment = experiment
-        race = PairedRace(experiment.names, bound=bound_of(scorer))
-        self._race: PairedRace | None = race
         self._values = {each.id: (each.target, each.values) for each in experiment.inputs}
         self._units = units_of(experiment)
+        largest = max(len(unit.inputs) for unit in self._units)
+        race = PairedRace(experiment.names, bound=bound_of(scorer), largest=largest)
+        self._race: PairedRace | None = race
         self._unit_of = {name: at for at, unit in enumerate(self._units) for name in unit.inputs}
         self._waiting: dict[int, list[Row]] = defaultdict(list)
         self._looking = asyncio.Lock()
@@ -66,7 +67,7 @@ class Early:
             while not self.over and self._ready():
                 unit = self._units[self.looked]
                 rows = self._waiting.pop(self.looked)
-                self._feed(await asyncio.to_thread(self._means, unit, rows))
+                self._feed(*await asyncio.to_thread(self._means, unit, rows))
                 self.looked += 1
 
     def notes(self, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -105,8 +106,8 @@ class Early:
         at = self.looked
         return at < len(self._units) and len(self._waiting[at]) == self._units[at].calls
 
-    def _means(self, unit: Unit, rows: Sequence[Row]) -> dict[Name, float]:
-        """Score the rows of a unit; average repeats within inputs, then inputs."""
+    def _means(self, unit: Unit, rows: Sequence[Row]) -> tuple[dict[Name, float], int]:
+        """Score the rows of a unit; return each arm's mean over its inputs, and their number."""
         scores: dict[Name, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
             if not isinstance(row.outcome, Answer):
@@ -117,17 +118,18 @@ class Early:
                 name = (row.request.prompt.name, row.request.label)
                 scores[name][row.input_id].append(value)
         if len(unit.inputs) == 1:
-            return {name: _mean(by, unit.inputs) for name, by in scores.items()}
+            return {name: _mean(by, unit.inputs) for name, by in scores.items()}, 1
         # A pair is compared on the same inputs: of a cluster those that every arm has.
         shared = [each for each in unit.inputs if all(each in by for by in scores.values())]
-        complete = len(scores) == len(self._experiment.names)
-        return {name: _mean(by, shared) for name, by in scores.items()} if complete else {}
+        if not shared or len(scores) < len(self._experiment.names):
+            return {}, 0
+        return {name: _mean(by, shared) for name, by in scores.items()}, len(shared)
 
-    def _feed(self, means: dict[Name, float]) -> None:
+    def _feed(self, means: dict[Name, float], size: int) -> None:
         if self._race is None:
             return
         try:
-            self._race.feed(means)
+            self._race.feed(means, size)
         except UsageError as error:
             # A user's function left the range that it was taken to have: the guarantee is
             # gone, so the run goes on to its planned end.

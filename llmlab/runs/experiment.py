@@ -3,23 +3,30 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.catalogue import Arm, Catalogue
-from llmlab.errors import TemplateError, UsageError
+from llmlab.errors import UsageError
+from llmlab.ops.amounts import NUMBERED, REPEATS
+from llmlab.ops.plain import plain
 from llmlab.records import Parameters
 from llmlab.runs.bounds import bound_of
+from llmlab.runs.gaps import Missing, checked_gaps, gaps_of, kept_rows
 from llmlab.runs.guards import guard_notes, look_ahead_notes
 from llmlab.runs.inputs import (
     AnyScore,
     clusters_of,
     dates_by_input,
+    frame_of,
     inputs_of,
     scorer_or_judge,
+    series_of,
     target_of,
     units_by_input,
 )
+from llmlab.runs.named import model_names, prompt_words
 from llmlab.runs.plan import Cell, Filler, Input, grid
+from llmlab.runs.schemas import knowing, with_schemas
 from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
 
@@ -87,7 +94,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     library: Library,
     on: "pd.DataFrame | None" = None,
     score: AnyScore | None = None,
-    target: str | None = None,
+    target: "str | pd.Series[Any] | None" = None,
     cluster: str | None = None,
     as_of: str | None = None,
     values: Mapping[str, object] | None = None,
@@ -98,24 +105,33 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     name: str | None = None,
     stop_when_clear: bool = False,
     aa: bool = False,
+    missing: Missing | None = None,
     filled: Filler | None = None,
 ) -> Experiment:
     """
     Check the whole design; the first fault is one line with its fix.
 
     Raises:
-        UsageError: An empty frame, a missing column, a slot without a value, an unknown
+        UsageError: An empty frame, a missing column, a slot without a value, no or an unknown
             prompt, model or score.
     """
     templates = templates_of(prompts, library)
-    arms = catalogue.arms(models)
+    arms = catalogue.arms(model_names(models))
     if aa:
         templates = (*templates, *(replace(t, name=t.name + AGAIN) for t in templates))
-    target = target_of(on, score, target)
-    inputs = inputs_of(on, target, values or {})
+    on = frame_of(on)
+    named, listed = series_of(on, target)
+    named = target_of(on, score, named) if listed is None else named
+    inputs = inputs_of(on, named if listed is None else listed, values or {})
+    left_out, gap_notes = checked_gaps(gaps_of(templates, inputs), missing)
+    if left_out and on is not None:
+        on = kept_rows(on, inputs, left_out)
+        inputs = tuple(each for each in inputs if each.id not in left_out)
     scorer, judge = scorer_or_judge(score, inputs, sequential=stop_when_clear)
+    scorer = knowing(scorer, templates)
     clusters = clusters_of(on, cluster, inputs)
     dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
+    repeats = int(REPEATS.read(repeats, "repeats"))
     cells = grid(
         templates,
         arms,
@@ -123,15 +139,16 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         repeats=repeats,
         parameters=parameters,
         stream=stream,
-        seed=seed,
+        seed=int(NUMBERED.read(seed, "order_seed")),
         first_repeat={t.name: repeats for t in templates[len(templates) // 2 :]} if aa else None,
         whole=units_by_input(inputs, clusters) if stop_when_clear else None,
         filled=filled,
     )
+    cells = with_schemas(cells, templates)
     if stop_when_clear and len(templates) * len(arms) < _RIVALS:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
     return Experiment(
-        name=name or _name(templates, cells),
+        name=plain(name) or _name(templates, cells),
         templates=templates,
         arms=arms,
         inputs=inputs,
@@ -143,7 +160,8 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         stop_when_clear=stop_when_clear,
         aa=aa,
         notes=(
-            *guard_notes(templates, inputs, cells, target),
+            *gap_notes,
+            *guard_notes(templates, inputs, cells, named),
             *look_ahead_notes(arms, dates),
         ),
     )
@@ -156,15 +174,10 @@ def templates_of(
     prompts: Mapping[str, str] | Sequence[str], library: Library
 ) -> tuple[Template, ...]:
     """Make templates of `{"A": text}`, or fetch them by name from the library."""
-    if isinstance(prompts, str):
-        prompts = [prompts]
-    if isinstance(prompts, Mapping):
-        made = [parse(text, name=name) for name, text in prompts.items()]
-    else:
-        made = [library[name] for name in prompts]
-    if not made:
-        raise TemplateError("no prompt was given: write one after a line `--- name`")
-    return tuple(made)
+    given = prompt_words(prompts)
+    if isinstance(given, Mapping):
+        return tuple(parse(text, name=name) for name, text in given.items())
+    return tuple(library[name] for name in given)
 
 
 def _name(templates: Sequence[Template], cells: Sequence[Cell]) -> str:

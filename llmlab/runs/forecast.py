@@ -1,5 +1,6 @@
 """What a run will cost and what it can find, before anything is sent."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,10 @@ USUAL_OUTPUT: Final = 150
 
 _BINARY_SD: Final = 0.5
 """Of differences of right and wrong, when the arms disagree on a quarter of the inputs."""
+
+
+_ALPHA: Final = 0.05
+_POWER: Final = 0.8
 
 
 def forecast(  # noqa: PLR0913 - what a plan is made of, by name
@@ -89,11 +94,21 @@ def _sum(parts: Iterable[float | None]) -> float | None:
 
 
 def _detectable(experiment: Experiment) -> float | None:
-    if experiment.scorer is None or len(experiment.inputs) < 2:  # noqa: PLR2004
+    """Return what the strictest of the paired tests will find; infinite where that is nothing."""
+    arms = len(experiment.names)
+    if experiment.scorer is None or arms < 2 or len(experiment.inputs) < 2:  # noqa: PLR2004
         return None
-    from llmlab.stats import detectable
+    from llmlab.stats.reach import Reach
 
-    return detectable(_BINARY_SD, len(experiment.inputs))
+    share = _ALPHA / math.comb(arms, 2)
+    clusters = experiment.clusters
+    if clusters is None:
+        test = Reach(sd=_BINARY_SD, alpha=share, discordant=_BINARY_SD**2)
+        return test.detectable(len(experiment.inputs), _POWER)
+    # What clusters share is not known before they are there: as if nothing, so the best case.
+    count = len(set(clusters.values()))
+    test = Reach(sd=_BINARY_SD / math.sqrt(len(experiment.inputs) / count), alpha=share)
+    return test.detectable(count, _POWER)
 
 
 def _labels(plan: Sequence[Planned], *, live: bool) -> tuple[str, ...]:

@@ -5,10 +5,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Final, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
 from llmlab.errors import UsageError
+from llmlab.ops.amounts import Allowed
 from llmlab.records import Plan, Progress
+from llmlab.runs.control import Control
+
+if TYPE_CHECKING:
+    from llmlab.runs.conduct import Watch
 
 T = TypeVar("T")
 
@@ -16,6 +21,8 @@ State: TypeAlias = Literal["planning", "running", "paused", "stopping", "done", 
 
 _GLANCE: Final = 0.05
 """Seconds between looks of a paused call: the pause ends on another thread than it began."""
+
+_PATIENCE: Final = Allowed(low=0, high=1e9, unit="seconds")
 
 _NOTHING: Final = Progress(
     total=0, done=0, from_book=0, failed=0, spent_usd=0.0, limit_usd=None, elapsed_s=0.0
@@ -29,14 +36,19 @@ class Handle(Generic[T]):
     Calls that are under way when it is paused or stopped are let finish, since they are paid
     for; nothing more is sent. `stop(now=True)` cancels those, too: each counts at its worst
     price in the book until the provider's bill says otherwise.
+
+    Args:
+        shown: Somebody who looks on as well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: "Watch | None" = None) -> None:
+        self._shown = shown
+        self.control = Control(passes=self.passes)
         self._future: Future[T] = Future()
         self._planned = threading.Event()
         self._plan: Plan | None = None
         self._progress = _NOTHING
-        self._wish: Literal["run", "pause", "stop", "cancel"] = "run"
+        self._wish: Literal["run", "pause", "stop"] = "run"
         self._watchers: list[Callable[[Handle[T]], None]] = []
 
     # ---- for the user -------------------------------------------------------------------
@@ -75,7 +87,9 @@ class Handle(Generic[T]):
 
     def stop(self, *, now: bool = False) -> None:
         """Send nothing more and end; what has landed is the result. *now* cancels the rest."""
-        self._turn("cancel" if now else "stop")
+        self._turn("stop")
+        if now:
+            self.control.brake.pull()
 
     def result(self, timeout: float | None = None) -> T:
         """
@@ -85,6 +99,8 @@ class Handle(Generic[T]):
             TimeoutError: It is not there after *timeout* seconds; the run goes on.
             LabError: What ended the run.
         """
+        if timeout is not None:
+            timeout = _PATIENCE.read(timeout, "timeout")
         return self._future.result(timeout)
 
     def on_change(self, watcher: Callable[["Handle[T]"], None]) -> None:
@@ -111,19 +127,22 @@ class Handle(Generic[T]):
         self._plan = plan
         self._progress = replace(_NOTHING, total=plan.calls, limit_usd=plan.limit_usd)
         self._planned.set()
+        if self._shown is not None:
+            self._shown.planned(plan)
         self._tell()
 
     def moved(self, progress: Progress) -> None:
-        """Keep how far it is; a stop that cannot wait interrupts the run here."""
+        """Keep how far it is."""
         self._progress = progress
+        if self._shown is not None:
+            self._shown.moved(progress)
         self._tell()
-        if self._wish == "cancel":
-            self._wish = "stop"
-            raise KeyboardInterrupt
 
     def ended(self, progress: Progress) -> None:
         """Keep how it ended."""
         self._progress = progress
+        if self._shown is not None:
+            self._shown.ended(progress)
 
     # ---- inside -------------------------------------------------------------------------
 
@@ -144,9 +163,7 @@ class Handle(Generic[T]):
         if self._future.done() and (error := self._future.exception()) is not None:
             raise error
 
-    def _turn(
-        self, wish: Literal["run", "pause", "stop", "cancel"], only_from: str | None = None
-    ) -> None:
+    def _turn(self, wish: Literal["run", "pause", "stop"], only_from: str | None = None) -> None:
         if self.done:
             raise UsageError(f"this run has ended ({self.state}): run the cell again")
         if only_from is None or self._wish == only_from:

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmlab.errors import UsageError
+from llmlab.ops.plain import plain
 from llmlab.runs.bounds import bound_of
 from llmlab.runs.guards import dates_of
 from llmlab.runs.plan import Input
-from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of
+from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of, try_out
 from llmlab.scores.scorer import missing
 
 if TYPE_CHECKING:
@@ -21,6 +22,66 @@ if TYPE_CHECKING:
 
 AnyScore: TypeAlias = str | Score | Judge | ScoreFunction
 """A name, settings, a judge, or a function of (text, target) or (answer, row)."""
+
+
+def frame_of(on: object) -> "pd.DataFrame | None":
+    """
+    Return the frame of inputs as it is.
+
+    Raises:
+        UsageError: It is no DataFrame, or two of its columns have one name.
+    """
+    import pandas as pd
+
+    if on is None:
+        return None
+    if not isinstance(on, pd.DataFrame):
+        raise UsageError(
+            f"on must be a DataFrame, not a {type(on).__name__}: pandas.DataFrame(...) makes one"
+        )
+    names = [str(each) for each in on.columns]
+    twice = [name for at, name in enumerate(names) if name in names[:at]]
+    if twice:
+        raise UsageError(
+            f"the frame has two columns called {twice[0]!r}, and a slot could mean either: "
+            "rename one, or drop it"
+        )
+    return on
+
+
+def series_of(
+    on: "pd.DataFrame | None", target: object
+) -> "tuple[str | None, pd.Series[Any] | None]":
+    """
+    Return the name of the target's column, and the targets where they are not of the frame.
+
+    A Series is aligned with the frame by its index; a list or an array goes by position.
+
+    Raises:
+        UsageError: It is neither a name nor targets, or does not fit the frame.
+    """
+    import pandas as pd
+
+    if target is None or isinstance(target, str):
+        return (None if target is None else str(target)), None
+    listed = target if isinstance(target, pd.Series) else _listed(target)
+    if on is None or listed is None:
+        what = f"a {type(target).__name__}" if listed is None else "given without a frame"
+        raise UsageError(f"target must be a column's name or a Series, and is {what}")
+    if not isinstance(listed, pd.Series):
+        if len(listed) != len(on):
+            raise UsageError(f"target has {len(listed):,} values for {len(on):,} inputs")
+        return "target", pd.Series(listed, index=on.index, dtype=object)
+    if not listed.index.is_unique or not on.index.isin(listed.index).any():
+        what = "twice" if not listed.index.is_unique else "of other inputs only"
+        raise UsageError(f"target goes by its index, which names inputs {what}: give the frame's")
+    name = "target" if listed.name is None else str(listed.name)
+    return name, listed.astype(object).reindex(on.index)
+
+
+def _listed(target: object) -> list[Any] | None:
+    found = plain(target)
+    return found if isinstance(found, list) else None
 
 
 def target_of(on: "pd.DataFrame | None", score: AnyScore | None, target: str | None) -> str | None:
@@ -73,7 +134,11 @@ def scorer_or_judge(
         if isinstance(score, Judge):
             return None, score
         return None, Judge(model=str(score).partition(":")[2] or None)
-    scorer = score_of(score).make([each.target for each in inputs])
+    found = score_of(score)
+    scorer = found.make([each.target for each in inputs])
+    if found.sample is not None and inputs:
+        one = next((each for each in inputs if each.target is not None), inputs[0])
+        try_out(scorer, found.sample, one.target, one.values)
     if sequential:
         bound_of(scorer)
     return scorer, None
@@ -93,14 +158,16 @@ def dates_by_input(on: "pd.DataFrame", as_of: str, inputs: Sequence[Input]) -> M
 
 
 def inputs_of(
-    on: "pd.DataFrame | None", target: str | None, values: Mapping[str, object]
+    on: "pd.DataFrame | None",
+    target: "str | pd.Series[Any] | None",
+    values: Mapping[str, object],
 ) -> tuple[Input, ...]:
     """Return one input a row of the frame; without a frame one input of *values* alone."""
     return (Input(id="0", values=values),) if on is None else _inputs(on, target, values)
 
 
 def _inputs(
-    on: "pd.DataFrame", target: str | None, values: Mapping[str, object]
+    on: "pd.DataFrame", target: "str | pd.Series[Any] | None", values: Mapping[str, object]
 ) -> tuple[Input, ...]:
     ids = [str(each) for each in on.index]
     if len(set(ids)) < len(ids):
@@ -109,16 +176,15 @@ def _inputs(
     records: list[dict[str, Any]] = [
         {str(key): value for key, value in record.items()} for record in on.to_dict("records")
     ]
+    if target is None or isinstance(target, str):
+        targets = [record.get(target) if target else None for record in records]
+    else:
+        targets = target.tolist()
     return tuple(
-        Input(id=each, values={**values, **record}, target=_target(record, target))
-        for each, record in zip(ids, records, strict=True)
+        # A gap is no target.
+        Input(id=each, values={**values, **record}, target=None if missing(value) else value)
+        for each, record, value in zip(ids, records, targets, strict=True)
     )
-
-
-def _target(record: Mapping[str, Any], name: str | None) -> object:
-    """Return the target, None where the frame has a gap."""
-    value = record.get(name) if name else None
-    return None if missing(value) else value
 
 
 def clusters_of(
@@ -135,6 +201,8 @@ def clusters_of(
 
 
 def _require(on: "pd.DataFrame", column: str, role: str) -> None:
+    if not isinstance(column, str):
+        raise UsageError(f"{role} is named by its column, not by a {type(column).__name__}")
     if column in on.columns:
         return
     names = [str(each) for each in on.columns]

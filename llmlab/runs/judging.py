@@ -5,40 +5,47 @@ They go through the lab's own caller: limits hold, every call is in the book und
 name, and what was judged once is not asked again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from llmlab.calls.identity import content_of, recall
 from llmlab.errors import UsageError
-from llmlab.records import Answer, Parameters, Plan, Row
+from llmlab.records import Answer, Parameters, Plan, Request, Row
+from llmlab.runs.counting import shown
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.plan import Cell, Input, asking_of
-from llmlab.runs.replay import QUESTIONS, as_asked, question_id
-from llmlab.runs.run import Planned, Runner, Tally
+from llmlab.runs.replay import QUESTIONS, asked_apart, question_id
+from llmlab.runs.run import Planned, Runner, Tally, renamed
+from llmlab.runs.twins import occurrences
 from llmlab.scores.judge import (
-    Choice,
+    CHOICE,
     Judge,
     Judged,
     Match,
     Settled,
     agreement,
-    choice_of,
     judged,
     mark_of,
     matches,
     question,
     settle,
+    verdict_of,
 )
+from llmlab.scores.verdicts import Choice
+from llmlab.wire import Stopped
 
 if TYPE_CHECKING:
     from llmlab.book import Book
     from llmlab.calls.caller import Caller
     from llmlab.catalogue import Arm
     from llmlab.runs.conduct import Watch
+    from llmlab.runs.control import Control
     from llmlab.runs.parts import Parts
+    from llmlab.wire import Endpoint
 
 Scored = tuple[list[Row], list[str | None], tuple[str, ...]]
 
@@ -49,6 +56,7 @@ def judge_rows(
     rows: list[Row],
     *,
     watch: "Watch",
+    control: "Control",
     budget: float | None = None,
 ) -> Scored:
     """
@@ -63,12 +71,14 @@ def judge_rows(
     arm = parts.catalogue.arms(judge.model or parts.settings.models)[0]
     listed = matches(rows, experiment.names, judge.against)
     cells = _cells(experiment, judge, arm, rows, listed)
+    reminders = _cells(experiment, judge, arm, rows, listed, again=True)
+    asked = Asked(first=tuple(cells), again=tuple(reminders))
     if parts.settings.mode == "replay":
-        answers, paid = _replayed(parts, cells)
+        replies = _replayed(parts, asked)
     else:
-        answers, paid = _ask(parts, experiment, parts.caller(budget), cells, watch)
-    result = judged(_settled(rows, listed, answers))
-    notes = _notes(judge, arm, result, paid)
+        replies = _ask(parts, experiment, parts.caller(budget), asked, watch, control)
+    result = judged(_settled(rows, listed, replies.choices))
+    notes = _notes(judge, arm, result, replies)
     marks = _marks(parts.book, judge, rows)
     return (
         [_scored(row, at, result) for at, row in enumerate(rows)],
@@ -77,97 +87,186 @@ def judge_rows(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The questions to a judge, and each again with a reminder of the form, in the same order."""
+
+    first: tuple[Cell, ...]
+    again: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replies:
+    """What was chosen for each question, the calls behind it, and how many were asked again."""
+
+    choices: Sequence[Choice | None]
+    rows: Sequence[Row]
+    again: int = 0
+    unread: int = 0
+    """Calls whose reply could not be read the second time either."""
+
+
 def _cells(
     experiment: Experiment,
     judge: Judge,
     arm: "Arm",
     rows: Sequence[Row],
     listed: Sequence[Match],
+    *,
+    again: bool = False,
 ) -> list[Cell]:
     """Write each comparison twice, once in either order."""
     inputs = {each.id: each for each in experiment.inputs}
-    slots = {slot for template in experiment.templates for slot in template.slots}
-    asking = asking_of(arm, Parameters(max_tokens=judge.max_tokens))
+    asking = asking_of(arm, _parameters(judge, arm))
     made = []
     for number, match in enumerate(listed):
         if _text(rows[match.one]) == _text(rows[match.other]):
             continue  # the same words are a tie, for nothing
         about = inputs[match.input_id]
-        task = {name: value for name, value in about.values.items() if name in slots}
+        task = shown(experiment.templates, about.values)
         texts = _text(rows[match.one]), _text(rows[match.other])
         for order in (texts, texts[::-1]):
             request = asking.request(
-                question(judge, task, about.target, order),
+                question(judge, task, about.target, order, again=again),
                 repeat=rows[match.one].request.repeat,
             )
             made.append(Cell(request=request, arm=arm, input=Input(id=f"{number}")))
     return made
 
 
+def _parameters(judge: Judge, arm: "Arm") -> Parameters:
+    """Ask for a choice by a schema where the model follows one."""
+    structured = arm.model.rules.schema != "none"
+    return Parameters(max_tokens=judge.max_tokens, schema=CHOICE if structured else None)
+
+
 def _ask(
     parts: "Parts",
     experiment: Experiment,
     caller: "Caller",
-    cells: Sequence[Cell],
+    asked: Asked,
     watch: "Watch",
-) -> tuple[list[Choice | None], list[Row]]:
+    control: "Control",
+) -> Replies:
     """
-    Send what the book does not know; return what was chosen for each cell, and the rows.
+    Send what the book does not know; ask once more where a reply cannot be read.
 
-    Equal questions are asked once. A call that failed, or said no letter, chose nothing.
+    Each comparison is judged by calls of its own, also where another asks the very same. A call
+    that failed chose nothing, and is not asked again here: its attempts were made.
     """
-    if not cells:
-        return [], []
-    endpoint = parts.engine.run(parts.backends.endpoint(cells[0].request.provider))
-    prepared = [caller.prepare(cell.request, cell.arm.model, endpoint) for cell in cells]
-    by_key = {
-        each.key: Planned(cell=cell, prepared=each)
-        for cell, each in zip(cells, prepared, strict=True)
-    }
-    plan = list(by_key.values())
+    if not asked.first or control.brake.is_pulled():
+        return Replies(choices=[None for _ in asked.first], rows=[])
+    endpoint = parts.engine.run(parts.backends.endpoint(asked.first[0].request.provider))
+    first, again = (_planned(caller, cells, endpoint) for cells in (asked.first, asked.again))
+    known = _known(caller, first)
+    watch.planned(_plan(experiment, first, _worst(first, again), known, parts.settings.budget.run))
+    tally = Tally.of(first)
+    landed = _sent(parts, experiment, caller, first, known, tally, watch, control)
+    unread = _unread(landed)
+    reminded = [again[at] for at, each in enumerate(first) if each.prepared.key in unread]
+    tally.more(reminded)
+    second = _sent(
+        parts, experiment, caller, reminded, _known(caller, reminded), tally, watch, control
+    )
+    watch.ended(tally.progress(None))
+    for row in (*landed, *second):
+        content = content_of(row.request)
+        # As a single question is kept: a tape then has it, failed ones too.
+        asked_for = replace(row, run=QUESTIONS, input_id=question_id(content))
+        parts.keeper.question(asked_for, by=endpoint.identity, content=content)
+    keys = [(one.prepared.key, other.prepared.key) for one, other in zip(first, again, strict=True)]
+    return _replies(keys, landed, second)
+
+
+def _planned(caller: "Caller", cells: Sequence[Cell], endpoint: "Endpoint") -> list[Planned]:
+    """Prepare each question; the n-th of equal ones is a call of its own."""
+    plan = [
+        Planned(cell=cell, prepared=caller.prepare(cell.request, cell.arm.model, endpoint))
+        for cell in cells
+    ]
+    for at, number in occurrences([each.prepared.key for each in plan]).items():
+        plan[at] = renamed(plan[at], number, caller)
+    return plan
+
+
+def _known(caller: "Caller", plan: Sequence[Planned]) -> dict[str, Answer]:
     stored = caller.book.answers([each.prepared.key for each in plan])
-    known = {key: recall(blob) for key, blob in stored.items()}
-    watch.planned(_plan(experiment, plan, len(known), parts.settings.budget.run))
-    tally, landed = Tally.of(plan), list[Row]()
+    return {key: recall(blob) for key, blob in stored.items()}
+
+
+def _sent(
+    parts: "Parts",
+    experiment: Experiment,
+    caller: "Caller",
+    plan: Sequence[Planned],
+    known: Mapping[str, Answer],
+    tally: Tally,
+    watch: "Watch",
+    control: "Control",
+) -> list[Row]:
+    """Send what is not known; an interrupt keeps what landed, and the rest has no verdict."""
+    landed: list[Row] = []
+    if not plan:
+        return landed
     runner = Runner(
         name=experiment.name,
         caller=caller,
         deadline=parts.deadline,
         at_once=parts.settings.max_in_flight,
+        passes=control.passes,
     )
     work = runner.rows(plan, known, tally=tally, landed=landed)
-    # An interrupt keeps the answers and what was judged so far; the rest has no verdict.
-    with suppress(KeyboardInterrupt):
-        parts.engine.run(work, tick=lambda: watch.moved(tally.progress(None)))
-    watch.ended(tally.progress(None))
+    with suppress(KeyboardInterrupt, Stopped):
+        parts.engine.run(work, tick=lambda: watch.moved(tally.progress(None)), brake=control.brake)
+    return landed
+
+
+def _unread(rows: Sequence[Row]) -> set[str]:
+    """Return the keys of the calls that were answered with nothing that can be read."""
+    return {
+        row.request_hash
+        for row in rows
+        if isinstance(row.outcome, Answer) and verdict_of(row.outcome) is None
+    }
+
+
+def _replies(
+    keys: Sequence[tuple[str, str]], first: Sequence[Row], second: Sequence[Row]
+) -> Replies:
+    """Take the first reply where it says something, else the second, by the keys of both."""
     said = {
-        row.request_hash: choice_of(row.outcome.text)
-        for row in landed
+        row.request_hash: verdict_of(row.outcome)
+        for row in (*first, *second)
         if isinstance(row.outcome, Answer)
     }
-    for row in landed:
-        content = content_of(row.request)
-        # As a single question is kept: a tape then has it, failed ones too.
-        question = replace(row, run=QUESTIONS, input_id=question_id(content))
-        parts.keeper.question(question, by=endpoint.identity, content=content)
-    return [said.get(each.key) for each in prepared], landed
+    return Replies(
+        choices=[said.get(one) or said.get(other) for one, other in keys],
+        rows=[*first, *second],
+        again=len(second),
+        unread=len(_unread(second)),
+    )
 
 
-def _replayed(parts: "Parts", cells: Sequence[Cell]) -> tuple[list[Choice | None], list[Row]]:
+def _replayed(parts: "Parts", asked: Asked) -> Replies:
     """Take from the tape what was chosen for each cell; `ReplayMiss` when it has not the call."""
-    rows = []
-    for cell in cells:
-        request = as_asked(cell.request, cell.arm.model, drop=parts.settings.drop_parameters)
-        name = question_id(content_of(request))
-        line = parts.tape.find(request, run=QUESTIONS, input_id=name)
-        rows.append(
-            Row(run=QUESTIONS, request=request, request_hash=line.key, input_id=name,
-                outcome=line.outcome)
-        )  # fmt: skip
-    said = [
-        choice_of(row.outcome.text) if isinstance(row.outcome, Answer) else None for row in rows
-    ]
-    return said, list({row.request_hash: row for row in rows}.values())
+    drop = parts.settings.drop_parameters
+    first = [_from_tape(parts, each) for each in asked_apart(asked.first, drop=drop)]
+    reminders = asked_apart(asked.again, drop=drop)
+    unread = _unread(first)
+    second, keys = [], []
+    for row, reminder in zip(first, reminders, strict=True):
+        again = _from_tape(parts, reminder) if row.request_hash in unread else None
+        keys.append((row.request_hash, "" if again is None else again.request_hash))
+        second += [] if again is None else [again]
+    return _replies(keys, first, second)
+
+
+def _from_tape(parts: "Parts", request: "Request") -> Row:
+    name = question_id(content_of(request))
+    line = parts.tape.find(request, run=QUESTIONS, input_id=name)
+    return Row(
+        run=QUESTIONS, request=request, request_hash=line.key, input_id=name, outcome=line.outcome
+    )
 
 
 def _settled(
@@ -182,21 +281,38 @@ def _settled(
     ]
 
 
-def _plan(experiment: Experiment, plan: Sequence[Planned], known: int, limit: float | None) -> Plan:
-    worst = [each.prepared.worst for each in plan]
+def _worst(first: Sequence[Planned], again: Sequence[Planned]) -> float | None:
+    """Return dollars at most, every question asked a second time."""
+    worst = [each.prepared.worst for each in (*first, *again)]
+    return None if None in worst else float(sum(each or 0 for each in worst))
+
+
+def _plan(
+    experiment: Experiment,
+    plan: Sequence[Planned],
+    worst: float | None,
+    known: Mapping[str, Answer],
+    limit: float | None,
+) -> Plan:
+    label, backend = plan[0].cell.request.label, plan[0].prepared.endpoint.backend
     return Plan(
         name=f"{experiment.name}: judge",
         calls=len(plan),
-        from_book=known,
-        models=(plan[0].cell.request.label,),
+        from_book=len(known),
+        models=(label,),
         inputs=len(experiment.inputs),
-        worst_usd=None if None in worst else float(sum(each or 0 for each in worst)),
+        worst_usd=worst,
         limit_usd=limit,
-        live=(plan[0].cell.request.label,) if plan[0].prepared.endpoint.backend == "live" else (),
-        stand_ins=(
-            (plan[0].cell.request.label,) if plan[0].prepared.endpoint.backend == "stand-in" else ()
-        ),
+        live=(label,) if backend == "live" else (),
+        stand_ins=(label,) if backend == "stand-in" else (),
+        notes=(_TWICE,),
     )
+
+
+_TWICE: Final = (
+    "A reply that cannot be read is asked for once more: the most that it may cost counts every "
+    "question twice."
+)
 
 
 def _text(row: Row) -> str:
@@ -207,22 +323,31 @@ def _scored(row: Row, at: int, result: Judged) -> Row:
     if not isinstance(row.outcome, Answer):
         return row
     if at in result.scores:
-        return replace(row, score=result.scores[at], score_error="")
-    return replace(row, score=None, score_error="score judge found nothing to compare it with")
+        return replace(row, score=result.scores[at], score_error="", reading="scored")
+    gap = row.outcome.gap
+    if gap:
+        why = f"the answer is {gap}: the judge is not asked about it"
+        return replace(row, score=None, score_error=why, reading=gap)
+    # Whether the judge could not be read or was not asked, nothing is known of the answer.
+    why = "the judge has no verdict on it that can be read, or nothing to compare it with"
+    return replace(row, score=None, score_error=why, reading="unscored")
 
 
-def _notes(judge: Judge, arm: "Arm", result: Judged, answers: Sequence[Row]) -> tuple[str, ...]:
+def _notes(judge: Judge, arm: "Arm", result: Judged, replies: Replies) -> tuple[str, ...]:
     total = len(result.settled)
     if not total:
         return ("The judge had nothing to compare: no input was answered by two arms.",)
-    costs = [each.outcome.cost for each in answers]
+    costs = [each.outcome.cost for each in replies.rows]
     known = [float(cost) for cost in costs if cost is not None]
     money = f"${sum(known):.4g}" if len(known) == len(costs) else "an unknown sum"
-    simulated = any(each.outcome.backend == "stand-in" for each in answers)
+    simulated = any(each.outcome.backend == "stand-in" for each in replies.rows)
     against = "the first arm" if judge.against == "first" else "every other arm"
     who = f"Judged by {arm.label}, each arm against {against}, in both orders"
     counts = f"{total:,} comparisons, {result.flips:,} flipped with the order (ties)"
     notes = [f"{who}: {counts}, cost {money}{', simulated' if simulated else ''}."]
+    if replies.again:
+        asked = f"{replies.again:,} replies of the judge could not be read and were asked for again"
+        notes.append(f"{asked}; {replies.unread:,} could not be read then either.")
     if result.lost:
         notes.append(f"{result.lost:,} of {total:,} comparisons have no verdict of the judge.")
     return tuple(notes)

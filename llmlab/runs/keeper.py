@@ -4,7 +4,6 @@ What a lab keeps beside the answers themselves: runs, single questions, the tape
 In: rows that have landed. Out: items of the book, and at the end a longer tape.
 """
 
-import atexit
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,7 +36,6 @@ class Keeper:
         self._lock = threading.Lock()
         self._questions: dict[str, Taken] = {}
         self._lines: list[Line] = []
-        self._registered = False
 
     def run(
         self,
@@ -67,7 +65,6 @@ class Keeper:
     def question(self, row: Row, *, by: str, content: str) -> None:
         """Keep one answered question, named by its *content*; asked again, the last one counts."""
         taken = Taken(row=row, content=content, by=by)
-        self._register()
         with self._lock:
             self._questions[taken.content] = taken
             many = len(self._questions) >= _MANY
@@ -86,8 +83,6 @@ class Keeper:
 
     def close(self) -> None:
         """Write the questions, then append to the tape what was answered since the last time."""
-        atexit.unregister(self.close)
-        self._registered = False
         self.flush()
         with self._lock:
             lines, self._lines = self._lines, []
@@ -96,13 +91,5 @@ class Keeper:
             tape_file.write(self._tape, before.with_lines(lines).lines)
 
     def _record(self, lines: Iterable[Line]) -> None:
-        self._register()
         with self._lock:
             self._lines.extend(lines)
-
-    def _register(self) -> None:
-        """Be asked at interpreter exit, before the book, which was opened earlier."""
-        with self._lock:
-            if not self._registered:
-                self._registered = True
-                atexit.register(self.close)

@@ -15,7 +15,7 @@ from llmlab.book import RunItem
 from llmlab.book.stored import decoded
 from llmlab.calls.identity import pack, recall
 from llmlab.errors import BookError
-from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Request, Row
+from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Reading, Request, Row
 from llmlab.runs.tape import Line, line_of
 
 
@@ -36,6 +36,7 @@ class _Kept(Struct, frozen=True, kw_only=True):
     from_book: bool = False
     score: float | None = None
     score_error: str = ""
+    reading: Reading | None = None
     answer: Answer | None = None
     """Where it is not the one that the book has for this key: two equal cells of one plan."""
     failure: Failure | None = None
@@ -104,6 +105,7 @@ def taken_of(run: str, item: RunItem, stored: Mapping[str, bytes]) -> Taken:
         outcome=_outcome(kept, item.key, stored),
         score=kept.score,
         score_error=kept.score_error,
+        reading=kept.reading,
     )
     return Taken(row=row, content=kept.content, by=kept.by, beside=kept.beside)
 
@@ -145,6 +147,7 @@ def _kept(taken: Taken, answer: Answer | None) -> _Kept:
         from_book=isinstance(outcome, Answer) and outcome.from_book,
         score=row.score,
         score_error=row.score_error,
+        reading=row.reading,
         answer=answer,
         failure=outcome if isinstance(outcome, Failure) else None,
         beside=dict(taken.beside),

@@ -1,5 +1,6 @@
 """What a lab is made of, from its settings: made when first needed, stopped together."""
 
+import atexit
 import os
 from collections.abc import Mapping
 from decimal import Decimal
@@ -10,20 +11,22 @@ from weakref import WeakSet
 
 from llmlab.backends.backends import Backends
 from llmlab.backends.health import Health, Pulled
+from llmlab.backends.trust import Vetted
 from llmlab.book import Book, Limits
-from llmlab.calls.batches import POLL_S
+from llmlab.calls.batches import GRACE_S, POLL_S
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.groups import Groups
 from llmlab.calls.purse import Purse
-from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError
 from llmlab.runs import tape_file
 from llmlab.runs.asking import Askings
 from llmlab.runs.configuration import book_path
+from llmlab.runs.control import UnderWay
 from llmlab.runs.counting import Counting
 from llmlab.runs.keeper import Keeper
 from llmlab.runs.plan import reasons
 from llmlab.runs.tape import Tape
-from llmlab.settings import Budget, Settings
+from llmlab.settings import Budget
 from llmlab.wire import Engine, Gates, Session
 
 if TYPE_CHECKING:
@@ -46,27 +49,40 @@ _OF_A_PROCESS: Final = ("pulled", "health", "gates", "purse", "asker")
 class Parts:
     """One engine, one session, one book, one set of doors."""
 
-    def __init__(self, settings: Settings, env: Mapping[str, str], project: Path) -> None:
+    def __init__(
+        self, vetted: Vetted, env: Mapping[str, str], project: Path, *, look: bool = False
+    ) -> None:
+        settings = vetted.settings
         self.settings = settings
         self.project = project
-        self.catalogue = Catalogue.load(settings.catalogue)
-        self.batch_poll_s = POLL_S
-        self._env = env
+        self.catalogue = vetted.catalogue
+        self.batch_poll_s, self.batch_grace_s = POLL_S, GRACE_S
+        self._env, self._waiting = env, vetted.waiting
         self._start()
         # Made at once: a tape that is not there should be said where the lab is made.
         if settings.mode == "replay":
             _ = self.tape
         else:
             _ = self.keeper
-            self.backends.check(self.catalogue.providers)
+            if not look:
+                self.backends.check(self.catalogue.providers)
         _ALL.add(self)
 
     def _start(self) -> None:
         """Make what belongs to one process: a loop, connections, servers; none is opened yet."""
+        settings = self.settings
         proxies = any(name.lower().endswith("_proxy") for name in self._env)
-        self.engine = Engine()
-        self.session = Session(proxies=proxies)
-        self.backends = Backends(catalogue=self.catalogue, settings=self.settings, env=self._env)
+        self.engine = Engine(at_exit=self.close)
+        self.under_way = UnderWay()
+        self._pid = os.getpid()
+        self.session = Session(
+            proxies=proxies,
+            max_reply_mb=settings.max_reply_mb,
+            max_batch_mb=settings.max_batch_mb,
+        )
+        self.backends = Backends(
+            catalogue=self.catalogue, settings=settings, env=self._env, waiting=self._waiting
+        )
         self.engine.at_close(self.session.close)
         self.engine.at_close(self.backends.close)
 
@@ -84,7 +100,11 @@ class Parts:
     @cached_property
     def book(self) -> Book:
         """The record of every call."""
-        return Book.open(book_path(self.settings, self.project))
+        book = Book.open(book_path(self.settings, self.project))
+        # At exit the last one to register is called first: a book closes after what writes in it.
+        atexit.unregister(self.close)
+        atexit.register(self.close)
+        return book
 
     @cached_property
     def tape(self) -> Tape:
@@ -139,6 +159,11 @@ class Parts:
         return Purse()
 
     @cached_property
+    def groups(self) -> Groups:
+        """The names under which attempts are sent, where a provider takes one."""
+        return Groups()
+
+    @cached_property
     def askings(self) -> Askings:
         """The ways to ask that were understood already."""
         return Askings()
@@ -161,6 +186,7 @@ class Parts:
             unpriced=self.settings.unpriced,
             window=self.settings.tier_local,
             purse=self.purse,
+            groups=self.groups,
         )
 
     def deadline(self, prepared: Prepared) -> float:
@@ -169,7 +195,12 @@ class Parts:
         return max(self.settings.deadline, REASONING_DEADLINE if thinks else 0.0)
 
     def close(self) -> None:
-        """Stop the engine with all that runs on it, write what waits, then close the book."""
+        """End runs and keep what landed, stop the engine, write what waits, close the book."""
+        atexit.unregister(self.close)
+        if os.getpid() != self._pid:
+            self.engine.close()  # a forked child that ends: all the rest is its parent's
+            return
+        self.under_way.stop()
         self.engine.close()
         try:
             self.keeper.close()

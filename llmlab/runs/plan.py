@@ -1,5 +1,6 @@
 """The grid of an experiment: prompts × models × inputs × repeats, in an order that is fair."""
 
+import difflib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -9,7 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from llmlab.catalogue import Arm, Model, default_api, for_arm
-from llmlab.errors import BadParameter, UsageError
+from llmlab.errors import BadParameter
+from llmlab.ops.amounts import REPEATS
+from llmlab.ops.plain import plain
 from llmlab.records import Api, Parameters, Prompt, Request
 from llmlab.runs.wishes import schema_of, search_of
 from llmlab.templates import Template
@@ -92,13 +95,12 @@ def grid(  # noqa: PLR0913 - the axes and how they are crossed
             its cluster, all repeats together, as looking after each asks for.
         filled: Who fills the templates; every arm alike when None.
     """
-    if repeats < 1:
-        raise UsageError(f"repeats must be at least 1, not {repeats}")
     draw = random.Random(seed)  # noqa: S311 - an order of work, not a secret
     base = parameters or Parameters()
     askings = [asking_of(arm, base) for arm in arms]
     cells: list[Cell] = []
-    for repeat, each in _order(inputs, repeats, draw, whole):
+    times = int(REPEATS.read(repeats, "repeats"))
+    for repeat, each in _order(inputs, times, draw, whole):
         block = _block(
             templates,
             askings,
@@ -184,8 +186,9 @@ _NAMES: Final = frozenset(each.name for each in fields(Parameters))
 def merged(arm: Arm, base: Parameters) -> Parameters:
     """Return the parameters *arm* is asked with: its own, the caller's on top, room to reason."""
     asked = for_arm(arm, base)
-    if not reasons(asked, arm.model):
-        return asked
+    counts = type(asked.max_tokens) is int and asked.max_tokens > 0
+    if not counts or not reasons(asked, arm.model):
+        return asked  # no count stays as it was said, and `catalogue.check` refuses it
     return replace(asked, max_tokens=asked.max_tokens + REASONING_ROOM)
 
 
@@ -198,14 +201,29 @@ def reasons(parameters: Parameters, model: Model) -> bool:
     return rules.thinks_by_default or (bool(rules.efforts) and effort not in {None, "none"})
 
 
-def parameters_of(given: Mapping[str, Any]) -> Parameters:
-    """Make `Parameters` of keyword arguments; None leaves a default alone."""
+def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Parameters:
+    """
+    Make `Parameters` of keyword arguments; None leaves a default alone.
+
+    Args:
+        given: By name; numbers and texts of any kind, such as NumPy's.
+        own: What the caller takes beside them, for "did you mean".
+
+    Raises:
+        BadParameter: There is none of this name; the nearest is given.
+    """
     unknown = sorted(set(given) - _NAMES)
     if unknown:
-        raise BadParameter(f"no parameter is called {unknown[0]!r}")
-    said = {name: value for name, value in given.items() if value is not None}
+        raise BadParameter(_unknown(unknown[0], own))
+    said = {name: plain(value) for name, value in given.items() if value is not None}
     if "stop" in said:
         said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
     said["schema"] = schema_of(said.get("schema"))
     said["search"] = search_of(said.get("search"))
     return Parameters(**said)
+
+
+def _unknown(name: str, own: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, [*_NAMES, *own], n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_NAMES))}"
+    return f"no parameter is called {name!r}; {hint}"

@@ -1,5 +1,6 @@
 """One question to one model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,22 +9,35 @@ from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.errors import ERRORS_BY_KIND, CallError
+from llmlab.ops.amounts import NUMBERED, SECONDS
 from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
+from llmlab.runs.asked import Asked, one_model
+from llmlab.runs.filling import Filling
 from llmlab.runs.parts import Parts
+from llmlab.runs.plan import parameters_of
 from llmlab.runs.replay import replayed_answer
 from llmlab.runs.saved import question_row
 from llmlab.runs.wishes import as_type
+from llmlab.templates import Template
 
 
 async def answer_of(
-    parts: Parts, prompt: str, model: str | None, *, schema: object = None, **options: Any
+    parts: Parts,
+    prompt: object,
+    model: object,
+    *,
+    schema: object = None,
+    system: object = None,
+    values: Mapping[str, object] | None = None,
+    **options: Any,
 ) -> Answer:
     """
     Ask, and hand `parsed` over in the form the caller described: an instance of its type.
 
     *schema* is a JSON schema, a pydantic model, a msgspec Struct or a dataclass.
     """
-    answer = await _answer(parts, prompt, model, schema=schema, **options)
+    asked = Asked(prompt=prompt, system=system, values=values)
+    answer = await _answer(parts, asked, model, schema=schema, **options)
     if not isinstance(schema, type):
         return answer
     parsed, warnings = as_type(answer.parsed, schema)
@@ -32,11 +46,10 @@ async def answer_of(
 
 async def _answer(
     parts: Parts,
-    prompt: str,
-    model: str | None,
+    asked: Asked,
+    model: object,
     *,
     on_piece: OnPiece | None = None,
-    system: str | None = None,
     api: Api | None = None,
     deadline: float | None = None,
     repeat: int = 0,
@@ -45,6 +58,8 @@ async def _answer(
     """
     Ask; the book answers when the question is deterministic and was asked before.
 
+    A question that is under way already, whoever asked it, is not sent a second time.
+
     In replay mode the tape answers. An answer that is there already is one piece of a stream.
 
     Raises:
@@ -52,10 +67,19 @@ async def _answer(
         ReplayMiss: The tape has no answer to this question.
         CallError: The call failed.
     """
-    model = model or parts.settings.models
-    asking = parts.askings.of(parts.catalogue, model, api, parameters)
-    arm, words = asking.arm, Prompt(name="ask", user=prompt, system=system)
-    request = asking.request(words, repeat=repeat, stream=on_piece is not None)
+    catalogue = parts.catalogue
+    name = parts.settings.models if model is None else one_model(model, catalogue.lineups)
+    asking = parts.askings.of(catalogue, name, api, parameters)
+    arm = asking.arm
+
+    filling = Filling(parts.counting)
+
+    def fill(template: Template, given: Mapping[str, object]) -> Prompt:
+        return filling(template, given, [arm], parameters_of(parameters))[0]
+
+    words = asked.filled(fill)
+    request = asking.request(words, repeat=_repeat_of(repeat), stream=on_piece is not None)
+    limit = None if deadline is None else SECONDS.read(deadline, "deadline")
     if parts.settings.mode == "replay":
         drop = parts.settings.drop_parameters
         return _told(replayed_answer(parts.tape, request, arm.model, drop=drop), on_piece)
@@ -64,20 +88,28 @@ async def _answer(
     caller = parts.asker
     prepared = caller.prepare(request, arm.model, endpoint)
     parts.counting.check(prepared.request, arm.model)
-    answer = caller.known(prepared) if _deterministic(request.parameters) else None
-    if answer is not None:
-        _told(answer, on_piece)
-    else:
-        outcome = await caller.outcome(
-            prepared, deadline=deadline or parts.deadline(prepared), on_piece=on_piece
-        )
-        if isinstance(outcome, Failure):
-            raise _error_of(outcome, arm.model.provider)
-        answer = outcome
+    answer = await caller.outcome(
+        prepared,
+        deadline=limit or parts.deadline(prepared),
+        on_piece=on_piece,
+        reuse=_deterministic(request.parameters),
+        strict=deadline is not None,
+    )
+    if isinstance(answer, Failure):
+        raise _error_of(answer, arm.model.provider)
     content = content_of(prepared.request)
     row = question_row(prepared.request, prepared.key, answer, content)
     parts.keeper.question(row, by=endpoint.identity, content=content)
-    return answer
+    if asked.values is None:
+        return answer
+    return replace(answer, warnings=(*answer.warnings, *filling.notes()))
+
+
+def _repeat_of(repeat: object) -> int:
+    """Take a plain count as it is, which it nearly always is."""
+    if type(repeat) is int and repeat >= 0:
+        return repeat
+    return int(NUMBERED.read(repeat, "repeat"))
 
 
 def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:

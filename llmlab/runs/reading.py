@@ -9,15 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llmlab.records import Answer, Row
+from llmlab.records import Row
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.guards import before_cutoff
 from llmlab.runs.judging import judge_rows
+from llmlab.runs.schemas import schema_notes
+from llmlab.runs.server_notes import server_notes
 from llmlab.runs.trials import count_trials
-from llmlab.scores import said_by, scored
+from llmlab.scores import Scorer, scored
+from llmlab.scores.apply import heard, words_of
+from llmlab.scores.targets import written
 
 if TYPE_CHECKING:
     from llmlab.runs.conduct import Watch
+    from llmlab.runs.control import Control
     from llmlab.runs.parts import Parts
 
 
@@ -38,30 +43,56 @@ def read(
     rows: Sequence[Row],
     *,
     watch: "Watch",
+    control: "Control",
     budget: float | None = None,
     notes: Sequence[str] = (),
 ) -> Reading:
     """Score *rows*, ask the judge where there is one, and count the trials in the book."""
-    listed, said = list(rows), said_by(rows, experiment.scorer)
+    listed: list[Row] = list(rows)
+    said: list[str | None] = [None] * len(listed)
     more: tuple[str, ...] = ()
     if experiment.judge is not None:
-        listed, said, more = judge_rows(parts, experiment, listed, watch=watch, budget=budget)
-    elif experiment.scorer is not None:
-        listed = scored(
-            listed,
-            experiment.scorer,
-            experiment.targets,
-            values={each.id: each.values for each in experiment.inputs},
-            groups=experiment.clusters,
+        listed, said, more = judge_rows(
+            parts, experiment, listed, watch=watch, control=control, budget=budget
         )
+    elif experiment.scorer is not None:
+        listed, said, more = _scored(experiment, experiment.scorer, listed)
     keep = parts.settings.mode != "replay"
     trials = count_trials(parts.book, experiment, keep=keep) if keep and experiment.inputs else None
     return Reading(
         rows=listed,
         beside={**beside_of(experiment, listed), "said": said},
-        notes=(*notes, *experiment.notes, *more, *_unscored(experiment, listed)),
+        notes=(
+            *notes,
+            *experiment.notes,
+            *more,
+            *schema_notes(listed, experiment.templates),
+            *server_notes(listed),
+        ),
         about=about_of(experiment, listed, trials),
     )
+
+
+def _scored(
+    experiment: Experiment, scorer: Scorer, rows: list[Row]
+) -> tuple[list[Row], list[str | None], tuple[str, ...]]:
+    """Read and score *rows*; a run that was watched is read answer by answer, as it was then."""
+    found = heard(rows, scorer, alone=experiment.stop_when_clear)
+    listed = scored(
+        rows,
+        scorer,
+        experiment.targets,
+        values={each.id: each.values for each in experiment.inputs},
+        groups=experiment.clusters,
+        said=found.said,
+    )
+    notes = [
+        f"{count:,} numbers of {prompt} \u00b7 {label} such as 1,234 were read by the decimal mark "
+        "that the other answers show."
+        for (prompt, label), count in sorted(found.settled.items())
+        if count
+    ]
+    return listed, words_of(found.said, scorer), tuple(notes)
 
 
 def about_of(
@@ -80,11 +111,24 @@ def about_of(
 
 
 def _held_bound(experiment: Experiment, rows: Sequence[Row]) -> float | None:
-    """Return the range of a run that was looked at; None when its scores left the range."""
+    """
+    Return the range of a run that was watched; None when two arms lie further apart.
+
+    As in `Early`: a run in which that happens is not stopped, so it is one of fixed size.
+    """
     bound = experiment.bound
-    known = [row.score for row in rows if row.score is not None and not math.isnan(row.score)]
-    wide = bool(known) and bound is not None and max(known) - min(known) > bound
-    return None if wide else bound
+    if bound is None:
+        return None
+    scores: dict[str, dict[tuple[str, str], list[float]]] = {}
+    for row in rows:
+        if row.score is not None and not math.isnan(row.score):
+            arm = (row.request.prompt.name, row.request.label)
+            scores.setdefault(row.input_id, {}).setdefault(arm, []).append(row.score)
+    for by_arm in scores.values():
+        means = [sum(each) / len(each) for each in by_arm.values()]
+        if max(means) - min(means) > bound * (1.0 + 1e-9):
+            return None
+    return bound
 
 
 def beside_of(experiment: Experiment, rows: Sequence[Row]) -> dict[str, list[Any]]:
@@ -95,25 +139,10 @@ def beside_of(experiment: Experiment, rows: Sequence[Row]) -> dict[str, list[Any
     arms = {arm.label: arm for arm in experiment.arms}
     return {
         "block": [block[each] for each in ids],
-        "target": [None if targets[each] is None else str(targets[each]) for each in ids],
+        "target": [None if targets[each] is None else written(targets[each]) for each in ids],
         "cluster": [None if clusters is None else str(clusters[each]) for each in ids],
         "as_of": [dates.get(each) for each in ids],
         "before_cutoff": [
             before_cutoff(arms[row.request.label], dates.get(row.input_id)) for row in rows
         ],
     }
-
-
-def _unscored(experiment: Experiment, rows: Sequence[Row]) -> tuple[str, ...]:
-    """Say how many answers have no score: what is left out may be what was hard."""
-    if not experiment.score_name:
-        return ()
-    answered = [row for row in rows if isinstance(row.outcome, Answer)]
-    silent = [row for row in answered if row.score is None or math.isnan(row.score)]
-    if not silent:
-        return ()
-    arms = {(row.request.prompt.name, row.request.label) for row in silent}
-    share = f"{len(silent):,} of {len(answered):,} answers"
-    whose = f"{len(arms)} {'arm' if len(arms) == 1 else 'arms'}"
-    why = "see the column error; what is left out may be what was hard"
-    return (f"{share}, of {whose}, have no score ({why}).",)

@@ -1,6 +1,7 @@
 """Replay: the rows of an experiment from a tape; nothing is started, nothing is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -8,9 +9,12 @@ from llmlab.calls.identity import content_of
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.errors import ReplayMiss
+from llmlab.providers.registry import adapter_of
 from llmlab.records import Answer, Plan, Progress, Request, Row
 from llmlab.runs.experiment import Experiment
+from llmlab.runs.plan import Cell
 from llmlab.runs.tape import Tape
+from llmlab.runs.twins import occurrences, places
 
 QUESTIONS = "ask"
 """The run in which single questions are kept; no experiment may have this name."""
@@ -27,8 +31,9 @@ def replayed(tape: Tape, experiment: Experiment, *, drop: bool = False) -> list[
         BadParameter: A model refuses a parameter, as it would live.
     """
     rows: list[Row] = []
-    for cell in experiment.cells:
-        request = as_asked(cell.request, cell.arm.model, drop=drop)
+    cells = experiment.cells
+    asked = asked_apart(cells, drop=drop, place=places(experiment))
+    for cell, request in zip(cells, asked, strict=True):
         try:
             line = tape.find(request, run=experiment.name, input_id=cell.input.id)
         except ReplayMiss:
@@ -65,6 +70,29 @@ def as_asked(request: Request, model: Model, *, drop: bool) -> Request:
     """Return *request* with the parameters that would really be sent."""
     checked = check(request.parameters, model, request.api, drop=drop)
     return replace(request, parameters=checked.parameters)
+
+
+def asked_apart(
+    cells: Sequence[Cell], *, drop: bool, place: Callable[[Cell], Any] | None = None
+) -> list[Request]:
+    """
+    Return what each cell would really send, equal ones told apart as they are when sent.
+
+    *place* orders equal cells; they stand in their order when None.
+    """
+    asked = [as_asked(cell.request, cell.arm.model, drop=drop) for cell in cells]
+    names = [_written(each, cell.arm.model) for each, cell in zip(asked, cells, strict=True)]
+    later = occurrences(names, place=None if place is None else lambda at: place(cells[at]))
+    for at, number in later.items():
+        asked[at] = replace(asked[at], occurrence=number)
+    return asked
+
+
+def _written(request: Request, model: Model) -> Hashable:
+    """Return what goes on the wire: two ways to ask may come to the same words there."""
+    adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
+    call = adapter.write(replace(request, stream=False), model, "")
+    return call.url, call.body, request.provider, request.repeat
 
 
 def plan_of(experiment: Experiment, rows: Sequence[Row]) -> Plan:

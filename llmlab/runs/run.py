@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.prepared import FREE
 from llmlab.errors import BookError, LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
 from llmlab.runs.early import Early
@@ -21,6 +23,14 @@ class Planned(Struct, frozen=True, kw_only=True, gc=False):
 
     cell: Cell
     prepared: Prepared
+
+
+def renamed(planned: Planned, occurrence: int, caller: Caller) -> Planned:
+    """Return a call that asks what others of its run ask, too, as the draw that it is."""
+    cell, before = planned.cell, planned.prepared
+    request = replace(cell.request, occurrence=occurrence)
+    prepared = caller.prepare(request, before.model, before.endpoint)
+    return Planned(cell=replace(cell, request=request), prepared=prepared)
 
 
 @dataclass(slots=True)
@@ -47,6 +57,14 @@ class Tally:
             arm = _arm(each.cell)
             per_arm[arm] = per_arm.get(arm, 0) + 1
         return cls(total=len(plan), per_arm=per_arm)
+
+    def more(self, plan: Sequence[Planned]) -> None:
+        """Count what is planned on top."""
+        with self.lock:
+            self.total += len(plan)
+            for each in plan:
+                arm = _arm(each.cell)
+                self.per_arm[arm] = self.per_arm.get(arm, 0) + 1
 
     def count(self, cell: Cell, outcome: Outcome) -> None:
         """Add one finished call."""
@@ -115,41 +133,54 @@ class Runner:
         What the book knows is a row at once. Rows that have landed stay when the run is
         cancelled: the caller holds the list.
         """
-        missing = []
+        missing: list[tuple[Planned, int]] = []
+        times: dict[str, int] = {}
         for each in plan:
-            answer = known.get(each.prepared.key)
+            key = each.prepared.key
+            answer = known.get(key)
             if answer is None:
-                missing.append(each)
+                missing.append((each, times.get(key, 0)))
+                times[key] = times.get(key, 0) + 1
             else:
                 await self._land(each, answer, tally, landed)
         queue = iter(missing)
         workers = min(self.at_once, len(missing))
         refused: list[BookError] = []
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(_until_refused(self._work(queue, tally, landed), refused))
+            with self.caller.book.flights.run():
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(workers):
+                        work = self._work(queue, tally, landed)
+                        group.create_task(_until_refused(work, refused))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         if refused:
             # Such as a full disk: every worker says the same, and a person needs it once.
             raise refused[0]
 
-    async def _work(self, queue: Iterator[Planned], tally: Tally, landed: list[Row]) -> None:
-        for each in queue:
+    async def _work(
+        self, queue: Iterator[tuple[Planned, int]], tally: Tally, landed: list[Row]
+    ) -> None:
+        for each, twin in queue:
             if not await self.passes() or (self.early is not None and self.early.over):
                 return
-            await self._land(each, await self._outcome(each), tally, landed)
+            await self._land(each, await self._outcome(each, twin), tally, landed)
 
-    async def _outcome(self, each: Planned) -> Outcome:
+    async def _outcome(self, each: Planned, twin: int) -> Outcome:
         """A limit that is reached fails the calls that are left; what was paid for stays."""
         try:
             return await self.caller.outcome(
-                each.prepared, run=self.name, deadline=self.deadline(each.prepared)
+                each.prepared,
+                run=self.name,
+                deadline=self.deadline(each.prepared),
+                reuse=True,
+                twin=twin,
             )
         except LimitError as error:
             backend = each.prepared.endpoint.backend
-            return Failure(kind="LimitError", message=str(error), attempts=0, backend=backend)
+            return Failure(
+                kind="LimitError", message=str(error), attempts=0, backend=backend, cost=FREE
+            )
 
     async def _land(self, each: Planned, outcome: Outcome, tally: Tally, landed: list[Row]) -> None:
         row = row_of(self.name, each, outcome)

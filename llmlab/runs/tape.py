@@ -93,10 +93,10 @@ class Tape:
             ReplayMiss: There is none.
             UsageError: Two answerers gave one, and the run does not say which is meant.
         """
-        found = self._by_content.get(content_of(request), [])
+        use = Use(run=run, prompt=request.prompt.name, label=request.label, input=input_id)
+        found = self._by_content.get(content_of(request), []) or self._untold(request, use)
         if not found:
             raise ReplayMiss(self._miss(request, run=run, input_id=input_id))
-        use = Use(run=run, prompt=request.prompt.name, label=request.label, input=input_id)
         best = (
             [line for line in found if use in line.uses]
             or [line for line in found if any(each.run == run for each in line.uses)]
@@ -107,6 +107,13 @@ class Tape:
         if len(answerers) > 1:
             raise UsageError(_ambiguous(self.name, request, answerers))
         return best[0]
+
+    def _untold(self, request: Request, use: Use) -> list[Line]:
+        """Find a call of a run with equal ones on a tape from before these were told apart."""
+        if not request.occurrence:
+            return []
+        lines = self._by_content.get(content_of(structs.replace(request, occurrence=0)), [])
+        return [line for line in lines if use in line.uses]
 
     def with_lines(self, new: Iterable[Line]) -> "Tape":
         """Return this tape with *new* lines; a cell that is recorded again takes the new one."""

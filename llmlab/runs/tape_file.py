@@ -7,8 +7,9 @@ In: lines of a tape. Out: text that diffs well in git and holds no key; and the 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +19,14 @@ from msgspec.structs import fields
 
 from llmlab.errors import UsageError
 from llmlab.ops import private, redact
+from llmlab.ops.files import read_text
 from llmlab.records import Answer, Failure, Usage
 from llmlab.runs.tape import Line, Tape
 
 SCHEMA: Final = "llmlab tape 1"
 
+_MOST: Final = 16 * 2**30
+"""Bytes of a tape; ten million calls have some ten thousand million."""
 _HEAD: Final = msgspec.json.encode({"schema": SCHEMA}).decode()
 _WORDS: Final = frozenset({"text", "reasoning", "parsed", "sources", "partial"})
 """What a model said. There `redact` would also take Markdown rules and addresses that belong
@@ -124,15 +128,11 @@ def _problems(path: Path, lines: Sequence[Line]) -> list[str]:
 
 def _raw(path: Path) -> list[str]:
     """Split at line feeds only: JSON may hold the other characters that end a line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         raise UsageError(
             f"there is no tape {path}: record one with mode='record', or save one with save_tape"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the tape {path} cannot be read: {error}") from error
-    return text.removesuffix("\n").split("\n")
+        )
+    return read_text(path, "the tape", most=_MOST).removesuffix("\n").split("\n")
 
 
 def _decoded(text: str, where: str) -> Line:
@@ -140,12 +140,33 @@ def _decoded(text: str, where: str) -> Line:
         line = _DECODER.decode(text)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise UsageError(f"{where}: not a line of a tape: {error}") from error
+    except RecursionError:
+        raise UsageError(f"{where}: not a line of a tape: it nests too deep") from None
     if (line.answer is None) is (line.failure is None):
         raise UsageError(f"{where}: not a line of a tape: it needs an answer or a failure")
+    if wrong := next(_out_of_bounds(line), None):
+        raise UsageError(f"{where}: not a line of a tape: {wrong}")
     return line
 
 
 _DECODER: Final = msgspec.json.Decoder(Line)
+
+
+def _out_of_bounds(line: Line) -> Iterator[str]:
+    """Yield the numbers that no table can hold, or that no call can have."""
+    outcome, usage = line.outcome, getattr(line.answer, "usage", None)
+    counts = (name for name in Usage.__struct_fields__ if name != "estimated")
+    for record, name, most in (
+        (line, "repeat", 1e15), (outcome, "attempts", 1e15), (outcome, "started_at", 9e9),
+        *((usage, name, 1e15) for name in counts),
+    ):  # fmt: skip
+        value = getattr(record, name, None)
+        if value is not None and not 0 <= value <= most:
+            yield f"{name} is {str(value)[:40]}; it must be from 0 to {most:g}"
+    for name in ("cost", "billed"):
+        dollars: Decimal | None = getattr(outcome, name, None)
+        if dollars is not None and not dollars.is_finite():
+            yield f"{name} is {dollars}; it must be a number of dollars"
 
 
 def _encoded(line: Line) -> str:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from llmlab.errors import BadParameter
+from llmlab.ops.plain import plain
 from llmlab.records import Schema, Search
 
 _OUTSIDE: Final = re.compile(r"[^A-Za-z0-9_-]+")
@@ -24,10 +26,12 @@ def schema_of(wish: object) -> Schema | None:
     Raises:
         BadParameter: It is none of these.
     """
-    if wish is None or isinstance(wish, Schema):
-        return wish
+    if wish is None:
+        return None
+    if isinstance(wish, Schema):
+        return replace(wish, document=plain(wish.document))
     if isinstance(wish, Mapping):
-        return Schema(name=_name(str(wish.get("title", "answer"))), document=dict(wish))
+        return Schema(name=_name(str(wish.get("title", "answer"))), document=plain(wish))
     if not isinstance(wish, type):
         raise BadParameter(
             f"schema must be a JSON schema or a type, not a {type(wish).__name__}: "

@@ -3,12 +3,13 @@
 from llmlab.scores.apply import said_by, scored
 from llmlab.scores.documents import json
 from llmlab.scores.judge import Judge, judge
-from llmlab.scores.names import SCORES, score_of, scorer_of
+from llmlab.scores.names import SCORES, function, score_of, scorer_of
 from llmlab.scores.numeric import number, number_of
 from llmlab.scores.ranks import rank_ic
 from llmlab.scores.returns import direction, signed_return
 from llmlab.scores.scorer import Score, ScoreFunction, Scorer
 from llmlab.scores.stated import brier, log_loss, probability_of
+from llmlab.scores.trial import try_out
 from llmlab.scores.words import contains, exact, label, regex, similarity
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "contains",
     "direction",
     "exact",
+    "function",
     "json",
     "judge",
     "label",
@@ -36,4 +38,5 @@ __all__ = [
     "scorer_of",
     "signed_return",
     "similarity",
+    "try_out",
 ]

@@ -1,19 +1,16 @@
 """The score of structured answers: is it JSON, does it follow the schema, is a field right."""
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
 from typing import Any, Final
 
 import msgspec
 
 from llmlab.errors import UsageError
 from llmlab.records import Answer
-from llmlab.scores.scorer import Score, Scorer
-
-_FENCED: Final = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
-_NONE: Final = object()
+from llmlab.scores.jsons import NOTHING, at_path, document_in
+from llmlab.scores.scorer import Found, Score, Scorer
+from llmlab.scores.targets import same
+from llmlab.scores.unread import Read, Unread
 
 
 def json(
@@ -26,36 +23,37 @@ def json(
     Score 1 when the answer is JSON, follows *schema*, and its *field* is the target.
 
     Each of the three is asked only where it is given. `answer.parsed` is taken where the call
-    had a schema, else the text, in a code fence or bare. *field* may be a path, `forecast.low`;
-    numbers may be off by *tolerance*.
+    had a schema, else the document in the text: bare, in a code fence, or in prose. *field* may
+    be a path, `forecast.low`; numbers may be off by *tolerance*. What cannot be read has no score
+    where a *field* is asked for; without one, being no JSON is what scores 0.
 
     Raises:
         UsageError: The schema is no JSON schema, or jsonschema is not installed.
     """
-    follows = _follows(schema) if schema is not None else None
+    violated = None if schema is None else violation_of(schema)
 
-    def score(answer: Answer, row: Mapping[str, object]) -> float:
-        data = document_of(answer)
-        if data is _NONE or (follows is not None and not follows(data)):
+    def fits(data: Any) -> bool:
+        there = field is None or at_path(data, field) is not NOTHING
+        return there and (violated is None or not violated(data))
+
+    def read(answer: Answer) -> Read[Found]:
+        data = document_of(answer, fits)
+        if isinstance(data, Unread):
+            return data if field is not None else Found(NOTHING, data.why)
+        wrong = "" if violated is None else violated(data)
+        said = data if field is None else at_path(data, field)
+        if said is NOTHING:
+            return Unread(f"the JSON has no field {field!r}")
+        return Found(said, f"the JSON does not follow the schema: {wrong}" if wrong else "")
+
+    def value(found: Found, target: object) -> float:
+        if found.wrong:
             return 0.0
-        if field is None:
-            return 1.0
-        return float(_same(_at(data, field), row[TARGET], tolerance))
-
-    def said(answer: Answer) -> object:
-        data = document_of(answer)
-        if data is _NONE:
-            return None
-        found = data if field is None else _at(data, field)
-        return None if found is _NONE else msgspec.json.encode(found).decode()
+        return 1.0 if field is None else float(same(found.value, target, tolerance))
 
     def make(_: Sequence[object]) -> Scorer:
         return Scorer(
-            name="json",
-            score=lambda *_: math.nan,
-            said=said,
-            of_answer=score,
-            needs_target=field is not None,
+            name="json", read=read, value=value, written=_written, needs_target=field is not None
         )
 
     return Score(name="json", make=make, needs_target=field is not None)
@@ -65,18 +63,18 @@ TARGET: Final = "target"
 """The name under which a row of an answer function holds the target."""
 
 
-def document_of(answer: Answer) -> Any:
-    """Return the answer as data; `_NONE` when it is none."""
-    if answer.parsed is not None:
-        return answer.parsed
-    fenced = _FENCED.search(answer.text)
-    try:
-        return msgspec.json.decode(fenced[1] if fenced else answer.text.strip())
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return _NONE
+def document_of(answer: Answer, fits: Callable[[Any], bool] = lambda _: True) -> Read[Any]:
+    """Return the answer as data, or why it is none; see `document_in`."""
+    return document_in(answer.text, fits) if answer.parsed is None else answer.parsed
 
 
-def _follows(schema: Mapping[str, object]) -> Callable[[Any], bool]:
+def violation_of(schema: Mapping[str, object]) -> Callable[[Any], str]:
+    """
+    Return what says how data breaks *schema*, in one line; empty when it follows it.
+
+    Raises:
+        UsageError: The schema is no JSON schema, or jsonschema is not installed.
+    """
     try:
         from jsonschema import SchemaError
         from jsonschema.validators import validator_for
@@ -87,25 +85,14 @@ def _follows(schema: Mapping[str, object]) -> Callable[[Any], bool]:
         kind.check_schema(dict(schema))
     except SchemaError as error:
         raise UsageError(f"this is no JSON schema: {error.message}") from error
-    return kind(dict(schema)).is_valid
+    validator = kind(dict(schema))
+
+    def violated(data: Any) -> str:
+        first = next(iter(validator.iter_errors(data)), None)
+        return "" if first is None else f"{first.json_path}: {first.message}"[:200]
+
+    return violated
 
 
-def _at(data: Any, path: str) -> Any:
-    for name in path.split("."):
-        if isinstance(data, Mapping) and name in data:
-            data = data[name]
-        elif isinstance(data, Sequence) and not isinstance(data, str) and name.isdigit():
-            data = data[int(name)] if int(name) < len(data) else _NONE
-        else:
-            return _NONE
-    return data
-
-
-def _same(said: object, target: object, tolerance: float) -> bool:
-    if said is _NONE:
-        return False
-    if isinstance(said, Real) and isinstance(target, Real):
-        return abs(float(said) - float(target)) <= tolerance
-    if isinstance(said, str) and isinstance(target, str):
-        return said.strip().casefold() == target.strip().casefold()
-    return said == target
+def _written(found: Found) -> str | None:
+    return None if found.value is NOTHING else msgspec.json.encode(found.value).decode()

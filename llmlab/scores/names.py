@@ -26,7 +26,7 @@ def score_of(score: str | Score | ScoreFunction) -> Score:
     if isinstance(score, Score):
         return score
     if callable(score):
-        return _of_function(score)
+        return function(score, sample="")
     name, colon, given = str(score).partition(":")
     if name not in SCORES:
         near = difflib.get_close_matches(name, [*SCORES, "judge"], n=1)
@@ -50,20 +50,27 @@ def scorer_of(score: str | Score | ScoreFunction, targets: Sequence[object]) -> 
     return score_of(score).make(targets)
 
 
-def _of_function(function: ScoreFunction) -> Score:
-    """Take a user's function; one whose first parameter is `answer` gets (answer, row)."""
-    name = getattr(function, "__name__", type(function).__name__)
-    whole = _first_parameter(function) == "answer"
+def function(score: ScoreFunction, *, sample: str | None) -> Score:
+    """
+    Take a user's function; one whose first parameter is `answer` gets (answer, row).
+
+    Args:
+        score: Returns a number, higher is better, or NaN for what cannot be scored.
+        sample: An answer on which it is tried before anything is sent, such as
+            `'{"label": "up"}'`; empty, the first target's own words; None, it is not tried.
+    """
+    name = getattr(score, "__name__", type(score).__name__)
+    whole = _first_parameter(score) == "answer"
 
     def make(_: Sequence[object]) -> Scorer:
         return Scorer(
             name=name,
-            score=function,
-            of_answer=function if whole else None,
+            value=score,
+            of_answer=score if whole else None,
             needs_target=False,
         )
 
-    return Score(name=name, make=make, needs_target=False)
+    return Score(name=name, make=make, needs_target=False, sample=sample)
 
 
 def _first_parameter(function: ScoreFunction) -> str:

@@ -12,16 +12,20 @@ from typing import Final
 
 import numpy as np
 
-from llmlab.scores.numeric import number_of
+from llmlab.scores.digits import Mark
+from llmlab.scores.numeric import by_decimal, numbers_of
 from llmlab.scores.scorer import Floats, Score, Scorer, known_targets, numeric
 
 FEWEST: Final = 3
 """Inputs (of one group) below which a rank correlation says nothing."""
 
 
-def rank_ic() -> Score:
+def rank_ic(field: str | None = None, *, decimal: Mark | None = None) -> Score:
     """
     Score Spearman's correlation of the number stated with the target, a return.
+
+    *field* is the path of the number in a JSON answer, *decimal* the mark of its decimals; see
+    `number`.
 
     With clusters (a date, say) ranks are taken within each cluster, as for a cross-section of
     tickers a day, and a cluster weighs as many inputs as it has.
@@ -32,15 +36,20 @@ def rank_ic() -> Score:
 
     def make(targets: Sequence[object]) -> Scorer:
         numeric("rank_ic", known_targets(targets), "returns as targets")
-        return Scorer(
-            name="rank_ic",
-            score=lambda *_: float("nan"),
-            chance=0.0,
-            low=-float("inf"),
-            high=float("inf"),
-            said=lambda answer: number_of(answer.text),
-            aggregate=influences,
-        )
+
+        def scorer(mark: Mark | None) -> Scorer:
+            return Scorer(
+                name="rank_ic",
+                value=lambda *_: float("nan"),
+                read=numbers_of(field, "1", mark),
+                written=repr,
+                chance=0.0,
+                low=-float("inf"),
+                high=float("inf"),
+                aggregate=influences,
+            )
+
+        return by_decimal(scorer, decimal)
 
     return Score(name="rank_ic", make=make)
 

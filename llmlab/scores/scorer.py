@@ -4,14 +4,17 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from llmlab.errors import UsageError
-from llmlab.records import Answer
+from llmlab.records import Answer, Usage
+from llmlab.scores.folded import fold
+from llmlab.scores.targets import is_number, plain_value, written
+from llmlab.scores.targets import missing as missing  # noqa: PLC0414 - asked for here by `runs`
+from llmlab.scores.unread import Read, Unread
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -25,25 +28,49 @@ Aggregate: TypeAlias = Callable[[Floats, Floats, "Sequence[object] | None"], Flo
 """`(said, targets, groups)`, a number an input, to a number an input: their mean is the score."""
 
 
+class Found(NamedTuple):
+    """What was read, and what is wrong with it that makes it score 0 whatever the target."""
+
+    value: Any
+    wrong: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
     """A score that knows the targets of its run."""
 
     name: str
-    score: Callable[[str, object], float]
-    """From the text and the target; NaN when the text says nothing that can be valued."""
+    value: Callable[[Any, object], float]
+    """From what was read (the text, where nothing reads) and the target to the score."""
+    read: Callable[[Answer], Read[Any]] | None = None
+    """What the answer says, or why that cannot be read; None when the words count as they are."""
+    informed: "Callable[[Sequence[str]], Scorer | None] | None" = None
+    """Returns this score for answers of one hand, by what the others of these texts show."""
+    written: Callable[[Any], str | None] = lambda said: None if said is None else str(said)
+    """What was read, as the column `said` has it."""
+    offered: "Callable[[Sequence[object]], Scorer | None] | None" = None
+    """Returns this score with the choices that a schema offers; None if they do not suit."""
+    silent: float | None = None
+    """The score of an answer that cannot be read, where one was asked for."""
     chance: float | None = None
     """What the best constant answer would get on these targets; None when that is unknown."""
     low: float = 0.0
     high: float = 1.0
     """The range of one score, as the sequential test needs it; infinite when it has none."""
-    said: Callable[[Answer], object] | None = None
-    """What the score takes the answer to say, for the column `said`; None when it is nothing."""
     of_answer: AnswerFunction | None = None
-    """Takes the place of `score` where more than text and target is needed."""
+    """Takes the place of `value` where more than text and target is needed."""
     aggregate: Aggregate | None = None
-    """Takes the place of `score` for what only many inputs have, such as a correlation."""
+    """Takes the place of `value` for what only many inputs have, such as a correlation."""
     needs_target: bool = True
+
+    def score(self, text: str, target: object) -> float:
+        """Return the score of *text* alone; NaN when it cannot be read."""
+        said: Any = text
+        if self.read is not None:
+            said = self.read(Answer(text=text, usage=Usage(), finish="stop", model=""))
+        if isinstance(said, Unread):
+            return math.nan if self.silent is None else self.silent
+        return float(self.value(said, target))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,24 +80,22 @@ class Score:
     name: str
     make: Callable[[Sequence[object]], Scorer]
     needs_target: bool = True
+    sample: str | None = None
+    """What a user's function is tried on before anything is sent: empty, the first target's own
+    words; None, nothing."""
 
 
 def best_constant(targets: Sequence[object]) -> float | None:
     """Return the share of the commonest target: what one answer to all would score."""
     if not targets:
         return None
-    counts = Counter(str(target).strip().casefold() for target in targets)
+    counts = Counter(fold(written(target)) for target in targets)
     return max(counts.values()) / len(targets)
 
 
 def known_targets(targets: Sequence[object]) -> list[object]:
     """Leave out the targets that are missing: their inputs get no score."""
     return [target for target in targets if not missing(target)]
-
-
-def missing(target: object) -> bool:
-    """Say whether a target is not there: None, or NaN as pandas reads an empty field."""
-    return target is None or (isinstance(target, Real) and math.isnan(float(target)))
 
 
 def numeric(name: str, targets: Sequence[object], what: str = "numeric targets") -> Floats:
@@ -81,11 +106,11 @@ def numeric(name: str, targets: Sequence[object], what: str = "numeric targets")
         UsageError: One is not a number.
     """
     for target in targets:
-        if not isinstance(target, Real):
+        if not (is_number(target) or isinstance(plain_value(target), bool)):
             raise UsageError(f"score {name!r} needs {what}; {target!r} is not a number")
-    return np.array([float(target) for target in targets], dtype=float)  # type: ignore[arg-type]
+    return np.array([as_float(target) for target in targets], dtype=float)
 
 
 def as_float(target: object) -> float:
     """Return a target that was checked to be a number."""
-    return float(target)  # type: ignore[arg-type]  # checked by `numeric` when the scorer was made
+    return float(plain_value(target))

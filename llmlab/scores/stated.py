@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from llmlab.errors import UsageError
-from llmlab.scores.numeric import numbers_of
+from llmlab.records import Answer
+from llmlab.scores.chances import read_probability
+from llmlab.scores.digits import Mark
+from llmlab.scores.fields import stated
+from llmlab.scores.numbers import only_number, prepared
+from llmlab.scores.numeric import by_decimal
 from llmlab.scores.scorer import Floats, Score, Scorer, as_float, known_targets, numeric
+from llmlab.scores.unread import Read, Unread
 
 Value: TypeAlias = Callable[[float, float], float]
 """From the probability stated and what came (0 or 1) to a score."""
@@ -19,21 +26,23 @@ CLIP: Final = 1e-6
 
 def probability_of(text: str) -> float | None:
     """
-    Return the probability that *text* states: its first percentage, else its first number in 0..1.
+    Return the probability that *text* states: a percentage, or a number from 0 to 1; None if none.
 
     `70` without a percent sign is no probability: it may be a price.
     """
-    said = numbers_of(text)
-    found = [value for value, percent in said if percent] or [value for value, _ in said]
-    return next((value for value in found if 0.0 <= value <= 1.0), None)
+    said = read_probability(text)
+    return None if isinstance(said, Unread) else said
 
 
-def brier(missing: float | None = None) -> Score:
+def brier(
+    missing: float | None = None, *, field: str | None = None, decimal: Mark | None = None
+) -> Score:
     """
     Score minus the squared error of the probability stated for the target, 0 or 1.
 
-    *missing* is the score of an answer that states none; NaN (left out) when it is None,
-    which favours a model that is silent where it is unsure: -0.25 takes that for 50 %.
+    *missing* is the score of an answer that states none, or is cut, empty or refused; NaN (left
+    out) when it is None, which favours a model that is silent where it is unsure: -0.25 takes
+    that for 50 %. *field* is the path of the probability in a JSON answer.
 
     Source: Brier (1950), Monthly Weather Review 78, 1-3.
     """
@@ -41,12 +50,15 @@ def brier(missing: float | None = None) -> Score:
     def value(stated: float, came: float) -> float:
         return -((stated - came) ** 2)
 
-    return Score(name="brier", make=lambda targets: _scorer("brier", targets, value, missing, -1.0))
+    made = partial(_scorer, "brier", value, missing, -1.0, field, decimal)
+    return Score(name="brier", make=made)
 
 
-def log_loss(missing: float | None = None) -> Score:
+def log_loss(
+    missing: float | None = None, *, field: str | None = None, decimal: Mark | None = None
+) -> Score:
     """
-    Score the logarithm of the probability stated for what came (minus the log loss).
+    Score the logarithm of the probability stated for what came (minus the log loss); see `brier`.
 
     Source: Good (1952), JRSS B 14, 107-114.
     """
@@ -55,36 +67,49 @@ def log_loss(missing: float | None = None) -> Score:
         held = min(max(stated, CLIP), 1.0 - CLIP)
         return came * math.log(held) + (1.0 - came) * math.log(1.0 - held)
 
-    low = math.log(CLIP)
-    return Score(
-        name="log_loss", make=lambda targets: _scorer("log_loss", targets, value, missing, low)
-    )
+    made = partial(_scorer, "log_loss", value, missing, math.log(CLIP), field, decimal)
+    return Score(name="log_loss", make=made)
 
 
 def _scorer(
     name: str,
-    targets: Sequence[object],
     value: Value,
-    missing: float | None,
+    silent: float | None,
     low: float,
+    field: str | None,
+    decimal: Mark | None,
+    targets: Sequence[object],
 ) -> Scorer:
     came = _outcomes(name, targets)
-
-    def score(text: str, target: object) -> float:
-        stated = probability_of(text)
-        if stated is None:
-            return math.nan if missing is None else missing
-        return value(stated, as_float(target))
-
     base = float(came.mean()) if came.size else 0.5
-    return Scorer(
-        name=name,
-        score=score,
-        chance=float(np.mean([value(base, each) for each in came])) if came.size else None,
-        low=low,
-        high=0.0,
-        said=lambda answer: probability_of(answer.text),
-    )
+    chance = float(np.mean([value(base, each) for each in came])) if came.size else None
+
+    def make(mark: Mark | None) -> Scorer:
+        return Scorer(
+            name=name,
+            value=lambda said, target: value(said, as_float(target)),
+            read=_reader(field, mark),
+            written=repr,
+            silent=silent,
+            chance=chance,
+            low=low,
+            high=0.0,
+        )
+
+    return by_decimal(make, decimal)
+
+
+def _reader(field: str | None, mark: Mark | None) -> Callable[[Answer], Read[float]]:
+    read = partial(read_probability, mark=mark)
+
+    def taken(value: Any) -> float | None:
+        if isinstance(value, str):
+            said = read(value) if only_number(prepared(value)) is not None else None
+            return said if isinstance(said, float) else None
+        possible = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if possible and 0.0 <= value <= 1.0 else None
+
+    return partial(stated, field=field, read=read, taken=taken)
 
 
 def _outcomes(name: str, targets: Sequence[object]) -> Floats:

@@ -1,72 +1,108 @@
 """Scores of words: exact, label, contains, regex, similarity."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from llmlab.errors import UsageError
 from llmlab.records import Answer
-from llmlab.scores.scorer import Score, Scorer, best_constant, known_targets
+from llmlab.scores.fields import stated
+from llmlab.scores.folded import fold
+from llmlab.scores.labels import Labels
+from llmlab.scores.numbers import numbers_in, prepared
+from llmlab.scores.scorer import Found, Score, Scorer, best_constant, known_targets
+from llmlab.scores.targets import is_number, same, written
 
 
 def exact(*, ignore_case: bool = False) -> Score:
-    """Score 1 when the answer is the target, blanks around it aside."""
+    """
+    Score 1 when the answer is the target, blanks around it aside.
 
-    def plain(text: object) -> str:
-        stripped = str(text).strip()
+    Words are compared in NFC; a target that is a number, a date or a boolean by its value, so that
+    `1` is the answer to a 1.0 that a gap in its column made of a 1.
+    """
+
+    def plain(text: str) -> str:
+        stripped = unicodedata.normalize("NFC", text).strip()
         return stripped.casefold() if ignore_case else stripped
 
+    def value(text: str, target: object) -> float:
+        if isinstance(target, str):
+            return float(plain(text) == plain(target))
+        return float(same(text.strip(), target))
+
     def make(targets: Sequence[object]) -> Scorer:
-        return Scorer(
-            name="exact",
-            score=lambda text, target: float(plain(text) == plain(target)),
-            chance=best_constant([plain(target) for target in known_targets(targets)]),
-        )
+        known = [plain(written(target)) for target in known_targets(targets)]
+        return Scorer(name="exact", value=value, chance=best_constant(known))
 
     return Score(name="exact", make=make)
 
 
-def label(aliases: Mapping[str, Sequence[str]] | None = None) -> Score:
+def label(
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    *,
+    labels: Sequence[object] = (),
+    field: str | None = None,
+) -> Score:
     """
-    Score 1 when the first label that the answer says, in any case, is the target.
+    Score 1 when the label that the answer says, in any case, is the target.
 
-    The labels are the targets of the run; *aliases* are other words for them, such as
-    `{"positive": ["bullish", "buy"]}`.
+    The labels are the targets of the run, *labels* that may be said although no input has them for
+    a target (those of a template's schema are known), and *aliases*, other words for them, such as
+    `{"positive": ["bullish", "buy"]}`. *field* is the path of the label in a JSON answer. An
+    answer that says no label, or several, has no score; docs/scores.md says how it is read.
     """
 
     def make(targets: Sequence[object]) -> Scorer:
-        known = known_targets(targets)
-        meanings = _meanings(known, aliases or {})
-        spoken = _spoken(meanings)
-
-        def said(text: str) -> str | None:
-            found = spoken.search(text)
-            return None if found is None else meanings[found[0].casefold()]
-
-        def score(text: str, target: object) -> float:
-            return float(said(text) == _fold(target))
-
-        return Scorer(
-            name="label",
-            score=score,
-            chance=best_constant(known),
-            said=lambda answer: said(answer.text),
-        )
+        return _label(known_targets(targets), labels, aliases or {}, field)
 
     return Score(name="label", make=make)
 
 
-def contains(words: str | None = None, *, ignore_case: bool = True) -> Score:
-    """Score 1 when the answer has *words* in it; the target's words when they are None."""
+def _label(
+    targets: Sequence[object],
+    more: Sequence[object],
+    aliases: Mapping[str, Sequence[str]],
+    field: str | None,
+) -> Scorer:
+    known = Labels(_meanings(targets, more, aliases))
+    folded = {_fold(target) for target in targets}
 
-    def fold(text: object) -> str:
-        return str(text).casefold() if ignore_case else str(text)
+    def offered(choices: Sequence[object]) -> Scorer | None:
+        """Return the score that knows *choices*, too, if the targets are among them."""
+        fits = folded <= {_fold(each) for each in choices}
+        return _label(targets, [*more, *choices], aliases, field) if fits else None
+
+    return Scorer(
+        name="label",
+        value=lambda said, target: float(said == _fold(target)),
+        chance=best_constant(targets),
+        read=partial(stated, field=field, read=known.said, taken=known.exactly),
+        offered=offered,
+    )
+
+
+def contains(words: str | None = None, *, ignore_case: bool = True) -> Score:
+    """
+    Score 1 when the answer has *words* in it; the target's words when they are None.
+
+    A target that is a number is in the answer when a number of it has that value.
+    """
+
+    def folded(text: str) -> str:
+        return fold(text) if ignore_case else unicodedata.normalize("NFC", text)
 
     def make(_: Sequence[object]) -> Scorer:
-        def score(text: str, target: object) -> float:
-            return float(fold(target if words is None else words).strip() in fold(text))
+        def value(text: str, target: object) -> float:
+            if words is None and is_number(target):
+                said = numbers_in(prepared(text))
+                return float(any(same(each.value, target) for each in said if not each.why))
+            wanted = written(target) if words is None else words
+            return float(folded(wanted).strip() in folded(text))
 
-        return Scorer(name="contains", score=score, needs_target=words is None)
+        return Scorer(name="contains", value=value, needs_target=words is None)
 
     return Score(name="contains", make=make, needs_target=words is None)
 
@@ -82,21 +118,23 @@ def regex(pattern: str | None = None) -> Score:
     """
     fixed = None if pattern is None else _compiled(pattern)
 
+    def read(answer: Answer) -> Found:
+        match = None if fixed is None else fixed.search(answer.text)
+        return Found(None if match is None else match[0])
+
     def make(targets: Sequence[object]) -> Scorer:
-        found = {str(each): _compiled(str(each)) for each in known_targets(targets)}
-
-        def search(text: str, target: object) -> re.Match[str] | None:
-            return (fixed or found[str(target)]).search(text)
-
-        def said(answer: Answer) -> object:
-            match = None if fixed is None else fixed.search(answer.text)
-            return None if match is None else match[0]
-
+        if fixed is not None:
+            return Scorer(
+                name="regex",
+                value=lambda said, _: float(said.value is not None),
+                read=read,
+                written=lambda said: said.value,
+                needs_target=False,
+            )
+        found = {written(each): _compiled(written(each)) for each in known_targets(targets)}
         return Scorer(
             name="regex",
-            score=lambda text, target: float(search(text, target) is not None),
-            said=None if fixed is None else said,
-            needs_target=fixed is None,
+            value=lambda text, target: float(found[written(target)].search(text) is not None),
         )
 
     return Score(name="regex", make=make, needs_target=fixed is None)
@@ -118,9 +156,9 @@ def similarity() -> Score:
         raise UsageError("score 'similarity' needs rapidfuzz: pip install rapidfuzz") from error
 
     def score(text: str, target: object) -> float:
-        return float(Indel.normalized_similarity(text.strip(), str(target).strip()))
+        return float(Indel.normalized_similarity(text.strip(), written(target)))
 
-    return Score(name="similarity", make=lambda _: Scorer(name="similarity", score=score))
+    return Score(name="similarity", make=lambda _: Scorer(name="similarity", value=score))
 
 
 _FEWEST: Final = 2
@@ -128,28 +166,31 @@ _FEWEST: Final = 2
 
 
 def _fold(target: object) -> str:
-    return str(target).strip().casefold()
+    return fold(written(target))
 
 
-def _meanings(targets: Sequence[object], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the label that each word stands for, both in small letters."""
-    labels = {_fold(target) for target in targets}
-    if len(labels) < _FEWEST:
+_TRUTH: Final = {"true": ("yes",), "false": ("no",)}
+"""What else is said of labels that are booleans."""
+
+
+def _meanings(
+    targets: Sequence[object], more: Sequence[object], aliases: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Return the label that each word stands for, both folded."""
+    labels = {_fold(target) for target in (*targets, *more)}
+    if len(labels) < _FEWEST and len(targets) != 1:  # one input is a try, such as frame.head(1)
         raise UsageError(
-            f"score 'label' needs at least two different targets; all are {sorted(labels)}"
+            f"score 'label' needs at least two different targets; all are {sorted(labels)}: "
+            "name the others with scores.label(labels=[...])"
         )
     strange = [name for name in aliases if _fold(name) not in labels]
     if strange:
         raise UsageError(
             f"aliases are given for {strange[0]!r}, but the labels are {', '.join(sorted(labels))}"
         )
-    others = {_fold(word): _fold(name) for name, words in aliases.items() for word in words}
+    known = {**(_TRUTH if labels == set(_TRUTH) else {}), **aliases}
+    others = {_fold(word): _fold(name) for name, words in known.items() for word in words}
     return {**others, **{name: name for name in labels}}
-
-
-def _spoken(meanings: Mapping[str, str]) -> re.Pattern[str]:
-    words = "|".join(map(re.escape, sorted(meanings, key=len, reverse=True)))
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmlab.errors import CallError, TooLong, Unavailable
+from llmlab.ops import Shy
 from llmlab.sim.author import Asked, Finish, Written, draw
 from llmlab.sim.author_rule import labels_in
 from llmlab.sim.turns import Turns
@@ -54,7 +55,7 @@ class EmbeddedAuthor:
 
     def __init__(self, address: str | Sequence[str], key: str = "") -> None:
         addresses = (address,) if isinstance(address, str) else tuple(address)
-        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._headers = {"authorization": Shy(f"Bearer {key}")} if key else {}
         self._turns = Turns(tuple(each.rstrip("/") for each in addresses))
         self._session: aiohttp.ClientSession | None = None
 

@@ -39,6 +39,11 @@ class _Batch:
     looks: int = 0
     done: dict[str, tuple[int, Any]] = field(default_factory=dict)
     output: str = ""
+    provider: str = ""
+    name: str = ""
+    """What the client calls it (xAI)."""
+    metadata: Json | None = None
+    """What the client keeps with it (OpenAI)."""
 
     @property
     def ended(self) -> bool:
@@ -86,13 +91,26 @@ async def openai_create(call: Call) -> Reply:
     if endpoint not in _OPENAI or call.body.get("completion_window") != "24h":
         raise refuse("openai", 400, "endpoint or completion_window is not supported")
     lines = [json.loads(line) for line in file.splitlines() if line.strip()]
-    batch = _Batch(f"batch_{call.serial[:32]}", _now(call), endpoint=endpoint)
+    batch = _Batch(
+        f"batch_{call.serial[:32]}", _now(call), provider=call.provider, endpoint=endpoint
+    )
     batch.requests = [(str(line["custom_id"]), line["body"]) for line in lines]
     _check_ids(call, batch.requests)
     if any(line.get("url") != endpoint or line.get("method") != "POST" for line in lines):
         raise refuse("openai", 400, "every line must POST to the batch's endpoint")
+    batch.metadata = call.body.get("metadata")
     call.memory.keep(call.memory.batches, batch.id, batch)
     return as_json(_openai(batch, call))
+
+
+async def openai_list(call: Call) -> Reply:
+    """List batches, newest first."""
+    page, more = _page(call, int(call.query.get("limit") or 20), call.query.get("after"))
+    return as_json(
+        {"object": "list", "data": [_openai(each, call) for each in page],
+         "first_id": page[0].id if page else None, "last_id": page[-1].id if page else None,
+         "has_more": more}
+    )  # fmt: skip
 
 
 async def openai_show(call: Call) -> Reply:
@@ -127,6 +145,7 @@ def _openai(batch: _Batch, call: Call) -> Json:
         "created_at": created,
         "expires_at": created + int(_DAY.total_seconds()),
         "completed_at": call.now if batch.ended else None,
+        "metadata": batch.metadata,
         "request_counts": {
             "total": len(batch.requests),
             "completed": batch.count(ok=True),
@@ -141,11 +160,23 @@ async def anthropic_create(call: Call) -> Reply:
     asked = call.body.get("requests")
     if not isinstance(asked, list) or not asked:
         raise refuse("anthropic", 400, "requests: Field required")
-    batch = _Batch(f"msgbatch_{call.serial[:24]}", _now(call), endpoint="/v1/messages")
+    batch = _Batch(
+        f"msgbatch_{call.serial[:24]}", _now(call), provider=call.provider, endpoint="/v1/messages"
+    )
     batch.requests = [(str(each["custom_id"]), each["params"]) for each in asked]
     _check_ids(call, batch.requests)
     call.memory.keep(call.memory.batches, batch.id, batch)
     return as_json(_anthropic(batch))
+
+
+async def anthropic_list(call: Call) -> Reply:
+    """List batches, newest first; an entry does not say which requests are in it."""
+    check_version(call)
+    page, more = _page(call, int(call.query.get("limit") or 20), call.query.get("after_id"))
+    return as_json(
+        {"data": [_anthropic(each) for each in page], "has_more": more,
+         "first_id": page[0].id if page else None, "last_id": page[-1].id if page else None}
+    )  # fmt: skip
 
 
 async def anthropic_show(call: Call) -> Reply:
@@ -198,9 +229,15 @@ async def xai_create(call: Call) -> Reply:
     """Make an empty batch."""
     if not call.body.get("name"):
         raise refuse("xai", 422, "missing field `name`")
-    batch = _Batch(f"batch_{call.serial[:24]}", _now(call), endpoint="/v1/chat/completions")
+    batch = _Batch(
+        f"batch_{call.serial[:24]}",
+        _now(call),
+        provider=call.provider,
+        endpoint="/v1/chat/completions",
+    )
+    batch.name = str(call.body["name"])
     call.memory.keep(call.memory.batches, batch.id, batch)
-    return as_json(_xai(batch, str(call.body["name"])))
+    return as_json(_xai(batch))
 
 
 async def xai_add(call: Call) -> Reply:
@@ -218,7 +255,15 @@ async def xai_add(call: Call) -> Reply:
 async def xai_show(call: Call) -> Reply:
     """Show a batch: it has counts, and no status."""
     batch = await _looked(call, call.path.split("/")[-1], _XAI)
-    return as_json(_xai(batch, "batch"))
+    return as_json(_xai(batch))
+
+
+async def xai_list(call: Call) -> Reply:
+    """List batches, newest first."""
+    size, after = int(call.query.get("page_size") or _PAGE), call.query.get("pagination_token")
+    page, more = _page(call, size, after)
+    token = page[-1].id if more else None
+    return as_json({"batches": [_xai(each) for each in page], "pagination_token": token})
 
 
 async def xai_results(call: Call) -> Reply:
@@ -251,10 +296,10 @@ def _xai_result(status: int, body: Any) -> Json:
     return {"error": {"code": code, "message": str(text)}}
 
 
-def _xai(batch: _Batch, name: str) -> Json:
+def _xai(batch: _Batch) -> Json:
     return {
         "batch_id": batch.id,
-        "name": name,
+        "name": batch.name,
         "create_time": batch.at.isoformat(),
         "expire_time": (batch.at + _DAY).isoformat(),
         "state": {
@@ -303,6 +348,15 @@ def _found(call: Call, name: str) -> _Batch:
     if not isinstance(batch, _Batch):
         raise refuse(call.provider, 404, f"no batch {name}")
     return batch
+
+
+def _page(call: Call, size: int, after: str | None) -> tuple[list[_Batch], bool]:
+    """Return a page of a provider's batches, newest first, and whether more follow."""
+    known = [each for each in call.memory.batches.values() if isinstance(each, _Batch)]
+    listed = [each for each in reversed(known) if each.provider == call.provider]
+    names = [each.id for each in listed]
+    start = names.index(after) + 1 if after in names else 0
+    return listed[start : start + size], start + size < len(listed)
 
 
 def _check_ids(call: Call, requests: Sequence[tuple[str, Json]]) -> None:

@@ -9,8 +9,8 @@ import asyncio
 import errno
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
@@ -18,9 +18,11 @@ from llmlab.errors import UsageError
 from llmlab.sim.author import Author
 from llmlab.sim.call import Call, Reply
 from llmlab.sim.desk import Desk
+from llmlab.sim.door import Door, bracketed, guard
 from llmlab.sim.faults import Faults
 from llmlab.sim.limits import Limit
 from llmlab.sim.memory import Memory
+from llmlab.sim.replays import Replays
 from llmlab.sim.routes import MOUNTS
 from llmlab.sim.sending import read_call, send
 
@@ -60,6 +62,9 @@ class Simulator:
         clock: Unix time in seconds.
         limits: Rate limits by provider; who is not named is not limited.
         sleep: How to wait, for faults that are slow.
+        idempotency: The request header whose value names a request: repeated, it has the first
+            one's reply, and no author writes again. Empty as at the real providers.
+        origins: Web pages that may ask, such as `http://localhost:3000`; none by default.
     """
 
     def __init__(
@@ -70,20 +75,24 @@ class Simulator:
         clock: Callable[[], float] = time.time,
         limits: Mapping[str, Limit] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        idempotency: str = "",
+        origins: Collection[str] = (),
     ) -> None:
         self.author = author
         self.log: deque[Served] = deque(maxlen=LOG_LENGTH)
         self._clock = clock
         self._sleep = sleep
         self._memory = Memory()
+        self._replays = Replays(idempotency)
         self._numbers: Counter[str] = Counter()
         self._desk = Desk(faults=faults or Faults(), limits=limits or {}, clock=clock)
         self._runner: web.AppRunner | None = None
         self._address = ""
+        self._door = Door(origins=origins)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """
-        Listen; port 0 takes a free one.
+        Listen; port 0 takes a free one. Only who calls it by its own address is answered.
 
         Raises:
             UsageError: The port is in use, or this simulator runs already.
@@ -93,7 +102,9 @@ class Simulator:
         if self._runner is not None:
             raise UsageError(f"the simulator already runs at {self._address}; close it first")
 
-        app = web.Application(client_max_size=_LARGEST_BODY)
+        app = web.Application(
+            client_max_size=_LARGEST_BODY, middlewares=[guard(lambda: self._door)]
+        )
         app.router.add_route("*", "/{provider}{path:.*}", self._serve)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_PATIENCE)
         await runner.setup()
@@ -103,8 +114,9 @@ class Simulator:
         except OSError as error:
             await runner.cleanup()
             raise _no_port(error, port) from error
-        self._runner = runner
-        self._address = f"http://{host}:{runner.addresses[0][1]}"
+        self._runner, bound = runner, runner.addresses[0][1]
+        self._door = replace(self._door, bound=host, port=bound)
+        self._address = f"http://{bracketed(host)}:{bound}"
 
     def base_url(self, provider: str) -> str:
         """Return what the provider's own variable, such as OPENAI_BASE_URL, would be."""
@@ -142,7 +154,9 @@ class Simulator:
             memory=self._memory,
         )
         self._numbers[provider] += 1
-        reply, way = await self._desk.answer(call)
+        reply, way = await self._replays.answer(
+            provider, request.headers, lambda: self._desk.answer(call)
+        )
         self._note(call, reply)
         return await send(request, reply, way, self._sleep)
 

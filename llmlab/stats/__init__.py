@@ -14,7 +14,7 @@ from llmlab.stats.intervals import (
     t_interval,
     wilson,
 )
-from llmlab.stats.looked import looked_pairs
+from llmlab.stats.looked import looked_arms, looked_pairs
 from llmlab.stats.multiple import compact_letters, holm
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.planning import Plan, inputs_needed, plan
@@ -54,6 +54,7 @@ __all__ = [
     "frontier",
     "holm",
     "inputs_needed",
+    "looked_arms",
     "looked_pairs",
     "pairs",
     "plan",

@@ -9,15 +9,17 @@ from scipy import stats
 
 from llmlab.stats.calls import NUMERIC, TEXT, Calls
 from llmlab.stats.checks import Floats, Ints, fraction
+from llmlab.stats.clusters import Cluster
 from llmlab.stats.intervals import (
     Interval,
     cluster_interval,
     rate_interval,
     t_interval,
 )
-from llmlab.stats.matrix import Cluster, Matrix, Name, cluster_codes, matrix
+from llmlab.stats.matrix import Matrix, Name, matrix
 from llmlab.stats.multiple import compact_letters, holm
 from llmlab.stats.onesided import above
+from llmlab.stats.outcomes import OUTCOMES, Words, counted
 from llmlab.stats.paired import Pair, pairs_of
 
 if TYPE_CHECKING:
@@ -36,10 +38,25 @@ class Arm:
     """Who really answered; several are joined by `+`."""
     inputs: int
     """Inputs with a score."""
+    compared: int
+    """Inputs that `score` rests on, shared by every ranked arm; 0 where nothing is shared."""
+    ranked: bool
+    """Whether it has enough scores to be compared with the others; see `shared.comparable`."""
     calls: int
+    scored: int
+    """Calls with a score; with the next seven and `failures` they add up to `calls`."""
+    unread: int
+    cut: int
+    empty: int
+    refused: int
+    filtered: int
+    untargeted: int
+    unscored: int
     failures: int
     score: float
-    """Mean over inputs of the mean over repeats."""
+    """Mean over the compared inputs (its own, where it is not ranked) of the mean over repeats."""
+    score_all: float
+    """The same over all of its own inputs: not comparable where arms miss different ones."""
     score_low: float
     score_high: float
     score_method: str
@@ -52,7 +69,7 @@ class Arm:
     cost_usd: float
     """Total dollars; NaN if any call's cost is unknown."""
     cost_per_1000_usd: float
-    """Dollars per 1,000 calls."""
+    """Dollars per 1,000 calls; those that failed and certainly cost nothing do not count."""
     latency_p50_s: float
     latency_p95_s: float
     ttft_p50_s: float
@@ -66,6 +83,11 @@ class Arm:
     def name(self) -> Name:
         """Return (prompt, label)."""
         return self.prompt, self.label
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of its calls: how many came to each outcome."""
+        return {**{name: getattr(self, name) for name in OUTCOMES[:-1]}, "failed": self.failures}
 
 
 def arms(
@@ -86,19 +108,17 @@ def arms(
         UsageError: when rows are empty, lack a column, or an input has no cluster.
     """
     fraction("level", level)
-    table = matrix(rows, (*TEXT, *NUMERIC))
-    codes = cluster_codes(table, rows, cluster)
+    table = matrix(rows, (*TEXT, *NUMERIC), cluster=cluster)
     calls = Calls.read(rows, table)
     found = [
-        _arm(table, place, calls, codes, chance=chance, level=level)
-        for place in range(len(table.names))
+        _arm(table, place, calls, chance=chance, level=level) for place in range(len(table.names))
     ]
-    found.sort(key=lambda arm: (np.isnan(arm.score), -np.nan_to_num(arm.score), arm.name))
+    found.sort(key=lambda arm: (not arm.ranked, -np.nan_to_num(arm.score), arm.name))
     adjusted = holm([arm.p_chance for arm in found])
-    known = pairs_of(table, codes, level) if compared is None else compared
-    letters = compact_letters([arm.name for arm in found], _told_apart(known, 1.0 - level))
+    known = pairs_of(table, level) if compared is None else compared
+    letters = _letters([arm.name for arm in found if arm.compared], known, 1.0 - level)
     return tuple(
-        replace(arm, p_chance_adjusted=float(p), tied=letters[arm.name])
+        replace(arm, p_chance_adjusted=float(p), tied=letters.get(arm.name, ""))
         for arm, p in zip(found, adjusted, strict=True)
     )
 
@@ -122,20 +142,23 @@ def _arm(
     table: Matrix,
     place: int,
     calls: Calls,
-    codes: Ints | None,
     *,
     chance: float | None,
     level: float,
 ) -> Arm:
-    column = table.scores[:, place]
-    has = ~np.isnan(column)
-    values, shared = column[has], None if codes is None else codes[has]
-    scored = int(table.scored[calls.of[place]].sum())
+    column, lines = table.scores[:, place], table.of_arm(place)
+    own = column[~np.isnan(column)]
+    values, shared = column[lines], table.clusters_of(lines)
+    mine = calls.of[place]
+    scored = int((table.scored[mine] & lines[table.input_of[mine]]).sum())
     interval = _interval(values, scored, shared, level, whole=bool(table.whole[place]))
     return replace(
         _measured(table.names[place], place, calls),
-        inputs=int(values.size),
-        score=float(values.mean()) if values.size else np.nan,
+        inputs=int(own.size),
+        compared=int(values.size) if table.ranked[place] and table.compared.any() else 0,
+        ranked=bool(table.ranked[place]),
+        score=_mean(values),
+        score_all=_mean(own),
         score_low=interval.low,
         score_high=interval.high,
         score_method=interval.method,
@@ -148,6 +171,7 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
     """Return what does not hang on scores: who answered, cost, time, tokens."""
     lines = calls.of[place]
     cost = float(calls.numeric["cost_usd"][lines].sum())
+    counted = int(calls.charged[lines].sum())
     return Arm(
         prompt=name[0],
         label=name[1],
@@ -155,9 +179,12 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         provider=calls.said("provider", place),
         backend=calls.said("backend", place),
         inputs=0,
+        compared=0,
+        ranked=False,
         calls=int(lines.size),
-        failures=int((~calls.ok[lines]).sum()),
+        **_counts(calls.outcomes[lines]),
         score=np.nan,
+        score_all=np.nan,
         score_low=np.nan,
         score_high=np.nan,
         score_method="none",
@@ -165,7 +192,7 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         p_chance=np.nan,
         p_chance_adjusted=np.nan,
         cost_usd=cost,
-        cost_per_1000_usd=1000.0 * cost / lines.size,
+        cost_per_1000_usd=1000.0 * cost / counted if counted else np.nan,
         latency_p50_s=_quantile(calls.answered("latency_s", place), 0.5),
         latency_p95_s=_quantile(calls.answered("latency_s", place), 0.95),
         ttft_p50_s=_quantile(calls.answered("ttft_s", place), 0.5),
@@ -173,6 +200,11 @@ def _measured(name: Name, place: int, calls: Calls) -> Arm:
         output_tokens=_total(calls.answered("output_tokens", place)),
         tied="",
     )
+
+
+def _counts(words: Words) -> dict[str, int]:
+    found = counted(words)
+    return {**{name: found[name] for name in OUTCOMES[:-1]}, "failures": found["failed"]}
 
 
 def _interval(
@@ -187,8 +219,18 @@ def _interval(
     return cluster_interval(values, codes.tolist(), level)
 
 
-def _told_apart(known: Sequence[Pair], alpha: float) -> list[tuple[Name, Name]]:
-    return [(pair.a, pair.b) for pair in known if pair.p_adjusted <= alpha + 1e-12]
+def _letters(names: Sequence[Name], known: Sequence[Pair], alpha: float) -> dict[Name, str]:
+    """Return the letters of the ranked arms; the others are compared with nobody's rank."""
+    apart = [
+        (pair.a, pair.b)
+        for pair in known
+        if pair.p_adjusted <= alpha + 1e-12 and pair.a in names and pair.b in names
+    ]
+    return compact_letters(names, apart)
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if values.size else float("nan")
 
 
 def _quantile(values: Floats, q: float) -> float:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from llmlab.stats.checks import Flags, Floats, Ints
-from llmlab.stats.matrix import Matrix, numbers
+from llmlab.stats.matrix import Matrix, charged, numbers
+from llmlab.stats.outcomes import Words, outcomes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,10 @@ class Calls:
 
     of: tuple[Ints, ...]
     ok: Flags
+    outcomes: Words
+    """What became of each row, as `outcomes_of` has it."""
+    charged: Flags
+    """Which calls count in what a call costs on average."""
     text: dict[str, "tuple[list[str], Ints]"]
     numeric: dict[str, Floats]
 
@@ -38,6 +43,8 @@ class Calls:
         return cls(
             of=tuple(np.split(order, edges)),
             ok=np.asarray(rows["status"].to_numpy() == "ok", dtype=bool),
+            outcomes=outcomes_of(rows),
+            charged=charged(rows),
             text=text,
             numeric={column: numbers(rows, column) for column in NUMERIC},
         )

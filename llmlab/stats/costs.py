@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import stats
 
-from llmlab.stats.checks import Floats, Ints, fraction, same_length
+from llmlab.stats.checks import Flags, Floats, Ints, fraction, same_length
+from llmlab.stats.clusters import Cluster
 from llmlab.stats.intervals import Interval, cluster_interval, quantile_interval, t_interval
-from llmlab.stats.matrix import Cluster, Matrix, cluster_codes, matrix, numbers
+from llmlab.stats.matrix import Matrix, charged, matrix, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,15 +48,16 @@ def costs(rows: "pd.DataFrame", *, cluster: Cluster = None, level: float = 0.95)
     """
     Return dollars for 1,000 calls and for a point of score (a right answer), one row an arm.
 
-    An input's cost is the mean of its calls, failed ones included; NaN where any price is
-    unknown. Cheapest first.
+    An input's cost is the mean of its calls, failed ones included unless they certainly cost
+    nothing; NaN where any price is unknown. An input that was paid for and has no score brings no
+    point: what it cost is part of what the right answers cost. Cheapest first.
     """
     import pandas as pd
 
-    table = matrix(rows, ("cost_usd",))
-    codes = cluster_codes(table, rows, cluster)
-    means = _means(table, numbers(rows, "cost_usd"))
-    lines = [_line(table, at, means[:, at], codes, level) for at in range(len(table.names))]
+    table = matrix(rows, ("cost_usd",), cluster=cluster)
+    counted = charged(rows)
+    means = _means(table, numbers(rows, "cost_usd"), counted)
+    lines = [_line(table, at, means[:, at], counted, level) for at in range(len(table.names))]
     return pd.DataFrame(lines).sort_values("cost_per_1000_usd", ignore_index=True)
 
 
@@ -95,34 +97,32 @@ def _covariance(
     return float(shared[0, 0]), float(shared[0, 1]), float(shared[1, 1])
 
 
-def _means(table: Matrix, cost: Floats) -> Floats:
+def _means(table: Matrix, cost: Floats, counted: Flags) -> Floats:
     """Return the mean cost of a call by input and arm; NaN where there was none."""
     shape = table.scores.shape
     cells = table.input_of * shape[1] + table.arm_of
     sums = np.bincount(cells, weights=cost, minlength=shape[0] * shape[1])
-    counts = np.bincount(cells, minlength=shape[0] * shape[1])
+    counts = np.bincount(cells, weights=counted, minlength=shape[0] * shape[1])
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(shape)
 
 
-def _line(
-    table: Matrix, at: int, cost: Floats, codes: Ints | None, level: float
-) -> dict[str, object]:
-    asked = table.input_of[table.arm_of == at]
+def _line(table: Matrix, at: int, cost: Floats, counted: Flags, level: float) -> dict[str, object]:
+    asked = table.input_of[(table.arm_of == at) & counted]
     mine = np.unique(asked)
     paid, score = cost[mine], table.scores[mine, at]
-    shared = None if codes is None else codes[mine]
+    shared = None if table.codes is None else table.codes[mine]
     per_call = _mean_interval(paid, shared, level)
-    both = ~np.isnan(score)
-    right = ratio_interval(paid[both], score[both], None if shared is None else shared[both], level)
-    gain = float(score[both].mean()) if both.any() else np.nan
+    points = np.nan_to_num(score, nan=0.0)
+    right = ratio_interval(paid, points, shared, level)
+    gain = float(points.mean()) if points.size else np.nan
     return {
         "prompt": table.names[at][0],
         "label": table.names[at][1],
-        "inputs": int(both.sum()),
-        "cost_per_1000_usd": 1_000.0 * float(paid.mean()),
+        "inputs": int((~np.isnan(score)).sum()),
+        "cost_per_1000_usd": 1_000.0 * float(paid.mean()) if paid.size else np.nan,
         "cost_low": 1_000.0 * per_call.low,
         "cost_high": 1_000.0 * per_call.high,
-        "cost_per_point_usd": float(paid[both].mean()) / gain if gain > 0.0 else np.inf,
+        "cost_per_point_usd": float(paid.mean()) / gain if gain > 0.0 else np.inf,
         "point_low": right.low,
         "point_high": right.high,
     }

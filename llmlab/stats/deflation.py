@@ -7,7 +7,8 @@ import numpy as np
 from scipy import stats
 
 from llmlab.errors import UsageError
-from llmlab.stats.checks import Floats, at_least, fraction, known
+from llmlab.stats.checks import Floats, Ints, at_least, fraction, known
+from llmlab.stats.intervals import cluster_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +41,31 @@ def expected_max(trials: int, sd: float = 1.0) -> float:
 def deflated_sharpe(
     sharpe: float,
     *,
-    observations: int,
+    observations: float,
     trials: int,
     trials_sd: float,
     skew: float = 0.0,
     kurtosis: float = 3.0,
+    freedom: int | None = None,
 ) -> float:
     """
     Return the probability that a ratio found as the best of *trials* is real.
 
     All ratios are per observation, not annual. `trials_sd` is the SD of the ratios over the
-    trials; `kurtosis` is 3 for a normal law.
+    trials; `kurtosis` is 3 for a normal law. *observations* need not be whole: what so many
+    independent ones would be worth. With *freedom* (clusters less one) Student's law takes the
+    normal one's place.
 
     Source: Bailey & Lopez de Prado (2014), equation 2.
     """
-    at_least("observations", observations, 2)
+    if observations <= 1.0:
+        raise UsageError(f"observations must be above 1, got {observations!r}")
     spread = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
     if spread <= 0.0:
         raise UsageError("skew and kurtosis do not belong to one distribution")
     lead = sharpe - expected_max(trials, trials_sd)
-    return float(stats.norm.cdf(lead * np.sqrt(observations - 1.0) / np.sqrt(spread)))
+    ratio = lead * np.sqrt(observations - 1.0) / np.sqrt(spread)
+    return float(stats.norm.cdf(ratio) if freedom is None else stats.t.cdf(ratio, freedom))
 
 
 def deflate(
@@ -67,9 +73,13 @@ def deflate(
     trials: int,
     *,
     trials_sd: float | None = None,
+    codes: Ints | None = None,
 ) -> Deflated:
     """
     Return the winner's deflated ratio from its paired *differences* to the baseline.
+
+    *codes* is the cluster of each difference: those of one cluster move together, so they are
+    worth fewer observations (never more), and Student's law counts the clusters.
 
     *trials* counts every variant that was tried, the dropped ones too. `trials_sd` is the SD of
     mean/SD over those variants; if it is not known, 1/sqrt(n) is what worthless ones show.
@@ -77,24 +87,44 @@ def deflate(
     Raises:
         UsageError: when there are fewer than two differences, or they are all alike.
     """
-    gaps = known(differences)
+    values = np.asarray(differences, dtype=float)
+    gaps = known(values)
+    codes = None if codes is None else codes[~np.isnan(values)]
     if gaps.size < 2 or np.ptp(gaps) == 0.0:  # noqa: PLR2004 - no spread
         raise UsageError("deflation needs at least two differences that are not all alike")
     sharpe = float(gaps.mean() / gaps.std(ddof=1))
-    sd = 1.0 / float(np.sqrt(gaps.size)) if trials_sd is None else trials_sd
+    worth, freedom = _worth(gaps, codes)
+    sd = 1.0 / float(np.sqrt(worth)) if trials_sd is None else trials_sd
     return Deflated(
         trials=trials,
         sharpe=sharpe,
         threshold=expected_max(trials, sd),
         probability=deflated_sharpe(
             sharpe,
-            observations=gaps.size,
+            observations=worth,
             trials=trials,
             trials_sd=sd,
             skew=float(stats.skew(gaps)),
             kurtosis=float(stats.kurtosis(gaps, fisher=False)),
+            freedom=freedom,
         ),
     )
+
+
+def _worth(gaps: Floats, codes: Ints | None) -> tuple[float, int | None]:
+    """
+    Return how many independent differences these are worth, and the degrees of freedom.
+
+    The size over the design effect, which is the cluster-robust variance of the mean over that
+    without clusters (Kish 1965, "Survey Sampling", section 5.4).
+    """
+    if codes is None:
+        return float(gaps.size), None
+    clusters = int(np.unique(codes).size)
+    if clusters < 2:  # noqa: PLR2004 - one cluster shows no spread between clusters
+        raise UsageError("deflation needs differences of at least two clusters")
+    effect = cluster_error(gaps, codes) ** 2 * gaps.size / float(gaps.var(ddof=1))
+    return float(gaps.size / max(1.0, effect)), clusters - 1
 
 
 def best_of(p: float, trials: int) -> float:

@@ -8,7 +8,8 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, Ints, at_least, fraction
-from llmlab.stats.matrix import Cluster, Matrix, Name, cluster_codes, matrix, numbers
+from llmlab.stats.clusters import Cluster
+from llmlab.stats.matrix import Matrix, Name, charged, matrix, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,10 +141,10 @@ class _Maps:
 
     @classmethod
     def read(cls, rows: "pd.DataFrame", cluster: Cluster, draws: int, seed: int) -> "_Maps":
-        table = matrix(rows, ("cost_usd",))
+        table = matrix(rows, ("cost_usd",), cluster=cluster)
         rng = np.random.default_rng(seed)
-        units = _units(table, cluster_codes(table, rows, cluster), rng)
-        sums = [_sum_by(units, part) for part in _parts(table, numbers(rows, "cost_usd"))]
+        units = _units(table, rng)
+        sums = [_sum_by(units, part) for part in _parts(table, rows)]
         count = sums[0].shape[0]
         if count < 2:  # noqa: PLR2004 - nothing to resample
             raise UsageError("a frontier needs at least two inputs (or clusters)")
@@ -158,22 +159,24 @@ class _Maps:
         )
 
 
-def _units(table: Matrix, codes: Ints | None, rng: np.random.Generator) -> Ints:
-    units = np.arange(len(table.inputs)) if codes is None else codes
+def _units(table: Matrix, rng: np.random.Generator) -> Ints:
+    units = np.arange(len(table.inputs)) if table.codes is None else table.codes
     count = int(units.max()) + 1
     if count <= BLOCKS:
         return units
     return (rng.permutation(count) * BLOCKS // count).astype(np.intp)[units]
 
 
-def _parts(table: Matrix, cost: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return inputs x arms: score, scored, dollars, calls; an unknown price stays NaN."""
+def _parts(table: Matrix, rows: "pd.DataFrame") -> tuple[Floats, Floats, Floats, Floats]:
+    """Return inputs x arms: score, scored, dollars, calls charged; an unknown price stays NaN."""
+    cost, counted = numbers(rows, "cost_usd"), charged(rows)
     shape = table.scores.shape
     cells = table.input_of * shape[1] + table.arm_of
     size = shape[0] * shape[1]
-    has = ~np.isnan(table.scores)
+    # Scores of the inputs that are compared, as in the ranking; dollars of every call.
+    has = np.column_stack([table.of_arm(place) for place in range(shape[1])])
     dollars = np.bincount(cells, weights=cost, minlength=size).reshape(shape)
-    calls = np.bincount(cells, minlength=size).reshape(shape).astype(float)
+    calls = np.bincount(cells[counted], minlength=size).reshape(shape).astype(float)
     score = np.where(has, table.scores, 0.0)
     return score, has.astype(float), dollars.astype(float), calls
 

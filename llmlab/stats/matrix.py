@@ -1,22 +1,20 @@
 """Pivot rows once: inputs down, arms across, repeats averaged within an input."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, Ints
+from llmlab.stats.clusters import Cluster, cluster_codes, factorise
+from llmlab.stats.shared import comparable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Name: TypeAlias = tuple[str, str]
 """An arm: (prompt, label)."""
-
-Cluster: TypeAlias = "str | Mapping[Any, Any] | pd.Series[Any] | None"
-"""A column of the rows, a mapping or Series from input id to cluster, or one along the rows."""
 
 NEEDED: Final = ("prompt", "label", "input_id", "status", "score")
 
@@ -36,14 +34,44 @@ class Matrix:
     """Whether the row's score counts: the call succeeded and was scored."""
     whole: Flags
     """Whether every score of an arm is 0 or 1, repeat by repeat."""
+    codes: Ints | None
+    """Cluster of each input; None where inputs do not move together."""
+    ranked: Flags
+    """Arms that are compared with each other."""
+    compared: Flags
+    """Inputs that every ranked arm has a score for."""
+
+    def of_arm(self, place: int) -> Flags:
+        """Return the inputs that an arm's score rests on: the compared ones, else its own."""
+        has = ~np.isnan(self.scores[:, place])
+        ranked = self.ranked[place] and self.compared.any()
+        return has & self.compared if ranked else has
+
+    def of_pair(self, one: int, other: int) -> Flags:
+        """Return the inputs that two arms are compared on: those of all, else those of both."""
+        both = ~np.isnan(self.scores[:, (one, other)]).any(axis=1)
+        ranked = self.ranked[one] and self.ranked[other] and self.compared.any()
+        return both & self.compared if ranked else np.asarray(both, dtype=bool)
+
+    def clusters_of(self, lines: Flags) -> Ints | None:
+        """Return the clusters of some inputs."""
+        return None if self.codes is None else self.codes[lines]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Return the range of a score: 0 to 1 where all lie in it, else unknown."""
+        known = self.scores[~np.isnan(self.scores)]
+        inside = known.size and known.min() >= 0.0 and known.max() <= 1.0
+        return (0.0, 1.0) if inside else (-np.inf, np.inf)
 
 
-def matrix(rows: "pd.DataFrame", also: tuple[str, ...] = ()) -> Matrix:
+def matrix(rows: "pd.DataFrame", also: tuple[str, ...] = (), *, cluster: Cluster = None) -> Matrix:
     """
     Return the scores of *rows* by input and arm, both in order of their names.
 
     Raises:
-        UsageError: when there are no rows, or a column of `NEEDED` or *also* is absent.
+        UsageError: when there are no rows, a column of `NEEDED` or *also* is absent, or an
+            input has no cluster, or two.
     """
     _check(rows, (*NEEDED, *also))
     prompts, prompt_of = _factor(rows, "prompt")
@@ -56,14 +84,19 @@ def matrix(rows: "pd.DataFrame", also: tuple[str, ...] = ()) -> Matrix:
         raise UsageError("column 'score' holds an infinite value; scores must be finite")
     scored = ~np.isnan(score) & (rows["status"].to_numpy() == "ok")
     cells = (input_of * len(names) + arm_of)[scored]
+    scores = _means(cells, score[scored], (len(inputs), len(names)))
+    ranked, compared = comparable(~np.isnan(scores))
     return Matrix(
         names=names,
         inputs=tuple(inputs),
-        scores=_means(cells, score[scored], (len(inputs), len(names))),
+        scores=scores,
         arm_of=arm_of.astype(np.intp),
         input_of=input_of,
         scored=scored,
         whole=_whole(arm_of[scored], score[scored], len(names)),
+        codes=cluster_codes(tuple(inputs), input_of, rows, cluster),
+        ranked=ranked,
+        compared=compared,
     )
 
 
@@ -72,52 +105,14 @@ def numbers(rows: "pd.DataFrame", column: str) -> Floats:
     return np.asarray(rows[column].to_numpy(dtype=float, na_value=np.nan), dtype=float)
 
 
-def cluster_codes(table: Matrix, rows: "pd.DataFrame", cluster: Cluster) -> Ints | None:
+def charged(rows: "pd.DataFrame") -> Flags:
     """
-    Return the cluster of each input as a small number, or None when there is none.
+    Return which calls count in what a call costs on average.
 
-    Raises:
-        UsageError: when an input has no cluster, or two.
+    One that failed and certainly cost nothing (refused, never sent) does not: with it, an arm
+    that failed often would look cheap.
     """
-    if cluster is None:
-        return None
-    import pandas as pd
-
-    found = pd.Series(_cluster_by_input(table, rows, cluster), dtype=object)
-    found = found.reindex(pd.Index(table.inputs, dtype=object))
-    lost = found.index[found.isna()]
-    if len(lost):
-        raise UsageError(f"input {lost[0]!r} has no cluster ({len(lost)} in all)")
-    return _factorise(found)[1]
-
-
-def _cluster_by_input(
-    table: Matrix, rows: "pd.DataFrame", cluster: "str | Mapping[Any, Any] | pd.Series[Any]"
-) -> dict[object, object]:
-    if isinstance(cluster, str):
-        _check(rows, (cluster,))
-        return _constant(table, rows[cluster])
-    if isinstance(cluster, Mapping):
-        return dict(cluster)
-    # Rows first: whole-number ids could pass for the numbers of rows.
-    if cluster.index.equals(rows.index):
-        return _constant(table, cluster)
-    if cluster.index.has_duplicates:
-        raise UsageError("cluster is indexed neither like the rows nor by distinct input_id")
-    return dict(cluster.items())
-
-
-def _constant(table: Matrix, values: "pd.Series[Any]") -> dict[object, object]:
-    """Read one cluster an input; two are a slip worth a line."""
-    uniques, codes = _factorise(values)
-    low = np.full(len(table.inputs), np.iinfo(np.intp).max)
-    high = np.full(len(table.inputs), -1)
-    np.minimum.at(low, table.input_of, codes)
-    np.maximum.at(high, table.input_of, codes)
-    torn = np.flatnonzero((low != high) & (high >= 0))
-    if torn.size:
-        raise UsageError(f"input {table.inputs[torn[0]]!r} lies in more than one cluster")
-    return {key: uniques[code] for key, code in zip(table.inputs, high, strict=True) if code >= 0}
+    return np.asarray((rows["status"].to_numpy() == "ok") | (numbers(rows, "cost_usd") != 0.0))
 
 
 def _check(rows: "pd.DataFrame", needed: tuple[str, ...]) -> None:
@@ -130,20 +125,13 @@ def _check(rows: "pd.DataFrame", needed: tuple[str, ...]) -> None:
 
 def _factor(rows: "pd.DataFrame", column: str) -> tuple[list[object], Ints]:
     """Number the values of a column in the order of their text, whatever order rows have."""
-    uniques, codes = _factorise(rows[column])
+    uniques, codes = factorise(rows[column])
     if (codes < 0).any():
         raise UsageError(f"column {column!r} has a missing value; every row needs one")
     order = sorted(range(len(uniques)), key=lambda place: str(uniques[place]))
     rank = np.empty(len(uniques), dtype=np.intp)
     rank[order] = np.arange(len(uniques))
     return [uniques[place] for place in order], rank[codes]
-
-
-def _factorise(values: "pd.Series[Any]") -> tuple[list[object], Ints]:
-    import pandas as pd
-
-    codes, uniques = pd.factorize(values)
-    return list(uniques), np.asarray(codes, dtype=np.intp)
 
 
 def _split(pairs: Ints, width: int) -> list[tuple[int, int]]:

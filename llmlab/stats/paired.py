@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmlab.stats.checks import Floats, Ints, fraction
+from llmlab.stats.checks import Floats, fraction
+from llmlab.stats.clusters import Cluster
 from llmlab.stats.differences import binary, difference_limits, mcnemar, standard_error
-from llmlab.stats.matrix import Cluster, Matrix, Name, cluster_codes, matrix
+from llmlab.stats.matrix import Matrix, Name, matrix
 from llmlab.stats.multiple import holm
+from llmlab.stats.shared import possible
 from llmlab.stats.signflip import sign_flip
 
 if TYPE_CHECKING:
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two arms on the inputs that both answered; `difference` is B minus A."""
+    """Two arms on the same inputs, those of the ranking; `difference` is B minus A."""
 
     prompt_a: str
     label_a: str
     prompt_b: str
     label_b: str
     inputs: int
-    """Inputs scored in both arms."""
+    """Inputs compared: those that every ranked arm has a score for."""
     mean_a: float
     mean_b: float
     difference: float
@@ -41,6 +43,11 @@ class Pair:
     sd: float
     """Of the paired differences: sd / sqrt(inputs) is the standard error, clusters included."""
     clusters: int | None = None
+    missing: int = 0
+    """Inputs of the run that are not among those compared."""
+    possible_low: float = float("nan")
+    """Least difference over all inputs of the run, whatever the missing scores are."""
+    possible_high: float = float("nan")
 
     @property
     def a(self) -> Name:
@@ -59,6 +66,9 @@ def pairs(
     """
     Return every pair of arms compared on the same inputs, in order of their names.
 
+    Ranked arms are compared on the inputs that all of them have a score for, so that no pair
+    contradicts another; an arm with too few scores on those that both have.
+
     Scores of 0 and 1 are tested by exact McNemar with a Bonett-Price interval; others by the
     sign-flip test with a paired t interval. With clusters, whole clusters are flipped and the
     interval is cluster-robust (CR1). `p_adjusted` is Holm over all pairs. The same rows in
@@ -67,29 +77,28 @@ def pairs(
     Raises:
         UsageError: when rows are empty, lack a column, or an input has no cluster.
     """
-    table = matrix(rows)
-    return pairs_of(table, cluster_codes(table, rows, cluster), fraction("level", level), seed)
+    return pairs_of(matrix(rows, cluster=cluster), fraction("level", level), seed)
 
 
-def pairs_of(table: Matrix, codes: Ints | None, level: float, seed: int = 0) -> tuple[Pair, ...]:
-    """Return the pairs of a pivoted run; *codes* are the inputs' clusters."""
+def pairs_of(table: Matrix, level: float, seed: int = 0) -> tuple[Pair, ...]:
+    """Return the pairs of a pivoted run."""
     places = list(combinations(range(len(table.names)), 2))
     if not places:
         return ()
-    found = [_pair(table, one, other, codes, level) for one, other in places]
-    tested = _tested(table, found, places, codes, seed)
+    found = [_pair(table, one, other, level) for one, other in places]
+    tested = _tested(table, found, places, seed)
     adjusted = holm([pair.p for pair in tested])
     return tuple(
         replace(pair, p_adjusted=float(p)) for pair, p in zip(tested, adjusted, strict=True)
     )
 
 
-def _pair(table: Matrix, one: int, other: int, codes: Ints | None, level: float) -> Pair:
+def _pair(table: Matrix, one: int, other: int, level: float) -> Pair:
     """Measure one pair; its p-value is filled in later, all pairs at once."""
-    a, b = table.scores[:, one], table.scores[:, other]
-    both = ~(np.isnan(a) | np.isnan(b))
-    a, b = a[both], b[both]
-    shared = None if codes is None else codes[both]
+    whole_a, whole_b = table.scores[:, one], table.scores[:, other]
+    both = table.of_pair(one, other)
+    a, b, shared = whole_a[both], whole_b[both], table.clusters_of(both)
+    low_most, high_most = possible(whole_a, whole_b, *table.limits)
     rates = binary(a) and binary(b) and bool(a.size)
     error = standard_error(b - a, shared)
     low, high = difference_limits(a, b, shared, level, rates=rates)
@@ -110,6 +119,9 @@ def _pair(table: Matrix, one: int, other: int, codes: Ints | None, level: float)
         discordant=int((a != b).sum()) if rates else None,
         sd=float(error * np.sqrt(a.size)),
         clusters=None if shared is None else int(np.unique(shared).size),
+        missing=int(both.size - a.size),
+        possible_low=low_most,
+        possible_high=high_most,
     )
 
 
@@ -117,7 +129,6 @@ def _tested(
     table: Matrix,
     found: list[Pair],
     places: list[tuple[int, int]],
-    codes: Ints | None,
     seed: int,
 ) -> list[Pair]:
     """Give each pair its p-value; those that need draws share them."""
@@ -126,22 +137,23 @@ def _tested(
     for index, pair in enumerate(found):
         if pair.inputs == 0:
             continue
-        if pair.discordant is None or codes is not None:
+        if pair.discordant is None or table.codes is not None:
             waiting.append(index)
             continue
         up = round(pair.discordant / 2 + pair.difference * pair.inputs / 2)
         p = mcnemar(pair.discordant - up, up)
         tested[index] = replace(pair, p=p, test="McNemar exact")
     if waiting:
-        gaps = [_gaps(table, places[index], codes) for index in waiting]
+        gaps = [_gaps(table, places[index]) for index in waiting]
         values, tests = sign_flip(np.column_stack(gaps), seed=seed)
-        kind = "" if codes is None else "cluster "
+        kind = "" if table.codes is None else "cluster "
         for index, p, test in zip(waiting, values, tests, strict=True):
             tested[index] = replace(found[index], p=float(p), test=kind + test)
     return tested
 
 
-def _gaps(table: Matrix, place: tuple[int, int], codes: Ints | None) -> Floats:
-    """Return B minus A by unit; what either arm lacks is zero, which no flip changes."""
-    gaps = np.nan_to_num(table.scores[:, place[1]] - table.scores[:, place[0]], nan=0.0)
-    return gaps if codes is None else np.bincount(codes, weights=gaps).astype(float)
+def _gaps(table: Matrix, place: tuple[int, int]) -> Floats:
+    """Return B minus A by unit; an input that is not compared is zero, which no flip changes."""
+    gaps = table.scores[:, place[1]] - table.scores[:, place[0]]
+    gaps = np.where(table.of_pair(*place), gaps, 0.0)
+    return gaps if table.codes is None else np.bincount(table.codes, weights=gaps).astype(float)

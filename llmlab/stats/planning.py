@@ -1,6 +1,7 @@
 """From a pilot: how many inputs, dollars and minutes a clear answer takes."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -9,14 +10,18 @@ from scipy import stats
 from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import at_least, fraction, positive
-from llmlab.stats.matrix import Cluster, Name
+from llmlab.stats.clusters import Cluster
+from llmlab.stats.matrix import Name
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.power import paired_power
+from llmlab.stats.reach import Reach
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_INPUTS: Final = 10**9
+FEWEST: Final = 6
+"""Clusters of a pilot below which no plan is made."""
 SURE: Final = 0.8
 """One-sided confidence of the cautious SD (Browne 1995)."""
 
@@ -31,7 +36,7 @@ class Plan:
     sd: float
     """Of paired differences in the pilot, clusters included."""
     inputs: int
-    """For the pilot's SD."""
+    """For the pilot's spread; of whole clusters of the pilot's mean size, where there are."""
     inputs_cautious: int
     """For the SD's upper 80 % limit: a small pilot asks for more."""
     calls: int
@@ -43,6 +48,8 @@ class Plan:
     power: float
     alpha: float
     """Of this one comparison, after sharing it with the others."""
+    clusters: int | None = None
+    """Clusters that those inputs must come from."""
 
 
 def inputs_needed(sd: float, difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -77,14 +84,24 @@ def plan(
     Return what each pair of a pilot needs, fewest inputs first.
 
     A pair whose spread is unknown is left out. *alpha* is shared by all pairs (Bonferroni: the
-    strictest step of Holm). Repeats, cost and latency a call are those of the pilot;
-    *in_flight* calls run at a time.
+    strictest step of Holm). The power is that of the test which the run will use (see `reach`);
+    where inputs move together, clusters are counted. Repeats, cost and latency a call are those
+    of the pilot; *in_flight* calls run at a time.
 
-    Source: noncentral t for power; Browne (1995), Statistics in Medicine 14, 1933-1940, for
-    the cautious SD.
+    Raises:
+        UsageError: when the pilot has fewer than `FEWEST` clusters: nothing is known of their
+            spread.
+
+    Source: Browne (1995), Statistics in Medicine 14, 1933-1940, for the cautious SD.
     """
     at_least("in_flight", in_flight, 1)
     found = pairs(rows, cluster=cluster)
+    few = [pair.clusters for pair in found if pair.clusters and pair.clusters < FEWEST]
+    if few:
+        raise UsageError(
+            f"a plan needs a pilot of at least {FEWEST} clusters, and this one has {min(few)}: "
+            "too few to know how far clusters differ"
+        )
     share = fraction("alpha", alpha) / max(1, len(found))
     wish = _Wish(difference=difference, power=power, alpha=share, in_flight=in_flight)
     by_name = {arm.name: arm for arm in arms(rows, compared=found)}
@@ -104,29 +121,40 @@ class _Wish:
     alpha: float
     in_flight: int
 
-    def inputs(self, sd: float) -> int:
-        return inputs_needed(sd, self.difference, self.power, self.alpha)
-
 
 def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _Wish) -> Plan:
-    sd = _sd(pair)
-    needed = wish.inputs(sd)
-    more = wish.inputs(sd * _caution((pair.clusters or pair.inputs) - 1))
-    busy = sum(needed * _repeats(arm) * seconds[arm.name] for arm in both)
+    units = pair.clusters or pair.inputs
+    needed = _units(pair, wish)
+    more = _units(pair, wish, _caution(units - 1))
+    size = pair.inputs / units
+    inputs, cautious = math.ceil(needed * size), math.ceil(more * size)
+    busy = sum(inputs * _repeats(arm) * seconds[arm.name] for arm in both)
     return Plan(
         a=pair.a,
         b=pair.b,
         difference=wish.difference,
-        sd=sd,
-        inputs=needed,
-        inputs_cautious=more,
-        calls=round(sum(needed * _repeats(arm) for arm in both)),
-        cost_usd=sum(needed * _cost(arm) for arm in both),
-        cost_cautious_usd=sum(more * _cost(arm) for arm in both),
+        sd=_sd(pair),
+        inputs=inputs,
+        inputs_cautious=cautious,
+        calls=round(sum(inputs * _repeats(arm) for arm in both)),
+        cost_usd=sum(inputs * _cost(arm) for arm in both),
+        cost_cautious_usd=sum(cautious * _cost(arm) for arm in both),
         minutes=busy / wish.in_flight / 60.0,
         power=wish.power,
         alpha=wish.alpha,
+        clusters=needed if pair.clusters else None,
     )
+
+
+def _units(pair: Pair, wish: _Wish, caution: float = 1.0) -> int:
+    """Return the inputs, or clusters, that the pair's own test needs."""
+    test = Reach.of(pair, wish.alpha)
+    share = None if test.discordant is None else min(1.0, test.discordant * caution**2)
+    test = replace(test, sd=test.sd * caution, discordant=share)
+    found = test.units(wish.difference, wish.power)
+    if found >= MOST_INPUTS:
+        raise UsageError("the difference is too small: over a billion inputs needed")
+    return found
 
 
 def _sd(pair: Pair) -> float:

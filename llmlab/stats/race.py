@@ -15,21 +15,36 @@ class PairedRace:
     Several arms on the same inputs, until one is clear of every other.
 
     Every pair is one comparison of a shared error *alpha*. `bound` is the largest possible
-    difference between two scores of one input: 1 for scores in [0, 1].
+    difference between two scores of one input: 1 for scores in [0, 1]. `largest` is the size of
+    the largest cluster of the design, where clusters are fed.
     """
 
-    def __init__(self, arms: Sequence[Name], alpha: float = 0.05, *, bound: float = 1.0) -> None:
+    def __init__(
+        self,
+        arms: Sequence[Name],
+        alpha: float = 0.05,
+        *,
+        bound: float = 1.0,
+        largest: float = 1.0,
+    ) -> None:
         if len(set(arms)) != len(arms) or len(arms) < 2:  # noqa: PLR2004 - a race needs two
             raise UsageError("a race needs at least two arms with different names")
         places = list(combinations(arms, 2))
         self._arms = tuple(arms)
-        self._pairs = {place: PairedSequence(alpha, len(places), bound=bound) for place in places}
+        self._pairs = {
+            place: PairedSequence(alpha, len(places), bound=bound, largest=largest)
+            for place in places
+        }
 
-    def feed(self, scores: Mapping[Name, float]) -> None:
-        """Take the scores of one input; an arm that is absent or NaN sits this input out."""
+    def feed(self, scores: Mapping[Name, float], size: float = 1.0) -> None:
+        """
+        Take the scores of one input; an arm that is absent or NaN sits this input out.
+
+        Of a cluster it takes the means over its inputs, and how many those are.
+        """
         for (one, other), sequence in self._pairs.items():
             gap = scores.get(other, np.nan) - scores.get(one, np.nan)
-            sequence.feed(gap)
+            sequence.feed(gap, size)
 
     @property
     def leader(self) -> Name | None:

@@ -6,7 +6,8 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm, arms
-from llmlab.stats.matrix import Cluster, Name
+from llmlab.stats.clusters import Cluster
+from llmlab.stats.matrix import Name
 from llmlab.stats.multiple import holm
 from llmlab.stats.paired import Pair, pairs
 

@@ -47,29 +47,51 @@ class PairedSequence:
     Feed one difference an input, repeats averaged, in an order that does not depend on the
     outcome. The interval holds the mean at all times at once with probability 1 - alpha;
     with several *comparisons* under way each gets alpha / comparisons (Bonferroni). Inputs of
-    one cluster are not separate looks: feed the mean of each cluster instead.
+    one cluster are not separate looks: feed the mean of each cluster, with its size. The mean
+    that is bounded is that over inputs, whatever the sizes: a cluster is bet on with a stake in
+    proportion to its size, and *largest*, the size of the largest cluster that can come, must be
+    known before the first.
     """
 
-    def __init__(self, alpha: float = 0.05, comparisons: int = 1, *, bound: float = 1.0) -> None:
+    def __init__(
+        self,
+        alpha: float = 0.05,
+        comparisons: int = 1,
+        *,
+        bound: float = 1.0,
+        largest: float = 1.0,
+    ) -> None:
         self._alpha = fraction("alpha", alpha)
         self._bound = positive("bound", bound)
+        self._largest = positive("largest", largest)
         share = alpha / at_least("comparisons", comparisons, 1)
         # Two gamblers, one for each direction, have half of the error each.
         self._needed = float(np.log(2.0 / share))
         self._gaps = np.empty(0)
+        self._shares = np.empty(0)
         self._wealth = np.zeros((2, BETS.shape[0], 1))
         self._clear_at: int | None = None
         self._best = 0.0
 
-    def feed(self, differences: "float | Sequence[float] | Floats") -> None:
+    def feed(
+        self,
+        differences: "float | Sequence[float] | Floats",
+        sizes: "float | Sequence[float] | Floats" = 1.0,
+    ) -> None:
         """
         Take one difference or a block; NaN (a failed call) is passed over.
 
+        *sizes* says how many inputs each difference is the mean of.
+
         Raises:
-            UsageError: when a difference lies outside of the bound.
+            UsageError: when a difference lies outside of the bound, or a size above `largest`.
         """
         gaps = np.atleast_1d(np.asarray(differences, dtype=float))
+        shares = np.broadcast_to(np.asarray(sizes, dtype=float), gaps.shape) / self._largest
+        shares = shares[~np.isnan(gaps)]
         gaps = gaps[~np.isnan(gaps)] / self._bound
+        if (shares > 1.0 + 1e-9).any():
+            raise UsageError(f"a cluster is larger than the largest, {self._largest:g}")
         if (np.abs(gaps) > 1.0 + 1e-9).any():
             raise UsageError(
                 f"a difference lies outside of ±{self._bound:g}; give the bound of the score"
@@ -77,7 +99,8 @@ class PairedSequence:
         gaps = np.clip(gaps, -1.0, 1.0)
         if not gaps.size:
             return
-        steps = np.stack([np.log1p(BETS * gaps), np.log1p(-BETS * gaps)])
+        moves = gaps * shares
+        steps = np.stack([np.log1p(BETS * moves), np.log1p(-BETS * moves)])
         paths = self._wealth + np.cumsum(steps, axis=2)
         fortunes = _mixed(paths)
         self._best = max(self._best, float(fortunes.max()))
@@ -86,6 +109,7 @@ class PairedSequence:
             self._clear_at = self.inputs + int(np.argmax(reached)) + 1
         self._wealth = paths[:, :, -1:]
         self._gaps = np.concatenate([self._gaps, gaps])
+        self._shares = np.concatenate([self._shares, shares])
 
     @property
     def inputs(self) -> int:
@@ -94,8 +118,14 @@ class PairedSequence:
 
     @property
     def mean(self) -> float:
-        """Return the mean difference so far; NaN before the first."""
-        return float(self._gaps.mean()) * self._bound if self._gaps.size else float("nan")
+        """Return the mean difference over the inputs so far; NaN before the first."""
+        return self._mean * self._bound
+
+    @property
+    def _mean(self) -> float:
+        if not self._shares.any():
+            return float("nan")
+        return float(np.average(self._gaps, weights=self._shares))
 
     @property
     def p(self) -> float:
@@ -121,7 +151,7 @@ class PairedSequence:
         low = -self._limit(-self._gaps)
         high = self._limit(self._gaps)
         if low > high:  # every value was excluded: an event of probability alpha
-            low = high = float(np.clip(self._gaps.mean(), high, low))
+            low = high = float(np.clip(self._mean, high, low))
         return Interval(
             low=low * self._bound,
             high=high * self._bound,
@@ -131,12 +161,12 @@ class PairedSequence:
 
     def _limit(self, gaps: Floats) -> float:
         """Return the upper limit: the fortune of betting on "lower than m" grows with m."""
-        if not gaps.size or _peak(gaps, 1.0) < self._needed:
+        if not gaps.size or _peak(gaps, 1.0, self._shares) < self._needed:
             return 1.0
         low, high = -1.0, 1.0
         for _ in range(_STEPS):
             middle = (low + high) / 2.0
-            if _peak(gaps, middle) < self._needed:
+            if _peak(gaps, middle, self._shares) < self._needed:
                 low = middle
             else:
                 high = middle
@@ -175,7 +205,18 @@ def _mixed(paths: Floats) -> Floats:
     return np.asarray(logsumexp(paths, axis=-2) - np.log(BETS.shape[0]), dtype=float)
 
 
-def _peak(gaps: Floats, mean: float) -> float:
+def _peak(gaps: Floats, mean: float, shares: Floats) -> float:
     """Return the highest log fortune so far of betting that the mean is below *mean*."""
     stakes = np.minimum(BETS, BETS[0] / max(1.0 - mean, 1e-300))
-    return float(_mixed(np.cumsum(np.log1p(-stakes * (gaps - mean)), axis=1)).max())
+    return float(_mixed(np.cumsum(np.log1p(-stakes * shares * (gaps - mean)), axis=1)).max())
+
+
+def p_below(values: Floats, null: float, shares: Floats) -> float:
+    """
+    Return the p-value, at any time, of "the mean over inputs is *null* or more".
+
+    *values* lie in [-1, 1]; *shares* are the sizes of their clusters over the largest.
+    """
+    if not values.size:
+        return float("nan")
+    return float(min(1.0, np.exp(-max(0.0, _peak(values, null, shares)))))

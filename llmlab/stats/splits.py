@@ -9,7 +9,8 @@ import numpy as np
 from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.calibration import Calibration, calibration
-from llmlab.stats.matrix import Cluster, Name, cluster_codes, matrix
+from llmlab.stats.clusters import Cluster
+from llmlab.stats.matrix import Name, matrix
 from llmlab.stats.multiple import holm
 from llmlab.stats.paired import pairs_of
 from llmlab.stats.power import detectable
@@ -31,7 +32,8 @@ def calibrations(rows: "pd.DataFrame", *, bins: int = 10) -> dict[Name, Calibrat
         raise UsageError("rows have no columns said and target: score with 'brier' or 'log_loss'")
     said = pd.to_numeric(rows["said"], errors="coerce").astype(float)
     came = pd.to_numeric(
-        rows["target"].replace({"True": "1", "False": "0"}), errors="coerce"
+        rows["target"].replace({"true": "1", "false": "0", "True": "1", "False": "0"}),
+        errors="coerce",
     ).astype(float)
     usable = said.between(0.0, 1.0) & came.isin([0.0, 1.0])
     if not usable.any():
@@ -145,17 +147,17 @@ def noise(rows: "pd.DataFrame", again: str, *, cluster: Cluster = None) -> "pd.D
     """
     import pandas as pd
 
-    table = matrix(rows)
-    codes = cluster_codes(table, rows, cluster)
-    twins = [pair for pair in pairs_of(table, codes, 0.95) if pair.b == (pair.prompt_a + again,
+    table = matrix(rows, cluster=cluster)
+    twins = [pair for pair in pairs_of(table, 0.95) if pair.b == (pair.prompt_a + again,
              pair.label_a)]  # fmt: skip
     if not twins:
         raise UsageError("no prompt was asked twice: run with aa=True")
     adjusted = holm([pair.p for pair in twins])
     lines = []
     for pair, p in zip(twins, adjusted, strict=True):
-        one, other = (table.scores[:, table.names.index(name)] for name in (pair.a, pair.b))
-        both = ~(np.isnan(one) | np.isnan(other))
+        places = table.names.index(pair.a), table.names.index(pair.b)
+        one, other = (table.scores[:, place] for place in places)
+        both = table.of_pair(*places)
         lines.append(
             {
                 "prompt": pair.prompt_a,

@@ -9,11 +9,14 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm, arms
+from llmlab.stats.checks import Ints
+from llmlab.stats.clusters import Cluster
 from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import best_of, deflate
-from llmlab.stats.equivalence import equivalence
+from llmlab.stats.equivalence import Equivalence, equivalence
 from llmlab.stats.frontier import break_even, frontier
-from llmlab.stats.matrix import Cluster, Matrix, Name, cluster_codes, matrix, numbers
+from llmlab.stats.looked import Watched, looked_equivalence
+from llmlab.stats.matrix import Matrix, Name, matrix, numbers
 from llmlab.stats.multiple import holm
 from llmlab.stats.onesided import above
 from llmlab.stats.planning import plan
@@ -59,28 +62,26 @@ def not_worse(
     margin: float,
     cluster: Cluster = None,
     alpha: float = 0.05,
+    bound: float | None = None,
 ) -> "pd.DataFrame":
     """
     Return for every other arm whether it is not worse than *than* by *margin* or more.
 
     One row an arm, cheapest first: `difference` is the arm minus *than*, `p_adjusted` Holm over
-    arms, `not_worse` at *alpha* after that, `cheaper` the share of cost that is saved.
+    arms, `not_worse` at *alpha* after that, `cheaper` the share of cost that is saved. *bound*
+    is the largest difference of two scores, for a run that was watched as it went.
     """
     import pandas as pd
 
-    table = matrix(rows)
+    table = matrix(rows, cluster=cluster)
     base = table.names.index(arm_called(table.names, than))
-    codes = cluster_codes(table, rows, cluster)
     costs = {arm.name: arm.cost_per_1000_usd for arm in _plain_arms(rows)}
     others = [at for at in range(len(table.names)) if at != base]
+    watched = None if bound is None else Watched.read(rows, cluster, bound)
     found = [
-        equivalence(
-            table.scores[:, base],
-            table.scores[:, at],
-            margin=margin,
-            clusters=None if codes is None else codes.tolist(),
-            alpha=alpha,
-        )
+        looked_equivalence(watched, base, at, margin=margin, alpha=alpha)
+        if watched is not None
+        else _equivalence(table, base, at, margin=margin, alpha=alpha)
         for at in others
     ]
     adjusted = holm([each.p_not_worse for each in found])
@@ -104,6 +105,17 @@ def not_worse(
         for at, each, p in zip(others, found, adjusted, strict=True)
     ]
     return pd.DataFrame(lines).sort_values("cost_per_1000_usd", ignore_index=True)
+
+
+def _equivalence(table: Matrix, base: int, at: int, *, margin: float, alpha: float) -> Equivalence:
+    lines = table.of_pair(base, at)
+    return equivalence(
+        table.scores[lines, base],
+        table.scores[lines, at],
+        margin=margin,
+        clusters=_listed(table.clusters_of(lines)),
+        alpha=alpha,
+    )
 
 
 def planned(
@@ -179,17 +191,17 @@ def deflated(
     """
     import pandas as pd
 
-    table = matrix(rows)
-    codes = cluster_codes(table, rows, cluster)
+    table = matrix(rows, cluster=cluster)
     base, skipped = _baseline(table, baseline)
     lines = []
     for at, name in enumerate(table.names):
         gaps = table.scores[:, at] - base
-        keep = ~np.isnan(gaps)
+        keep = table.of_arm(at) & ~np.isnan(gaps)
         if name == skipped or keep.sum() < 2 or np.ptp(gaps[keep]) == 0.0:  # noqa: PLR2004
             continue
-        found = deflate(gaps[keep], trials)
-        p = above(gaps[keep], 0.0, None if codes is None else codes[keep])
+        codes = table.clusters_of(keep)
+        found = deflate(gaps[keep], trials, codes=codes)
+        p = above(gaps[keep], 0.0, codes)
         lines.append(
             {
                 "prompt": name[0],
@@ -218,6 +230,8 @@ def cuped_pair(
     a: Said,
     b: Said,
     covariates: Covariates,
+    *,
+    cluster: Cluster = None,
 ) -> "pd.Series[Any]":
     """
     Return B minus A with covariates of the inputs taken out.
@@ -227,7 +241,7 @@ def cuped_pair(
     """
     import pandas as pd
 
-    table = matrix(rows)
+    table = matrix(rows, cluster=cluster)
     one, other = (table.names.index(arm_called(table.names, said)) for said in (a, b))
     gaps = pd.Series(
         table.scores[:, other] - table.scores[:, one], index=list(map(str, table.inputs))
@@ -241,14 +255,19 @@ def cuped_pair(
         )
         known.index = known.index.map(str)
     pool = known.dropna().astype(float)
-    sample = gaps.dropna()
-    sample = sample[sample.index.isin(pool.index)]
+    usable = np.asarray(gaps.notna() & gaps.index.isin(pool.index), dtype=bool)
+    sample = gaps[usable]
     found = cuped(
         np.asarray(sample, dtype=float),
         np.asarray(pool.loc[sample.index], dtype=float),
         np.asarray(pool, dtype=float),
+        codes=table.clusters_of(usable),
     )
     return pd.Series(asdict(found))
+
+
+def _listed(codes: Ints | None) -> list[int] | None:
+    return None if codes is None else codes.tolist()
 
 
 def _plain_arms(rows: "pd.DataFrame") -> tuple[Arm, ...]:

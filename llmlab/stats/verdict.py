@@ -10,12 +10,10 @@ from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm
 from llmlab.stats.checks import fraction
 from llmlab.stats.matrix import Name
+from llmlab.stats.notes import data_notes, missing_notes, name_of, number, size_notes
+from llmlab.stats.outcomes import rests_on
 from llmlab.stats.paired import Pair
-from llmlab.stats.power import detectable
 
-FEW_INPUTS: Final = 30
-FEW_CLUSTERS: Final = 10
-POWER: Final = 0.8
 _FEW_NAMES: Final = 4
 
 
@@ -37,6 +35,9 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
     """
     Return what *arms* and *pairs* of one run allow to be said.
 
+    Arms are ranked on the inputs that all of them have a score for, on which the pairs rest too;
+    an arm with too few scores is compared with the best on its own and not ranked.
+
     Raises:
         UsageError: when there are no arms.
     """
@@ -45,23 +46,24 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
         raise UsageError("there are no arms to judge; run at least one call")
     scored = sorted((arm for arm in arms if not np.isnan(arm.score)), key=lambda arm: -arm.score)
     beating = tuple(arm.name for arm in scored if arm.p_chance_adjusted <= alpha)
-    if not scored:
-        return Verdict(
-            sentence="Nothing was scored, so nothing can be compared.",
-            best=(),
-            tied=(),
-            beats_chance=(),
-            notes=tuple(_data_notes(arms)),
-        )
-    best = tuple(arm.name for arm in scored if arm.score == scored[0].score)
-    tied = _tied_with(scored, pairs, best, alpha)
-    words = [_ranking(scored, best, tied, alpha), _against_chance(scored, beating)]
+    ranked = [arm for arm in scored if arm.compared]
+    if not ranked:
+        return _unranked(arms, scored, beating)
+    best = tuple(arm.name for arm in ranked if arm.score == ranked[0].score)
+    tied = _tied_with(ranked, pairs, best, alpha)
+    aside = [arm for arm in scored if not arm.compared]
+    words = [_ranking(ranked, pairs, best, tied, alpha), _against_chance(scored, beating)]
     if words[1] and not beating:
-        all_tied = len(best) + len(tied) == len(scored)
+        all_tied = len(best) + len(tied) == len(ranked) and not aside
         words = [words[1], "" if all_tied else words[0]]
-    notes = [*_data_notes(arms), *_size_notes(scored, pairs, tied, alpha)]
+    words += [_set_aside(arm, best[0], pairs, alpha) for arm in aside]
+    notes = [
+        *data_notes(arms),
+        *missing_notes(ranked, pairs, best, tied),
+        *size_notes(ranked, pairs, tied, alpha),
+    ]
     return Verdict(
-        sentence=" ".join(word for word in (_mixed(arms), *words) if word),
+        sentence=" ".join(word for word in (_mixed(arms), *words, _thin(arms)) if word),
         best=best,
         tied=tied,
         beats_chance=beating,
@@ -69,31 +71,80 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
     )
 
 
+def _unranked(arms: Sequence[Arm], scored: Sequence[Arm], beating: tuple[Name, ...]) -> Verdict:
+    """Say that nothing was scored, or that the arms share no input."""
+    words = ["Nothing was scored, so nothing can be compared.", _thin(arms)]
+    if scored:
+        words = [
+            "No input has a score of every arm, so the arms cannot be ranked.",
+            _against_chance(scored, beating),
+            _thin(arms),
+        ]
+    return Verdict(
+        sentence=" ".join(word for word in words if word),
+        best=(),
+        tied=(),
+        beats_chance=beating,
+        notes=tuple(data_notes(arms)),
+    )
+
+
 def _tied_with(
-    scored: Sequence[Arm], pairs: Sequence[Pair], best: tuple[Name, ...], alpha: float
+    ranked: Sequence[Arm], pairs: Sequence[Pair], best: tuple[Name, ...], alpha: float
 ) -> tuple[Name, ...]:
-    """Return who is not told apart from the first of the best; unknown is not apart."""
-    apart = {frozenset((pair.a, pair.b)) for pair in pairs if pair.p_adjusted <= alpha}
-    others = [arm.name for arm in scored if arm.name not in best]
-    return tuple(name for name in others if frozenset((best[0], name)) not in apart)
+    """Return whom not every one of the best is above; what is unknown is not above."""
+    others = [arm.name for arm in ranked if arm.name not in best]
+    return tuple(
+        name for name in others if not all(_above(pairs, one, name, alpha) for one in best)
+    )
+
+
+def _above(pairs: Sequence[Pair], one: Name, other: Name, alpha: float) -> bool:
+    """Say whether the test puts *one* above *other*: the sign of the pair decides, not the rank."""
+    for pair in pairs:
+        if {pair.a, pair.b} == {one, other}:
+            lead = pair.difference if pair.b == one else -pair.difference
+            return pair.p_adjusted <= alpha and lead > 0.0
+    return False
+
+
+def _set_aside(arm: Arm, best: Name, pairs: Sequence[Pair], alpha: float) -> str:
+    """Say why an arm is not ranked, and how it stands against the best on what both have."""
+    said = f"{name_of(arm.name)} has scores on {arm.inputs:,} inputs only and is not ranked"
+    pair = next((pair for pair in pairs if {pair.a, pair.b} == {arm.name, best}), None)
+    if pair is None or not pair.inputs:
+        return f"{said}."
+    side = "not told apart from"
+    if _above(pairs, arm.name, best, alpha):
+        side = "above"
+    elif _above(pairs, best, arm.name, alpha):
+        side = "below"
+    return f"{said}; on the {pair.inputs:,} that it shares with {name_of(best)} it is {side} it."
 
 
 def _ranking(
-    scored: Sequence[Arm], best: tuple[Name, ...], tied: tuple[Name, ...], alpha: float
+    scored: Sequence[Arm],
+    pairs: Sequence[Pair],
+    best: tuple[Name, ...],
+    tied: tuple[Name, ...],
+    alpha: float,
 ) -> str:
     top = scored[0]
-    measured = f"{_number(top.score)} [{_number(top.score_low)}, {_number(top.score_high)}]"
+    measured = f"{number(top.score)} [{number(top.score_low)}, {number(top.score_high)}]"
+    measured += _where(top, pairs)
     if len(scored) == 1:
-        return f"{_name(top.name)} scores {measured}; there is no other arm to compare it with."
+        return f"{name_of(top.name)} scores {measured}; there is no other arm to compare it with."
     if len(best) + len(tied) == len(scored):
         return _all_tied(len(scored))
     equal = len(best) - 1 + len(tied)
     if equal == 0:
         others = len(scored) - 1
         rest = "the other arm" if others == 1 else f"each of the {others} others"
-        return f"{_name(top.name)} is best with {measured}, above {rest} (adjusted p ≤ {alpha:g})."
+        return (
+            f"{name_of(top.name)} is best with {measured}, above {rest} (adjusted p ≤ {alpha:g})."
+        )
     verb = "1 other is" if equal == 1 else f"{equal} others are"
-    first = f"{_name(top.name)} is best with {measured}"
+    first = f"{name_of(top.name)} is best with {measured}"
     if len(best) > 1:
         first = f"{_names(best)} are best with {measured} each"
         verb = f"{len(tied)} more are" if len(tied) != 1 else "1 more is"
@@ -101,6 +152,14 @@ def _ranking(
         return f"{first}, above the rest (adjusted p ≤ {alpha:g})."
     whom = "them" if len(best) > 1 else "it"
     return f"{first}; {verb} tied with {whom} (adjusted p > {alpha:g})."
+
+
+def _where(arm: Arm, pairs: Sequence[Pair]) -> str:
+    """Say on how many inputs the ranking rests, where that is not all."""
+    whole = max((pair.inputs + pair.missing for pair in pairs), default=arm.compared)
+    if arm.compared == whole:
+        return ""
+    return f" on the {arm.compared:,} of {whole:,} inputs that every ranked arm has a score for"
 
 
 def _all_tied(count: int) -> str:
@@ -123,7 +182,7 @@ def _against_chance(scored: Sequence[Arm], beating: tuple[Name, ...]) -> str:
     chance = scored[0].chance
     if np.isnan(chance):
         return ""
-    constant = f"the best constant answer ({_number(chance)})"
+    constant = f"the best constant answer ({number(chance)})"
     if not beating:
         below = all(arm.score_high < arm.chance for arm in scored)
         return f"No arm beats {constant}: " + (
@@ -134,77 +193,14 @@ def _against_chance(scored: Sequence[Arm], beating: tuple[Name, ...]) -> str:
     return f"{len(beating)} of {len(scored)} arms beat {constant}."
 
 
-def _data_notes(arms: Sequence[Arm]) -> list[str]:
-    notes = []
-    parts = [set(arm.backend.split("+")) for arm in arms]
-    for backend, words in (
-        ("stand-in", "made by the simulator (stand-in): they say nothing about the real model"),
-        ("local", "made by the embedded local model: they say nothing about the model named"),
-    ):
-        count = sum(backend in part for part in parts)
-        if count:
-            notes.append(f"Rows of {count} of {len(arms)} arms were {words}.")
-    failures, calls = sum(arm.failures for arm in arms), sum(arm.calls for arm in arms)
-    if failures:
-        notes.append(f"{failures:,} of {calls:,} calls failed and carry no score.")
-    unpriced = sum(bool(np.isnan(arm.cost_usd)) for arm in arms)
-    if unpriced:
-        notes.append(f"The cost of {unpriced} of {len(arms)} arms is unknown.")
-    return notes
-
-
-def _size_notes(
-    scored: Sequence[Arm], pairs: Sequence[Pair], tied: tuple[Name, ...], alpha: float
-) -> list[str]:
-    notes = []
-    inputs = min(arm.inputs for arm in scored)
-    if len({arm.inputs for arm in scored}) > 1:
-        notes.append(
-            "Arms were scored on different inputs; each pair is compared on those it shares."
-        )
-    if any(pair.inputs == 0 for pair in pairs):
-        notes.append("Some arms share no scored input and cannot be compared.")
-    if inputs < FEW_INPUTS:
-        notes.append(f"Only {inputs} {'input' if inputs == 1 else 'inputs'}: intervals are wide.")
-    clusters = [pair.clusters for pair in pairs if pair.clusters]
-    if clusters and min(clusters) < FEW_CLUSTERS:
-        notes.append(f"Only {min(clusters)} clusters: the test can rarely tell arms apart.")
-    if tied or inputs < FEW_INPUTS:
-        notes += _detectable_note(pairs, alpha)
-    return notes
-
-
-def _detectable_note(pairs: Sequence[Pair], alpha: float) -> list[str]:
-    """Say what would have been seen, with the strictest step of Holm (alpha over pairs)."""
-    usable = [pair for pair in pairs if pair.sd > 0.0]
-    if not usable:
-        return []
-    size = int(np.median([pair.inputs for pair in usable]))
-    sd = float(np.median([pair.sd for pair in usable]))
-    least = detectable(sd, size, POWER, alpha / len(pairs))
-    if np.isnan(least):
-        return []
-    if least > 1.0 and all(abs(pair.difference) <= 1.0 for pair in usable):
-        return [f"With {size:,} inputs no possible difference is found in {POWER:.0%} of runs."]
-    family = f"{len(pairs)} comparison{'' if len(pairs) == 1 else 's'}"
-    found = f"a difference of {_number(least)} is found in {POWER:.0%} of runs"
-    test = f"(paired test, {alpha:g} over {family})"
-    return [f"With {size:,} inputs {found} {test}; a smaller one may go unseen."]
+def _thin(arms: Sequence[Arm]) -> str:
+    """Say that the verdict rests on part of the answers, where it does."""
+    return rests_on([(name_of(arm.name), arm.outcomes) for arm in arms])
 
 
 def _names(names: Sequence[Name]) -> str:
     """Return `a · x, a · y and b · x`; many are counted."""
     if len(names) > _FEW_NAMES:
         return f"{len(names)} arms"
-    *rest, last = [_name(name) for name in names]
+    *rest, last = [name_of(name) for name in names]
     return f"{', '.join(rest)} and {last}"
-
-
-def _name(name: Name) -> str:
-    return f"{name[0]} · {name[1]}"
-
-
-def _number(value: float) -> str:
-    if np.isnan(value):
-        return "?"
-    return f"{value:.2f}" if abs(value) < 100 else f"{value:,.4g}"  # noqa: PLR2004 - digits

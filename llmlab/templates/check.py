@@ -2,8 +2,9 @@
 
 from llmlab.templates.fault import Fault
 from llmlab.templates.lines import Lined, read_lines
+from llmlab.templates.reads import reads_of
 from llmlab.templates.rules import CHECKS, Looked
-from llmlab.templates.source import Source, environment, split
+from llmlab.templates.source import TOO_DEEP, Source, split
 
 
 def check(text: str, *, file: str, stem: str) -> tuple[Fault, ...]:
@@ -56,7 +57,6 @@ def _front(source: Source, file: str) -> tuple[Lined, list[Fault]]:
 def _slots(source: Source, file: str) -> tuple[frozenset[str], list[Fault]]:
     """Return the names the words use; a part that is no Jinja is a fault with its own line."""
     import jinja2
-    from jinja2 import meta
 
     names: set[str] = set()
     faults = []
@@ -65,9 +65,12 @@ def _slots(source: Source, file: str) -> tuple[frozenset[str], list[Fault]]:
         faults.append(Fault(file=file, line=source.body_line, what=what, fix=fix))
     for piece in source.pieces:
         try:
-            names |= meta.find_undeclared_variables(environment().parse(piece.words))
+            names |= reads_of(piece.words).names
         except jinja2.TemplateSyntaxError as error:
             line = piece.line + error.lineno - 1
             fix = "close every {{ and {% and write literal braces as {{ '{{' }}"
             faults.append(Fault(file=file, line=line, what=str(error.message), fix=fix))
+        except RecursionError:
+            what, _, fix = TOO_DEEP.partition("; ")
+            faults.append(Fault(file=file, line=piece.line, what=what, fix=fix))
     return frozenset(names), faults

@@ -1,6 +1,7 @@
 """A folder of templates by name, read when first asked for and again when a file changed."""
 
 import difflib
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from llmlab.errors import TemplateError
+from llmlab.ops.files import MOST, NotText, require_file, text_of
 from llmlab.templates.check import check
 from llmlab.templates.fault import Fault, TemplateWarning, listed
 from llmlab.templates.history import Version
@@ -68,7 +70,7 @@ class Library:
         path = self._path(name)
         try:
             status = path.stat()
-        except OSError:
+        except (OSError, ValueError):
             raise TemplateError(self._absent(name)) from None
         stamp = (status.st_mtime_ns, status.st_size)
         known = self._read.get(name)
@@ -87,7 +89,7 @@ class Library:
         if name is None:
             return tuple(fault for each in self.names() for fault in self.check(each))
         path = self._path(name)
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise TemplateError(self._absent(name))
         text = _text(path)
         return (text,) if isinstance(text, Fault) else check(text, file=path.name, stem=name)
@@ -143,7 +145,11 @@ class Library:
 
 def _text(path: Path) -> str | Fault:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        return Fault(file=path.name, line=line, what="not UTF-8", fix="save the file as UTF-8")
+        require_file(path, "the template", error=TemplateError, most=MOST)
+        return text_of(path.read_bytes())
+    except NotText as error:
+        fix = "save the file as UTF-8"
+        return Fault(file=path.name, line=error.line, what=str(error), fix=fix)
+    except (TemplateError, OSError) as error:
+        what = str(error).removeprefix(f"{path}: ")
+        return Fault(file=path.name, line=1, what=what, fix="put the text of a prompt there")

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from llmlab.templates.front import front_of
+
 Where: TypeAlias = tuple[str, ...]
 """The keys that lead to an entry, such as `("slots", "headline", "type")`."""
 
@@ -36,9 +38,7 @@ def read_lines(text: str, first: int) -> Lined:
     """
     import yaml
 
-    data = yaml.safe_load(text) or {}
-    if not isinstance(data, dict):
-        raise ValueError("front matter must be `key: value` lines")  # noqa: TRY004 - the text is wrong, not a caller's type
+    data = front_of(text)
     seen = list(_walk(yaml.compose(text, Loader=yaml.SafeLoader), (), first))
     lines: dict[Where, int] = {}
     twice = []

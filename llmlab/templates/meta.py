@@ -83,7 +83,7 @@ def typed(data: Mapping[str, Any]) -> Meta:
     schema = data.get("schema")
     tier = data.get("tier")
     return Meta(
-        tier=tier if tier in {1, 2} and not isinstance(tier, bool) else None,
+        tier=tier if is_whole(tier) and tier in {1, 2} else None,
         description=str(data.get("description") or ""),
         slots={str(name): _slot(each) for name, each in slots.items()},
         blocks={str(name): _block(each) for name, each in blocks.items()},

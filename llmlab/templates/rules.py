@@ -84,7 +84,7 @@ def _requires(looked: Looked) -> Found:
 
 
 def _slot_entries(looked: Looked) -> Found:
-    yield from slot_faults(looked.data.get("slots"), looked.slots)
+    yield from slot_faults(looked.data.get("slots"), looked.slots, looked.data.get("default_query"))
 
 
 def _blocks(looked: Looked) -> Found:
@@ -98,8 +98,9 @@ def _schema(looked: Looked) -> Found:
         properties = schema.get("properties")
         example = looked.data.get("example")
         if isinstance(example, dict) and isinstance(properties, dict):
-            for name in schema.get("required") or ():
-                if name not in example:
+            required = schema.get("required")
+            for name in required if isinstance(required, list) else ():
+                if isinstance(name, str) and name not in example:
                     yield ("example",), f"the example has no {name!r}", "the schema requires it"
             for name in example:
                 if name not in properties:

@@ -43,7 +43,7 @@ def _object(schema: Mapping[str, Any], where: Where) -> Iterator[tuple[Where, st
     if not isinstance(required, list):
         yield (*where, "required"), "required must be a list", "write `required: [label]`"
     for name in named:
-        if name not in properties:
+        if not isinstance(name, str) or name not in properties:
             yield (*where, "required"), f"{name!r} is required but no property", "add or remove it"
     for name, each in properties.items():
         inner = (*where, "properties", str(name))

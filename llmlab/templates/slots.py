@@ -7,26 +7,34 @@ from typing import Any, Final, TypeAlias
 
 from llmlab.templates.lines import Where
 from llmlab.templates.meta import BLOCK, BLOCK_TYPES, SLOT, SLOT_TYPES, is_whole
+from llmlab.templates.reads import spelt
 
 Found: TypeAlias = Iterator[tuple[Where, str, str]]
 """Place in the front matter, what is wrong, what to do."""
 
 
-def slot_faults(slots: object, used: frozenset[str]) -> Found:
+QUERY: Final = "query"
+"""The slot that a template's `default_query` fills; it needs no other declaration."""
+
+
+def slot_faults(slots: object, used: frozenset[str], query: object = None) -> Found:
     """Yield what is wrong with the declared slots, and which used ones are not declared."""
     declared = slots if isinstance(slots, dict) else {}
     for name, entry in declared.items():
         yield from _slot(str(name), entry, used)
-    for name in sorted(used - declared.keys()):
-        yield ("slots",), f"{{{{ {name} }}}} is not declared", f"add `{name}:` under `slots:`"
+    if query and QUERY not in used:
+        what = "no {{ query }} stands in the prompt, so the default query is never asked"
+        yield ("default_query",), what, "write {{ query }} where it belongs, or drop it"
+    for name in sorted(used - declared.keys() - ({QUERY} if query else set())):
+        yield ("slots",), f"{spelt(name)} is not declared", f"add `{name}:` under `slots:`"
 
 
 def _slot(name: str, entry: object, used: frozenset[str]) -> Found:
     where = ("slots", name)
     if name not in used:
         close = difflib.get_close_matches(name, sorted(used), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"write {{{{ {name} }}}} or drop it"
-        yield where, f"no {{{{ {name} }}}} stands in the prompt", hint
+        hint = f"did you mean {close[0]}?" if close else f"write {spelt(name)} or drop it"
+        yield where, f"no {spelt(name)} stands in the prompt", hint
     if not isinstance(entry, dict):
         yield where, f"slot `{name}` must have type and example", "write them under it"
         return

@@ -4,10 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from llmlab.templates.written import written
+
 if TYPE_CHECKING:
     import jinja2
 
 _PART: Final = re.compile(r"^\[(system|user)\][ \t]*$", re.MULTILINE)
+TOO_DEEP: Final = "its expressions or blocks nest too deep; take some apart"
 _FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)(?:\n|(?<=\n))---[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
@@ -54,7 +57,9 @@ def environment() -> "jinja2.Environment":
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    return ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+    return ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, autoescape=False, finalize=written
+    )
 
 
 def _until(text: str, pattern: re.Pattern[str]) -> str:

@@ -7,17 +7,20 @@ error), so JSON braces in a prompt are just text.
 
 import difflib
 import hashlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import TemplateError
 from llmlab.records import Prompt
 from llmlab.templates.fault import Fault
 from llmlab.templates.meta import BlockMeta, Meta, typed
-from llmlab.templates.source import environment, split
+from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
+from llmlab.templates.slots import QUERY
+from llmlab.templates.source import TOO_DEEP, environment, split
 
 if TYPE_CHECKING:
     import jinja2
@@ -72,17 +75,26 @@ class Template:
     @cached_property
     def version(self) -> str:
         """Declared version and content hash, such as `1.2+3f9a01bc`."""
-        words = f"{self.system or ''}\0{self.user}".encode()
+        asked = f"\0{self.about.default_query}" if self._asks else ""
+        words = f"{self.system or ''}\0{self.user}{asked}".encode()
         digest = hashlib.sha256(words).hexdigest()[:8]
         return f"{self.declared}+{digest}" if self.declared else digest
 
     @cached_property
     def slots(self) -> tuple[str, ...]:
-        """The names that must have a value, sorted."""
-        from jinja2 import meta
+        """The names that must have a value, sorted; `query` has one where there is a default."""
+        names = self.reads.names - {QUERY} if self.about.default_query else self.reads.names
+        return tuple(sorted(names))
 
-        both = f"{self.system or ''}\n{self.user}"
-        return tuple(sorted(meta.find_undeclared_variables(environment().parse(both))))
+    @cached_property
+    def reads(self) -> Reads:
+        """What the words read, and what they print as it is."""
+        return reads_of(f"{self.system or ''}\n{self.user}")
+
+    @property
+    def _asks(self) -> bool:
+        """Whether the default query fills a slot of the words."""
+        return bool(self.about.default_query) and QUERY in self.reads.names
 
     def history(self) -> "History":
         """
@@ -102,7 +114,7 @@ class Template:
 
     def fill(self, values: Mapping[str, object]) -> Prompt:
         """
-        Put *values* into the slots.
+        Put *values* into the slots; `{{ query }}` takes the default query where none is given.
 
         Raises:
             TemplateError: A slot has no value; the nearest name is suggested.
@@ -110,6 +122,10 @@ class Template:
         missing = [slot for slot in self.slots if slot not in values]
         if missing:
             raise TemplateError(_missing(self.name, missing, values))
+        if self._asks:
+            values = {QUERY: self.about.default_query, **values}
+        if self.reads.row:
+            values = with_row(values)
         system = self._compiled[1]
         return Prompt(
             name=self.name,
@@ -120,8 +136,8 @@ class Template:
 
     @cached_property
     def _compiled(self) -> tuple["jinja2.Template", "jinja2.Template | None"]:
-        make = environment().from_string
-        return make(self.user), None if self.system is None else make(self.system)
+        system = None if self.system is None else _compile(self.name, self.system)
+        return _compile(self.name, self.user), system
 
 
 def parse(text: str, *, name: str, path: Path | None = None) -> Template:
@@ -152,13 +168,14 @@ def _front_matter(front: str | None, name: str) -> dict[str, Any]:
         return {}
     import yaml
 
+    from llmlab.templates.front import front_of
+
     try:
-        meta = yaml.safe_load(front) or {}
+        return front_of(front)
     except yaml.YAMLError as error:
         raise TemplateError(f"{name}: front matter is not YAML: {_one_line(error)}") from error
-    if not isinstance(meta, dict):
-        raise TemplateError(f"{name}: front matter must be `key: value` lines")
-    return meta
+    except ValueError as error:
+        raise TemplateError(f"{name}: {error}") from None
 
 
 def _check(template: Template) -> None:
@@ -167,7 +184,23 @@ def _check(template: Template) -> None:
     try:
         _ = template.slots
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(f"{template.name}, line {error.lineno}: {error.message}") from error
+        hint = hint_for(template.text)
+        raise TemplateError(
+            f"{template.name}, line {error.lineno}: {error.message}{hint}"
+        ) from error
+    except RecursionError:
+        raise TemplateError(f"{template.name}: {TOO_DEEP}") from None
+
+
+def _compile(name: str, text: str) -> "jinja2.Template":
+    import jinja2
+
+    try:
+        return environment().from_string(text)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{name}, line {error.lineno}: {error.message}") from error
+    except (RecursionError, SyntaxError):  # Python's own limits on what Jinja made of it
+        raise TemplateError(f"{name}: {TOO_DEEP}") from None
 
 
 def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]) -> str:
@@ -175,17 +208,39 @@ def _render(name: str, template: "jinja2.Template", values: Mapping[str, object]
 
     try:
         return template.render(values)
+    except TemplateError as error:
+        raise TemplateError(f"{name}: {error}") from error
     except jinja2.TemplateError as error:
         raise TemplateError(f"{name}: {_one_line(error)}") from error
+    except _OF_AN_EXPRESSION as error:
+        kind = type(error).__name__
+        raise TemplateError(f"{name}{_line_of(error)}: {kind}: {_one_line(error)}") from error
+
+
+_OF_AN_EXPRESSION: Final = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What a `{{ a + 1 }}` raises when the values are not what it takes them for."""
+
+
+def _line_of(error: Exception) -> str:
+    """Return the line of the part in which an expression failed; Jinja's frames know it."""
+    lines = [
+        step.lineno for step in traceback.extract_tb(error.__traceback__)
+        if step.filename == "<template>"
+    ]  # fmt: skip
+    return f", line {lines[-1]} of its part" if lines and lines[-1] else ""
 
 
 def _missing(name: str, missing: list[str], values: Mapping[str, object]) -> str:
     """Say what is missing and, if a near name has a value, which one was meant."""
     slot = missing[0]
     known = sorted(str(key) for key in values if not str(key).startswith("_"))
-    near = difflib.get_close_matches(slot, known, n=1)
-    listed = ", ".join(f"{{{{ {each} }}}}" for each in missing)
-    hint = f"; did you mean {{{{ {near[0]} }}}}?" if near else ""
+    begun = [each for each in known if not each.isidentifier() and each.startswith(slot)]
+    near = begun or difflib.get_close_matches(slot, known, n=1)
+    listed = ", ".join(map(spelt, missing))
+    hint = f"; did you mean {spelt(near[0])}?" if near else ""
     if not hint and len(known) <= 12:  # noqa: PLR2004 - as many names as one line can carry
         hint = f"; there are: {', '.join(known) or 'none'}"
     return f"prompt {name!r}: no value for {listed}{hint}"

@@ -82,7 +82,7 @@ def finish(
     Each line of *extra* begins anew.
     """
     plot.suptitle(shown.title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
-    said = [(line, plot.theme.quiet) for line in extra.splitlines()]
+    said = [(line, plot.theme.quiet) for line in extra.splitlines() if line]
     if simulated := [arm for arm in listed if arm.simulated]:
         everyone = len(simulated) == len(arms(shown))
         who = "all arms" if everyone else ", ".join(dict.fromkeys(a.label for a in simulated))
@@ -100,6 +100,21 @@ def finish(
         fontsize=8,
         borderaxespad=0.2,
     )
+
+
+def not_scored(listed: Sequence[Arm]) -> str:
+    """Return the line that says which arms have answers without a score; empty when none has."""
+    told = [
+        f"{arm.title}: {', '.join(f'{form.count(count)} {why}' for why, count in arm.lost.items())}"
+        for arm in listed
+        if arm.lost
+    ]
+    more = f"; {len(told) - _TOLD} more arms" if len(told) > _TOLD else ""
+    return f"\nNot scored: {'; '.join(told[:_TOLD])}{more}" if told else ""
+
+
+_TOLD = 6
+"""Arms that are named in one line."""
 
 
 def log_axis(axes: Axes, low: float, high: float, show: Any, *, x: bool = True) -> None:

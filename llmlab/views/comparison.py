@@ -35,6 +35,10 @@ class Shown:
     """The cluster of each input, by input id, where inputs move together."""
 
 
+LOST = ("unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored")
+"""What an answer may be instead of scored, as the columns of a summary count it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """One row of `Shown.summary`; None is unknown, never zero."""
@@ -46,6 +50,14 @@ class Arm:
     backend: str = ""
     inputs: float | None = None
     calls: float | None = None
+    scored: float | None = None
+    unread: float | None = None
+    cut: float | None = None
+    empty: float | None = None
+    refused: float | None = None
+    filtered: float | None = None
+    untargeted: float | None = None
+    unscored: float | None = None
     failures: float | None = None
     score: float | None = None
     score_low: float | None = None
@@ -67,6 +79,13 @@ class Arm:
         return self.backend == "mixed" or "stand-in" in self.backend.split("+")
 
     @property
+    def lost(self) -> dict[str, float]:
+        """Return how many answers have no score, by why; nothing of an arm that was not scored."""
+        every = {name: float(getattr(self, name) or 0.0) for name in LOST}
+        told = {name: count for name, count in every.items() if count}
+        return {} if not self.scored and set(told) <= {"unscored"} else told
+
+    @property
     def mark(self) -> str:
         """Return the word that every table puts beside it: `stand-in`, `mixed`, `local` or none."""
         if self.simulated:
@@ -82,7 +101,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One row of `Shown.pairs`: B minus A, on the inputs that both answered."""
+    """One row of `Shown.pairs`: B minus A, on the inputs compared."""
 
     prompt_a: str = ""
     label_a: str = ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import UsageError
+from llmlab.frames.spreadsheet import marked, marked_frame
 from llmlab.views.comparison import Shown
 from llmlab.views.files import write_whole
 
@@ -21,18 +22,22 @@ _CELL_LIMIT: Final = 32_767
 _CUT: Final = " [cut: see the csv or parquet]"
 
 
-def export(shown: Shown, path: Path) -> Path:
+def export(shown: Shown, path: Path, *, spreadsheet_safe: bool = True) -> Path:
     """
     Write to *path* what its suffix says and return it; its folder is made if need be.
 
     csv and parquet hold the rows; json and xlsx rows, summary, pairs and words; md and html the
     report; png, svg and pdf the frontier. A file that is there is replaced whole or not at all.
+    *spreadsheet_safe* marks what looks like a formula in a csv: see `frames.spreadsheet`.
 
     Raises:
         UsageError: unknown suffix, a library is absent, or the disk refuses; one line says which.
     """
     path = Path(path)
-    return write_whole(path, _writer(path)(shown))
+    write = _writer(path)
+    if write is _csv and not spreadsheet_safe:
+        write = _csv_as_is
+    return write_whole(path, write(shown))
 
 
 def _writer(path: Path) -> Callable[[Shown], bytes]:
@@ -46,13 +51,22 @@ def _writer(path: Path) -> Callable[[Shown], bytes]:
 
 
 def _csv(shown: Shown) -> bytes:
-    return shown.rows.to_csv(index=False, lineterminator="\n").encode()
+    return _csv_text(marked_frame(shown.rows))
+
+
+def _csv_as_is(shown: Shown) -> bytes:
+    return _csv_text(shown.rows)
+
+
+def _csv_text(rows: "pd.DataFrame") -> bytes:
+    return rows.to_csv(index=False, lineterminator="\n").encode()
 
 
 def _parquet(shown: Shown) -> bytes:
     _require("parquet", "pyarrow")
     made = BytesIO()
-    shown.rows.to_parquet(made, index=False, engine="pyarrow")
+    # With checksums, so that a flipped bit is found when it is read and not another number.
+    shown.rows.to_parquet(made, index=False, engine="pyarrow", write_page_checksum=True)
     return made.getvalue()
 
 
@@ -155,11 +169,13 @@ def _cell(value: Any) -> Any:
 
 
 def _as_text(sheet: Any) -> None:
-    """Keep an answer that begins with `=` a text: what a model says is never a formula."""
+    """Keep an answer that begins with `=` a text, even where somebody edits its cell."""
     for row in sheet.iter_rows():
         for cell in row:
             if cell.data_type == "f":
                 cell.data_type = "s"
+            if isinstance(cell.value, str) and marked(cell.value) != cell.value:
+                cell.quotePrefix = True
 
 
 def _require(kind: str, library: str) -> None:

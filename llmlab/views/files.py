@@ -21,8 +21,12 @@ def write_whole(path: Path, content: bytes) -> Path:
     Raises:
         UsageError: the disk refuses; what was at *path* is still there.
     """
-    target = path.expanduser().resolve()
-    if target.is_dir():
+    try:
+        target = path.expanduser().resolve()
+        folder = target.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a loop, an unknown ~user
+        raise UsageError(f"cannot write {str(path)[:200]!r}: {_reason(error)}") from None
+    if folder:
         raise UsageError(f"{path} is a folder: give a file name in it")
     neighbour = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
     try:
@@ -59,8 +63,12 @@ def _remove(neighbour: Path) -> None:
 def _said(path: Path, target: Path, needed: int, error: OSError) -> str:
     if error.errno in _FULL:
         return f"no space for {path}: {form.size(needed)} needed{_free(target)}"
-    reason = os.strerror(error.errno).lower() if error.errno else str(error)
-    return f"cannot write {path} ({form.size(needed)}): {reason}"
+    return f"cannot write {path} ({form.size(needed)}): {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number).lower() if number else str(error)
 
 
 def _free(target: Path) -> str:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from llmlab.errors import UsageError
 from llmlab.views import form
-from llmlab.views.axes import Look, finish
+from llmlab.views.axes import Look, finish, not_scored
 from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Arm, Pair, Shown, arms, has_scores, pairs
 from llmlab.views.style import styled
@@ -41,7 +41,7 @@ def forest(shown: Shown, theme: str = "light") -> Plot:
                           color=look.theme.quiet)  # fmt: skip
         axes.set_xlabel(f"{shown.score_name or 'score'} score (mean, {shown.level:.0%} interval)")
         tied = "Letters: arms that share one are tied." if any(a.tied for a in listed) else ""
-        finish(plot, shown, listed, tied)
+        finish(plot, shown, listed, tied + not_scored(arms(shown)))
     return plot
 
 
@@ -79,13 +79,14 @@ def differences(shown: Shown, theme: str = "light") -> Plot:
         axes.set_xlabel(
             f"difference of {shown.score_name or 'score'} (paired, {shown.level:.0%} interval)"
         )
-        finish(plot, shown, used, _left_out(len(every), len(chosen)))
+        finish(plot, shown, used, _left_out(len(every), len(chosen)) + not_scored(listed))
     return plot
 
 
 def _need_scores(shown: Shown) -> None:
     if not has_scores(shown):
-        raise UsageError('nothing was scored, so there is no score to draw: give score="label"')
+        fix = "see the notes" if shown.score_name else 'give score="label"'
+        raise UsageError(f"nothing was scored, so there is no score to draw: {fix}")
 
 
 def _interval(axes: Axes, row: int, arm: Arm, look: Look) -> None:

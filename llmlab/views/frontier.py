@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from llmlab.views import form
-from llmlab.views.axes import Look, dollars, duration, finish, log_axis
+from llmlab.views.axes import Look, dollars, duration, finish, log_axis, not_scored
 from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Arm, Shown, arms, has_scores, known
 from llmlab.views.names import Point, write_names
@@ -51,7 +51,7 @@ def frontier(shown: Shown, theme: str = "light") -> Plot:
         drawn = {(point.arm.prompt, point.arm.label) for point in points}
         told = _SHARES if any(point.share is not None for point in points) else ""
         absent = [arm for arm in listed if (arm.prompt, arm.label) not in drawn]
-        finish(plot, shown, listed, told + _absent(absent))
+        finish(plot, shown, listed, told + _absent(absent) + not_scored(listed))
         write_names(plot, axes, points, look)
     return plot
 

@@ -1,5 +1,7 @@
 """A run before it is sent: how much, from whom, for how many dollars, to find what."""
 
+import math
+
 from llmlab.records import Plan
 from llmlab.views import form, markup
 
@@ -37,7 +39,7 @@ def _entries(plan: Plan, separator: str) -> list[tuple[str, str]]:
     entries = [("calls", _calls(plan, separator)), ("cost", _cost(plan))]
     entries.append(("time", _time(plan)))
     if plan.detectable is not None:
-        entries.append(("detectable", f"a difference of {plan.detectable:.3f} with 80 % power"))
+        entries.append(("detectable", _detectable(plan.detectable)))
     entries.append(("answered by", _who(plan)))
     return entries
 
@@ -64,6 +66,13 @@ def _cost(plan: Plan) -> str:
     expected = form.money(plan.expected_usd, 3)
     text = f"expected {expected}, at worst {form.money(plan.worst_usd, 3)}"
     return text if plan.limit_usd is None else f"{text}, limit {form.money(plan.limit_usd)}"
+
+
+def _detectable(least: float) -> str:
+    """Say what the size of the run can find; the family of all pairs is in it."""
+    if math.isinf(least):
+        return "nothing, however large: too few inputs (or clusters) for so many comparisons"
+    return f"a difference of {least:.3f} with 80 % power, all pairs tested"
 
 
 def _time(plan: Plan) -> str:

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from llmlab.stats.calibration import Calibration
 from llmlab.stats.splits import calibrations
-from llmlab.views.axes import Look, finish
+from llmlab.views.axes import Look, finish, not_scored
 from llmlab.views.canvas import Plot
 from llmlab.views.comparison import Arm, Shown, arms
 from llmlab.views.style import styled
@@ -33,7 +33,7 @@ def calibration(shown: Shown, theme: str = "light") -> Plot:
         axes.set_ylabel("share that came true")
         axes.grid(visible=True)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=2.4)
-        finish(plot, shown, listed)
+        finish(plot, shown, listed, not_scored(arms(shown)))
     return plot
 
 

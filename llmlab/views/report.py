@@ -23,6 +23,12 @@ p,li{max-width:46rem}
 @media print{body{background:#fff;color:#000}}
 """
 
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'"
+)
+"""The page needs its own style and pictures; whatever else gets into it loads nothing."""
+
 READING = (
     "One row is an arm: one prompt with one model. Best first.",
     (
@@ -57,6 +63,7 @@ def report_html(shown: Shown) -> str:
         parts.append(_section("Prices", f"<p>{escape(shown.basis)}</p>"))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(shown.title)}</title><style>{_PAGE}</style></head>"
         f"<body>{''.join(parts)}</body></html>\n"

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from llmlab.views import form
-from llmlab.views.comparison import Arm, Shown, arms, known, mark_notes
+from llmlab.views.comparison import LOST, Arm, Shown, arms, known, mark_notes
 
 TIED = "Arms that share a letter are tied: their difference may be chance, all pairs considered."
 NEAR_CHANCE = "\u00b0 not clearly better than chance"
@@ -63,7 +64,7 @@ def columns(shown: Shown) -> list[Column]:
     used += _score_columns(shown, listed) + _MONEY
     if known([arm.ttft_p50_s for arm in listed]):
         used.append(TTFT)
-    used += _REST
+    used += [*_REST, *_lost(listed)]
     inputs = {arm.inputs for arm in listed}
     return used if len(inputs) == 1 else [*used, _INPUTS]
 
@@ -109,6 +110,20 @@ def _score_columns(shown: Shown, listed: list[Arm]) -> list[Column]:
     if any(arm.tied for arm in listed):
         used.append(Column(head="tied", text=lambda a: a.tied, side=""))
     return used
+
+
+def _lost(listed: list[Arm]) -> list[Column]:
+    """Return a column for each thing that answers were instead of scored; none where all were."""
+    names = [name for name in LOST if any(name in arm.lost for arm in listed)]
+    shown = ["scored", *names] if names else []
+    return [
+        Column(head=name, text=partial(_counted, name), second=bool(at % 2))
+        for at, name in enumerate(shown)
+    ]
+
+
+def _counted(name: str, arm: Arm) -> str:
+    return form.count(getattr(arm, name))
 
 
 def score_text(arm: Arm) -> str:

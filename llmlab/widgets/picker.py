@@ -1,7 +1,7 @@
 """Choose models by what they cost, hold and need; the choice is a list of names."""
 
+import os
 import threading
-import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,9 @@ from traitlets import List as ListOf
 from llmlab import default
 from llmlab.errors import ConfigError, LabError
 from llmlab.lab import Lab
+from llmlab.ops.files import read_text, toml_of
 from llmlab.views import form, markup
+from llmlab.views.files import write_whole
 from llmlab.views.listing import NONE
 from llmlab.widgets.still import Still
 
@@ -183,7 +185,8 @@ def _known(value: Any, say: Any) -> str:
 
 def _with_lineup(path: Path, name: str, models: list[str]) -> Path:
     """Write the line-up into the file's `[lineups]`, in place of one of that name."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    there = os.path.lexists(path)
+    text = read_text(path, "the catalogue", error=ConfigError) if there else ""
     entry = f"{_quoted(name)} = [{', '.join(map(_quoted, models))}]"
     kept = [line for line in text.splitlines() if line.partition("=")[0].strip() != _quoted(name)]
     at = next((at for at, line in enumerate(kept) if line.strip() == "[lineups]"), None)
@@ -192,12 +195,8 @@ def _with_lineup(path: Path, name: str, models: list[str]) -> Path:
         at = len(kept) - 1
     kept.insert(at + 1, entry)
     made = "\n".join(kept) + "\n"
-    try:
-        tomllib.loads(made)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML, so nothing was written: {error}") from error
-    path.write_text(made, encoding="utf-8")
-    return path
+    toml_of(made, path, error=ConfigError)  # what is not valid is not written
+    return write_whole(path, made.encode())
 
 
 def _quoted(text: str) -> str:

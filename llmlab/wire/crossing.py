@@ -9,9 +9,12 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
+from llmlab.errors import Closed
 from llmlab.wire.mailbox import Mailbox
 
 T = TypeVar("T")
+
+CLOSED: Final = "the lab was closed while this was under way: make a new Lab and ask again"
 
 _COMPANY: Final = 4
 _LINGER: Final = 0.001
@@ -43,7 +46,7 @@ class Ferry:
 class Crossing(Generic[T]):
     """Work from another loop, on its way over to the engine and back."""
 
-    __slots__ = ("_arrived", "_context", "_ferry", "_task", "_work")
+    __slots__ = ("_arrived", "_context", "_ferry", "_given_up", "_task", "_work")
 
     def __init__(
         self, work: Coroutine[Any, Any, T], arrived: "asyncio.Future[T]", ferry: Ferry
@@ -51,28 +54,34 @@ class Crossing(Generic[T]):
         self._work = work
         self._context = contextvars.copy_context()
         self._task: asyncio.Task[T] | None = None
+        self._given_up = False
         self._ferry = ferry
         self._arrived = arrived
 
     def start(self) -> None:
         """Begin, on the engine's loop, in the context of who asked."""
+        if self._given_up:
+            return
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._work, context=self._context)
         self._task.add_done_callback(self._ended)
 
     def cancel(self) -> None:
         """Give up, on the engine's loop."""
+        self._given_up = True
         if self._task is not None:
             self._task.cancel()
+        else:
+            self._work.close()
 
     def let_go(self) -> None:
-        """Hand over what there is, on the asker's loop; work that did not end is cancelled."""
+        """Hand over what there is, on the asker's loop; who waits for more is told."""
         if self._task is not None and self._task.done():
             self._arrive()
         else:
             if self._task is None:
                 self._work.close()
-            self._arrived.cancel()
+            self._closed()
 
     def _ended(self, task: "asyncio.Task[T]") -> None:
         # Looked at here: an error that nobody waits for any more is not worth a complaint.
@@ -86,8 +95,13 @@ class Crossing(Generic[T]):
         if self._arrived.done():
             return
         if task.cancelled():
-            self._arrived.cancel()
+            self._closed()
         elif (error := task.exception()) is not None:
             self._arrived.set_exception(error)
         else:
             self._arrived.set_result(task.result())
+
+    def _closed(self) -> None:
+        """Say why there is no answer, to who did not give up itself."""
+        if not self._arrived.done():
+            self._arrived.set_exception(Closed(CLOSED))

@@ -15,8 +15,10 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from llmlab.errors import UsageError
-from llmlab.wire.crossing import Crossing, Ferry
+from llmlab.errors import Closed, UsageError
+from llmlab.wire.brake import Brake, Stopped
+from llmlab.wire.crossing import CLOSED, Crossing, Ferry
+from llmlab.wire.threads import Threads
 
 T = TypeVar("T")
 
@@ -25,9 +27,15 @@ _PATIENCE: Final = 5.0
 
 
 class Engine:
-    """A loop on a thread, started when first needed and stopped by `close` or at exit."""
+    """
+    A loop on a thread, started when first needed and stopped by `close` or at exit.
 
-    def __init__(self) -> None:
+    Args:
+        at_exit: Called at interpreter exit in the place of `close`, which it must call.
+    """
+
+    def __init__(self, at_exit: Callable[[], None] | None = None) -> None:
+        self._at_exit = at_exit
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -58,29 +66,48 @@ class Engine:
         *,
         tick: Callable[[], None] | None = None,
         every: float = 0.2,
+        brake: Brake | None = None,
     ) -> T:
         """
         Run *work* to its end from plain code, calling *tick* while waiting.
 
         An interrupt cancels the work and waits until it has let go, so nothing is left behind.
+
+        Raises:
+            Stopped: *brake* was pulled; the work has let go.
+            Closed: The engine was closed meanwhile.
         """
         if threading.current_thread() is self._thread:
             work.close()
             raise UsageError("called from inside the engine: use the _async form and await it")
+        brake = brake or Brake()
+        if brake.is_pulled():
+            work.close()
+            raise Stopped
         let_go = threading.Event()
         future = self.submit(_announced(work, let_go))
+        brake.hold(future)
         try:
             while tick is not None and not future.done():
                 concurrent.futures.wait([future], every)
                 tick()
             return future.result()
-        except BaseException:
+        except BaseException as error:
             if future.cancel():
                 let_go.wait(_PATIENCE)
+            if isinstance(error, concurrent.futures.CancelledError):
+                raise (Stopped() if brake.is_pulled() else Closed(CLOSED)) from None
             raise
+        finally:
+            brake.hold(None)
 
     async def bridge(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await *work* from any loop; it runs on the engine's. Cancelling the wait cancels it."""
+        """
+        Await *work* from any loop; it runs on the engine's. Cancelling the wait cancels it.
+
+        Raises:
+            Closed: The engine was closed meanwhile.
+        """
         here, there = asyncio.get_running_loop(), self.loop
         if here is there:
             return await work
@@ -91,8 +118,10 @@ class Engine:
         ferry.over.post(crossing.start)
         try:
             return await arrived
-        except asyncio.CancelledError:
-            ferry.over.post(crossing.cancel)
+        except (asyncio.CancelledError, GeneratorExit):
+            # Not by the mailbox: a loop that is being closed has no next round to ring in.
+            with suppress(RuntimeError):  # the engine is closed: nothing of it runs
+                there.call_soon_threadsafe(crossing.cancel)
             raise
         finally:
             ferry.aboard.discard(crossing)
@@ -134,20 +163,27 @@ class Engine:
 
     def _start(self) -> None:
         loop = asyncio.new_event_loop()
+        loop.set_default_executor(Threads())
         thread = threading.Thread(target=loop.run_forever, name="llmlab-engine", daemon=True)
         thread.start()
-        atexit.register(self.close)
+        atexit.register(self._at_exit or self.close)
         self._loop, self._thread, self._pid = loop, thread, os.getpid()
 
     async def _end(self) -> None:
-        """Cancel what still runs, then let the session and the servers close."""
+        """Cancel what still runs, then let the session and the servers close, each of them."""
         mine = asyncio.current_task()
         rest = [task for task in asyncio.all_tasks() if task is not mine]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        errors: list[Exception] = []
         while self._closers:
-            await self._closers.pop()()
+            try:
+                await self._closers.pop()()
+            except Exception as error:  # noqa: BLE001 - raised when all have closed
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 async def _announced(work: Coroutine[Any, Any, T], let_go: threading.Event) -> T:

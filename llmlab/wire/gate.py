@@ -12,7 +12,7 @@ from llmlab.providers.waits import room_of
 from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
 from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
-from llmlab.wire.retry import LONGEST_DEMAND, RetryBudget
+from llmlab.wire.retry import RetryBudget
 
 MARGIN: Final = 0.5
 """Seconds by which our window is longer than the provider's; see `Limiter`."""
@@ -23,6 +23,9 @@ _LEFT: Final = (
 )
 _PLENTY: Final = 4
 """Windows with room for four times all that can be in flight are not watched closely."""
+
+_A_MOMENT: Final = 1.0
+"""Seconds until there is room again, where a reply has neither a reset nor a limit to say it."""
 
 _PROMPT: Final = 1000.0
 """Tokens that a call may well have, where nobody said how many."""
@@ -125,8 +128,10 @@ class Gate:
             return
         room = room_of(headers, "requests", now=now)
         if room.remaining is not None:
-            # xAI names no reset: then one request's share of the window is waited.
-            reset = WINDOW / max(1, room.limit or 1) if room.reset is None else room.reset
+            reset = room.reset
+            if reset is None:
+                # xAI names no reset: then one request's share of the window is waited.
+                reset = WINDOW / room.limit if room.limit else _A_MOMENT
             self.limiter.told_requests(start, room.remaining, reset)
         rooms = [room_of(headers, kind, now=now) for kind in _TOKENS]
         left = [
@@ -158,7 +163,7 @@ class Gate:
         """Count a failure for the breaker; a wait that a 429 asks for holds everyone."""
         self.breaker.note(error)
         if isinstance(error, Throttled) and error.retryable and error.retry_after:
-            self.limiter.pause(min(error.retry_after, LONGEST_DEMAND))
+            self.limiter.pause(error.retry_after)
 
     @property
     def state(self) -> GateState:
@@ -223,6 +228,11 @@ class Gates:
     def states(self) -> tuple[GateState, ...]:
         """Every gate that was used, to look at."""
         return tuple(gate.state for gate in self._gates.values())
+
+    def held(self) -> dict[str, float]:
+        """Return the seconds for which a provider's word holds its calls, where one does."""
+        held = {name: gate.limiter.held() for name, gate in list(self._gates.items())}
+        return {name: seconds for name, seconds in held.items() if seconds > 0.0}
 
     def _make(self, name: str) -> Gate:
         if self._total is None:

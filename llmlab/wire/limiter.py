@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from llmlab.wire.retry import LONGEST_DEMAND
+
 WINDOW: Final = 60.0
 
 
@@ -30,7 +32,9 @@ class LimiterStats:
     slots_free: float
     waiting: int
     paused_s: float = 0.0
-    """Seconds for which nothing starts, since the provider asked for it."""
+    """Seconds for which nothing starts, since the provider asked for it or has nothing left."""
+    paused_by: str = ""
+    """Who said so, as `Limiter.held_by`."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -130,8 +134,25 @@ class Limiter:
         self._pump()
 
     def pause(self, seconds: float) -> None:
-        """Start nothing for *seconds*: the provider said that its window is used up."""
-        self._closed_until = max(self._closed_until, self._clock() + seconds)
+        """Start nothing for *seconds*, at most `LONGEST_DEMAND`: a 429 asked for it."""
+        self._closed_until = max(self._closed_until, self._clock() + _held_for(seconds))
+
+    def held(self, tokens: float = 1.0) -> float:
+        """Return the seconds for which the provider lets no call of *tokens* start; 0 when free."""
+        return max(0.0, self._closed_until - self._clock(), self._too_little_left(tokens))
+
+    @property
+    def held_by(self) -> str:
+        """Say what holds the provider now: a 429, or what a reply's headers say is left."""
+        left = self._too_little_left(1.0)
+        if self._closed_until - self._clock() > left:
+            return "a 429"
+        return "its headers" if left else ""
+
+    @property
+    def asked_to_wait(self) -> float:
+        """Seconds that are left of the wait that a 429 asked for."""
+        return max(0.0, self._closed_until - self._clock())
 
     @property
     def told(self) -> bool:
@@ -155,8 +176,7 @@ class Limiter:
     @property
     def stats(self) -> LimiterStats:
         """The window as it stands now."""
-        now = self._clock()
-        self._forget(now)
+        self._forget(self._clock())
         return LimiterStats(
             waits=self._waits,
             waited_s=self._waited,
@@ -165,13 +185,19 @@ class Limiter:
             tokens_in_window=self._tokens,
             slots_free=self._rpm - len(self._starts),
             waiting=len(self._waiting),
-            paused_s=max(0.0, self._closed_until - now),
+            paused_s=self.held(),
+            paused_by=self.held_by,
         )
+
+    def _too_little_left(self, tokens: float) -> float:
+        """Seconds for which the headers of a reply leave no room for a request of *tokens*."""
+        now = self._clock()
+        return max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
 
     def _hear(self, told: _Told, start: Start, left: float, reset: float) -> None:
         if start.number < told.by:
             return
-        told.left, told.until, told.by = left, self._clock() + reset, start.number
+        told.left, told.until, told.by = left, self._clock() + _held_for(reset), start.number
         self._pump()
 
     async def _wait(self, tokens: float) -> Start:
@@ -252,3 +278,8 @@ class Limiter:
         if len(self._starts) + 1 > self._rpm or self._tokens + tokens > self._tpm:
             return max(told, self._starts[0].at + self._window - now)
         return told
+
+
+def _held_for(seconds: float) -> float:
+    """Bound what a provider's word holds: no header closes it for longer than a 429 may."""
+    return min(seconds, LONGEST_DEMAND) if seconds > 0.0 else 0.0

@@ -5,16 +5,17 @@ import os
 import socket
 
 from llmlab.errors import CallError, CutOff, TimedOut, Unavailable
-from llmlab.ops import redact
+from llmlab.ops import Scrubber, redact
 
 
-class errors_of:  # noqa: N801 - a context manager, read as a word: `with errors_of(provider)`
+class errors_of:  # noqa: N801 - a context manager, read as a word: `with errors_of(...)`
     """Turn what aiohttp raises into the `CallError` it means; never let its text out unclean."""
 
-    __slots__ = ("_provider",)
+    __slots__ = ("_provider", "_scrubber")
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, scrubber: Scrubber) -> None:
         self._provider = provider
+        self._scrubber = scrubber
 
     def __enter__(self) -> None:
         return None
@@ -22,26 +23,33 @@ class errors_of:  # noqa: N801 - a context manager, read as a word: `with errors
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, (CallError, asyncio.CancelledError)):
             return
-        meant = _meaning(error, self._provider)
+        meant = _meaning(error, self._provider, self._scrubber)
         if meant is not None:
-            # The chain would show aiohttp's frames, and with them what was sent: leave it out.
-            raise meant from None
+            try:
+                raise meant from None
+            finally:
+                # Not even as a context: its frames are aiohttp's, with what was sent and came.
+                meant.__context__ = None
 
 
-def _meaning(error: BaseException, provider: str) -> CallError | None:
+def _meaning(error: BaseException, provider: str, scrubber: Scrubber) -> CallError | None:
     """Return the first meaning that fits; None leaves a bug to be seen as one."""
     import aiohttp
     from aiohttp.http_exceptions import HttpProcessingError
 
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return _not_connected(error, provider)
-    told = _told(error)
+    told = scrubber.text(_told(error))
     if isinstance(error, aiohttp.ClientPayloadError):
         return CutOff(f"{provider}: the reply broke off before its end", provider=provider)
     if isinstance(error, TimeoutError):
         return TimedOut(f"{provider}: no data in time: {told}", provider=provider)
     if isinstance(error, aiohttp.InvalidURL):
         return Unavailable(f"{provider}: no address: {told}", provider=provider, retryable=False)
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+        told = scrubber.text(f"the reply is no HTTP: {_told(error.message)}")
+    elif isinstance(error, aiohttp.ServerDisconnectedError):
+        told = "Server disconnected"  # what aiohttp adds is what came of the headers
     if isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError):
         return Unavailable(f"{provider}: {told}", provider=provider, maybe_charged=True)
     return None
@@ -61,7 +69,7 @@ def _not_connected(error: Exception, provider: str) -> Unavailable:
     return Unavailable(f"{provider}: no connection to {why}", provider=provider)
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException | str) -> str:
     """Say on one line what aiohttp said."""
     return redact(" ".join(str(error).split()) or type(error).__name__)[:300]
 

@@ -1,24 +1,33 @@
 """Bytes out, bytes in, over one shared aiohttp session."""
 
+import asyncio
+import io
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from llmlab.ops import Scrubber, Strain
 from llmlab.records import HttpCall, HttpReply
-from llmlab.wire.direct import HEADERS, Direct, DirectReply
+from llmlab.settings import MAX_BATCH_MB, MAX_REPLY_MB
+from llmlab.wire.body import Bound, Response, pieces, whole
 from llmlab.wire.endpoint import Endpoint
+from llmlab.wire.fast import Direct, differences
+from llmlab.wire.headers import headers_of
 from llmlab.wire.meaning import errors_of
+from llmlab.wire.moved import REDIRECTS, moved
+from llmlab.wire.proxies import proxy_of
 
 if TYPE_CHECKING:
     import aiohttp
 
-Reply: TypeAlias = "aiohttp.ClientResponse | DirectReply"
-
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_LARGE: Final = 1_000_000
+_DNS_S: Final = 300
+LOG: Final = logging.getLogger(__name__)
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
@@ -37,19 +46,20 @@ class Flow:
     headers: Mapping[str, str]
     """The reply's; `get` takes lower-case names."""
     ttfb: float
-    response: Reply
+    response: Response
+    bound: Bound
     provider: str
+    scrubber: Scrubber
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, in whatever pieces the network makes of it."""
-        with errors_of(self.provider):
-            async for chunk in self.response.content.iter_any():
-                yield chunk
+        return pieces(self.response, self.bound, self.provider, Strain(self.scrubber))
 
     async def whole(self) -> HttpReply:
         """Return the rest as one reply: a stream that was refused before it began."""
-        with errors_of(self.provider):
-            body = await self.response.read()
+        with errors_of(self.provider, self.scrubber):
+            body = await whole(self.response, self.bound, self.provider, self.scrubber)
+        body = self.scrubber.reply(self.status, body)
         return HttpReply(status=self.status, headers=self.headers, body=body)
 
 
@@ -67,8 +77,12 @@ class Session:
         max_connections: int = 0,
         proxies: bool = False,
         connect_timeout: float = 10.0,
+        max_reply_mb: float = MAX_REPLY_MB,
+        max_batch_mb: float = MAX_BATCH_MB,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._reply = Bound.of(max_reply_mb, "max_reply_mb")
+        self._batch = Bound.of(max_batch_mb, "max_batch_mb")
         self._max = max_connections
         self._proxies = proxies
         self._connect = connect_timeout
@@ -83,63 +97,65 @@ class Session:
         Raises:
             Unavailable: No connection, or it broke.
             TimedOut: Connecting took too long.
+            CutOff: The reply ended before its end.
+            Unreadable: The reply is larger than its bound.
+            Refused: The reply is a redirect, which nothing follows.
         """
-        start = self._clock()
-        with errors_of(endpoint.provider):
+        start, scrubber = self._clock(), endpoint.scrubber
+        with errors_of(endpoint.provider, scrubber):
             response = await self._request(call, endpoint)
             ttfb = self._clock() - start
             try:
-                body = await response.read()
+                body = await whole(response, self._bound(call), endpoint.provider, scrubber)
             finally:
                 response.release()
-        reply = HttpReply(status=response.status, headers=response.headers, body=body)
+        reply = HttpReply(
+            status=response.status,
+            headers=scrubber.headers(response.headers),
+            body=scrubber.reply(response.status, body),
+        )
         return Exchange(reply=reply, ttfb=ttfb, latency=self._clock() - start)
 
     @asynccontextmanager
     async def open(self, call: HttpCall, endpoint: Endpoint) -> AsyncIterator[Flow]:
         """Send *call* and hand over the reply as soon as its headers are there."""
         start = self._clock()
-        with errors_of(endpoint.provider):
+        with errors_of(endpoint.provider, endpoint.scrubber):
             response = await self._request(call, endpoint)
         try:
             yield Flow(
                 status=response.status,
-                headers=response.headers,
+                headers=endpoint.scrubber.headers(response.headers),
                 ttfb=self._clock() - start,
                 response=response,
+                bound=self._bound(call),
                 provider=endpoint.provider,
+                scrubber=endpoint.scrubber,
             )
         finally:
             # Gives the connection back when the body was read, closes it when it was not.
             response.release()
 
-    async def _request(self, call: HttpCall, endpoint: Endpoint) -> Reply:
+    async def _request(self, call: HttpCall, endpoint: Endpoint) -> Response:
         session = self._session or self._make()
-        # On the way to another host aiohttp takes off `authorization`, but no key of another name.
-        follow = call.auth != "x-api-key"
+        response: Response
         if self._direct is not None and call.method == "POST":
-            reply = await self._direct.post(call, endpoint)
-            if not follow or reply.status not in _REDIRECTS:
-                return reply
-            reply.close()
-        headers = {**HEADERS, **call.headers, **endpoint.headers[call.auth]}
-        return await session.request(
-            call.method,
-            call.url,
-            data=call.body or None,
-            headers=headers,
-            allow_redirects=follow,
-        )
+            response = await self._direct.post(call, endpoint)
+        else:
+            response = await _through(session, call, endpoint, proxies=self._proxies)
+        if response.status in REDIRECTS:
+            response.close()
+            raise moved(response.status, response.headers, call.url, endpoint.provider)
+        return response
+
+    def _bound(self, call: HttpCall) -> Bound:
+        return self._batch if call.bulk else self._reply
 
     @property
-    def connections(self) -> int:
-        """Connections that are open now, idle ones included."""
+    def connections(self) -> int | None:
+        """Connections that are open now, idle ones included; None when aiohttp does not tell."""
         connector = None if self._session is None else self._session.connector
-        if connector is None:
-            return 0
-        # aiohttp has no public count; both attributes are as old as its connector.
-        idle = sum(len(each) for each in connector._conns.values())  # noqa: SLF001
-        return idle + len(connector._acquired)  # noqa: SLF001
+        return 0 if connector is None else getattr(connector, "connections", None)
 
     async def close(self) -> None:
         """Close every connection; the next call opens new ones."""
@@ -150,11 +166,49 @@ class Session:
     def _make(self) -> "aiohttp.ClientSession":
         import aiohttp
 
+        connector, known = self._connector()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max, ttl_dns_cache=300),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
-            trust_env=self._proxies,
+            auto_decompress=False,
         )
-        self._direct = None if self._proxies else Direct(self._session)
+        self._direct = Direct(self._session) if known and not self._proxies else None
         return self._session
+
+    def _connector(self) -> "tuple[aiohttp.TCPConnector, bool]":
+        """Return the pool of connections, and whether aiohttp is as the fast way knows it."""
+        import aiohttp
+
+        # A connection a call: what lies on an idle one cannot be looked at without those names.
+        plain = aiohttp.TCPConnector(limit=self._max, ttl_dns_cache=_DNS_S, force_close=True)
+        unlike = differences(plain)
+        if unlike:
+            LOG.debug(
+                "aiohttp %s is not as the fast way knows it (%s): calls go through ClientSession",
+                aiohttp.__version__,
+                ", ".join(unlike),
+            )
+            return plain, False
+        from llmlab.wire.fast.pool import Pool
+
+        return Pool(limit=self._max, ttl_dns_cache=_DNS_S), True
+
+
+async def _through(
+    session: "aiohttp.ClientSession", call: HttpCall, endpoint: Endpoint, *, proxies: bool
+) -> "aiohttp.ClientResponse":
+    """Send *call* as aiohttp does, over a proxy where *proxies* are looked for and one is named."""
+    from yarl import URL
+
+    url = URL(call.url)
+    # A large one in pieces: aiohttp warns of more than a million bytes at once.
+    data = call.body if len(call.body) < _LARGE else io.BytesIO(call.body)
+    return await session.request(
+        call.method,
+        url.with_user(None),
+        data=data or None,
+        headers=headers_of(call, endpoint, url),
+        allow_redirects=False,
+        proxy=await asyncio.to_thread(proxy_of, url) if proxies else None,
+    )

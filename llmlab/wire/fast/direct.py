@@ -4,34 +4,24 @@ One POST on aiohttp's pool and parser, without the layers between.
 `ClientSession.request` makes a request object, a response object, a look at the cookies, a timer
 and a loop for redirects, each time: two thirds of the CPU of a small call (docs/performance.md).
 A provider's address and headers are always the same, so they are written once and kept as bytes.
-The pool (`TCPConnector`: TLS, DNS, keep-alive) and the parser (`ResponseHandler`: chunks, gzip)
-are aiohttp's own, and so is what is rare: `Session` leaves proxies and redirects to it.
+The pool (`TCPConnector`: TLS, DNS, keep-alive) and the parser (`ResponseHandler`: chunks) are
+aiohttp's own, and so is what is rare: `Session` leaves proxies and GETs to it.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from llmlab.errors import ConfigError
-from llmlab.ops import Shy
+from llmlab.ops import ShyBytes
 from llmlab.records import HttpCall
 from llmlab.wire.endpoint import Endpoint
+from llmlab.wire.headers import headers_of
 
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from multidict import CIMultiDictProxy
-
-HEADERS: Final = {
-    "accept": "*/*",
-    "accept-encoding": "gzip, deflate",
-    "content-type": "application/json",
-    "user-agent": "llmlab",
-}
-_UNSENDABLE: Final = re.compile("[\r\n\0\ud800-\udfff]")
-"""What would smuggle a header, and what a byte becomes that was no UTF-8."""
 
 _INTERIM: Final = frozenset(range(100, 200)) - {101}
 """Replies before the reply; 101 is the last one on its connection."""
@@ -61,10 +51,6 @@ class DirectReply(NamedTuple):
     content: "aiohttp.StreamReader"
     connection: "Connection"
 
-    async def read(self) -> bytes:
-        """Return the whole body."""
-        return await self.content.read()
-
     def release(self) -> None:
         """Give the connection back when the body was read to its end; close it when it was not."""
         if not _cut(self.connection):
@@ -91,11 +77,12 @@ class Direct:
             ConfigError: A header holds a line break.
         """
         head = self._head(call, endpoint)
-        connection = await self._connected(head.request)
+        connection = await self._connection(head.request)
         try:
             protocol = connection.protocol
             assert protocol is not None  # noqa: S101 - it was just handed out
-            protocol.set_response_params(read_until_eof=True)
+            # Unpacked by us: `unpacking` says why.
+            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             _write(protocol.transport, head, call.body)
             message, content = await protocol.read()
             while message.code in _INTERIM:
@@ -105,16 +92,6 @@ class Direct:
             connection.close()
             raise
         return DirectReply(message.code, message.headers, content, connection)
-
-    async def _connected(self, request: "ClientRequest") -> "Connection":
-        """Connect, passing over idle connections on which a reply came that nobody asked for."""
-        while True:
-            connection = await self._connection(request)
-            protocol = connection.protocol
-            # It would be taken for the answer to this call, and each answer for the one before.
-            if protocol is None or not protocol._buffer:  # noqa: SLF001 - has no public name
-                return connection
-            connection.close()
 
     async def _connection(self, request: "ClientRequest") -> "Connection":
         connector, timeout = self._session.connector, self._session.timeout
@@ -142,24 +119,21 @@ class Direct:
         url = URL(call.url)
         # Only its address is used: it tells the connector where to, and whether by TLS.
         request = ClientRequest(
-            "POST", url, loop=asyncio.get_running_loop(), session=self._session, headers={}
+            "POST",
+            url.with_user(None),
+            loop=asyncio.get_running_loop(),
+            session=self._session,
+            headers={},
         )
-        headers = {"host": request.headers["Host"], **HEADERS}
-        if "Authorization" in request.headers:  # from user:password@ in the address
-            headers["authorization"] = Shy(request.headers["Authorization"])
-        headers |= {**call.headers, **endpoint.headers[call.auth]}
-        for name in headers:
-            if _UNSENDABLE.search(name + headers[name]):
-                why = "a line break or a byte that is no text"
-                raise ConfigError(f"{endpoint.provider}: the header {name!r} holds {why}")
+        host = {"host": request.headers["Host"]}
         first = f"POST {url.raw_path_qs} HTTP/1.1\r\n"
         # In one expression: a local with the key in it would show in a verbose traceback.
-        return Head(_joined(first, headers), request)
+        return Head(_joined(first, host | headers_of(call, endpoint, url)), request)
 
 
-def _joined(first: str, headers: Mapping[str, str]) -> bytes:
+def _joined(first: str, headers: Mapping[str, str]) -> ShyBytes:
     lines = (f"{name}: {value}\r\n" for name, value in headers.items())
-    return b"%b%bcontent-length: " % (first.encode(), "".join(lines).encode())
+    return ShyBytes(b"%b%bcontent-length: " % (first.encode(), "".join(lines).encode()))
 
 
 def _cut(connection: "Connection") -> bool:

@@ -1,0 +1,206 @@
+"""
+What a project's files may not decide alone: where keys and prompts go, and files outside of it.
+
+A project may come from a colleague or from the network. What its `llmlab.toml`, its
+`pyproject.toml` and the catalogue they name say about addresses, keys, and paths out of the
+project waits until the user has accepted it (`llmlab trust`). Everything else in them, and
+prompts, is data.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from llmlab.backends.trusted import accept, is_accepted
+from llmlab.catalogue import Catalogue, Provider
+from llmlab.settings import Settings, Sourced
+
+_FILES: Final = frozenset({"pyproject.toml", "llmlab.toml"})
+"""The sources of settings that belong to a project and not to its user."""
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
+
+_PATHS: Final = {
+    "book": "keep prompts and answers",
+    "tape": "read or write a tape",
+    "prompts": "read prompts",
+    "local_model": "load a model",
+}
+"""Settings that are paths, and what is done there."""
+
+_SWITCHES: Final = {
+    "plain_http": ("allow unencrypted http", True),
+    "remote_images": ("let answers load pictures from any host", False),
+}
+"""Settings that open something, what that is, and whether it matters only where one sends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One thing that a project's file asks for."""
+
+    file: str
+    setting: str
+    """Such as `base_urls.openai`, or `catalogue` for what the catalogue says."""
+    does: str
+    """Reads on from "would": `send OPENAI_API_KEY to gateway.example`."""
+    content: tuple[object, ...]
+    """What is accepted: any change of it asks anew."""
+    sends: bool = True
+    """Whether it matters only where something is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vetted:
+    """Settings and catalogue less what waits for the user's word."""
+
+    settings: Settings
+    catalogue: Catalogue
+    claims: tuple[Claim, ...]
+    """What waits; empty when nothing does."""
+    waiting: str
+    """The line that says so."""
+
+
+def vetted(read: Sourced, project: Path) -> Vetted:
+    """
+    Leave out of the settings what a project's file says without the user's word.
+
+    In replay and stand-in mode nothing is sent, so only paths out of the project wait.
+
+    Raises:
+        ConfigError: The catalogue or the file of what was accepted cannot be read.
+    """
+    settings = read.settings
+    catalogue = Catalogue.load(settings.catalogue)
+    claims = tuple(claims_of(read, catalogue, project))
+    if claims and is_accepted(project, digest(claims)):
+        claims = ()
+    if settings.mode in {"replay", "stand-in"}:
+        claims = tuple(each for each in claims if not each.sends)
+    if not claims:
+        return Vetted(settings=settings, catalogue=catalogue, claims=(), waiting="")
+    settings = _without(settings, {each.setting for each in claims})
+    catalogue = Catalogue.load(settings.catalogue)
+    line = _line(claims, project)
+    return Vetted(settings=settings, catalogue=catalogue, claims=claims, waiting=line)
+
+
+def trust(read: Sourced, project: Path) -> tuple[Claim, ...]:
+    """Accept what the project's files say now, and return it."""
+    claims = tuple(claims_of(read, Catalogue.load(read.settings.catalogue), project))
+    if claims:
+        accept(project, digest(claims), [f"{each.file}: {each.does}" for each in claims])
+    return claims
+
+
+def digest(claims: Sequence[Claim]) -> str:
+    """Name what is asked for: 64 hex digits of SHA-256."""
+    content = sorted(_ENCODER.encode((each.setting, *each.content)) for each in claims)
+    return hashlib.sha256(b"\n".join(content)).hexdigest()
+
+
+def claims_of(read: Sourced, catalogue: Catalogue, project: Path) -> Iterator[Claim]:
+    """Yield what the project's files ask for, accepted or not."""
+    settings = read.settings
+    told = {name: source for name, source in read.sources.items() if source in _FILES}
+    for provider, url in settings.base_urls.items():
+        name = f"base_urls.{provider}"
+        if name in told:
+            home = catalogue.providers.get(provider)
+            does = f"send {_keys(home)} to {_host(url)}"
+            yield Claim(file=told[name], setting=name, does=does, content=(url,))
+    for name, (does, sends) in _SWITCHES.items():
+        if getattr(settings, name) and name in told:
+            yield Claim(file=told[name], setting=name, does=does, content=(True,), sends=sends)
+    yield from _of_catalogue(settings.catalogue, catalogue, project, named="catalogue" in told)
+    for name, doing in _PATHS.items():
+        path: Path | None = getattr(settings, name)
+        if name in told and path is not None and _leaves(project, path, name):
+            does = f"{doing} at {_plain(str(path))}"
+            yield Claim(file=told[name], setting=name, does=does, content=(str(path),), sends=False)
+
+
+def _of_catalogue(
+    path: Path | None, catalogue: Catalogue, project: Path, *, named: bool
+) -> Iterator[Claim]:
+    """
+    Yield the providers that a project's catalogue adds or moves.
+
+    One that lies in a project and that the user named is the user's word, but for key variables
+    of no provider: its content is the project's all the same, and changes with it.
+    """
+    if path is None or not (named or _is_in(project, path)):
+        return
+    shipped = Catalogue.load().providers
+    usual = {key for home in shipped.values() for key in home.keys}
+    for name, home in catalogue.providers.items():
+        new = _reached(home) != _reached(shipped.get(name))
+        if new and (named or set(home.keys) - usual):
+            where = _host(home.base_url) if home.base_url else f"${_plain(home.base_url_env)}"
+            does = f"send {_keys(home)} to {where}"
+            content = (name, *_reached(home))
+            yield Claim(file=_plain(path.name), setting="catalogue", does=does, content=content)
+
+
+def _reached(home: Provider | None) -> tuple[object, ...]:
+    """Return what decides where a provider's key goes, and which that is."""
+    return () if home is None else (home.base_url, home.base_url_env, home.keys, home.key_needed)
+
+
+def _is_in(project: Path, path: Path) -> bool:
+    """Say whether a file lies in a project, that is in a folder with a file of one."""
+    marks = (*_FILES, ".git")
+    is_project = any((project / mark).exists() for mark in marks)
+    return is_project and path.resolve().is_relative_to(project.resolve())
+
+
+def _leaves(project: Path, path: Path, name: str) -> bool:
+    """Say whether a path leads out of the project; a model is foreign code wherever it lies."""
+    if name == "local_model":
+        return True
+    inside = (project / path).resolve().is_relative_to(project.resolve())
+    return not inside and str(path) != ":memory:"
+
+
+def _without(settings: Settings, names: set[str]) -> Settings:
+    usual = Settings()
+    urls = {
+        provider: url
+        for provider, url in settings.base_urls.items()
+        if f"base_urls.{provider}" not in names
+    }
+    plain = {name: getattr(usual, name) for name in names if not name.startswith("base_urls.")}
+    return replace(settings, base_urls=urls, **plain)
+
+
+def _line(claims: Sequence[Claim], project: Path) -> str:
+    files = dict.fromkeys(each.file for each in claims)
+    told = "; ".join(
+        f"{file} would {', '.join(each.does for each in claims if each.file == file)}"
+        for file in files
+    )
+    return (
+        f"{told}: if you want that, run `llmlab trust` in {_plain(str(project.resolve()))} "
+        "(in a notebook `%lab trust`); until then nothing is sent"
+    )
+
+
+def _keys(home: Provider | None) -> str:
+    keys = " or ".join(map(_plain, home.keys)) if home is not None else ""
+    return f"{keys or 'no key'} and prompts"
+
+
+def _host(url: str) -> str:
+    scheme, found, rest = url.partition("://")
+    place = rest.partition("/")[0] if found else url
+    return _plain(f"http://{place}" if scheme.lower() == "http" else place)
+
+
+def _plain(text: str) -> str:
+    """Write a file's words so that none of them can draw something else on a terminal."""
+    return ascii(text)[1:-1]

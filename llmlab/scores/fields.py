@@ -1,0 +1,86 @@
+"""An answer read from its JSON where it has one, and from its words where it has none."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from llmlab.records import Answer
+from llmlab.scores.documents import document_of
+from llmlab.scores.jsons import NOTHING, at_path, leaves
+from llmlab.scores.unread import Read, Unread
+
+T = TypeVar("T")
+
+_KEYS: Final = frozenset(
+    [
+        "answer",
+        "value",
+        "number",
+        "result",
+        "label",
+        "class",
+        "category",
+        "sentiment",
+        "score",
+        "forecast",
+        "prediction",
+        "estimate",
+        "probability",
+        "direction",
+        "choice",
+        "output",
+        "final_answer",
+        "up",
+    ]
+)
+"""Names of fields that hold the answer, where a document has other values beside it."""
+
+
+def stated(
+    answer: Answer,
+    *,
+    field: str | None,
+    read: Callable[[str], Read[T]],
+    taken: Callable[[Any], T | None],
+) -> Read[T]:
+    """
+    Read *answer*: *field* of its JSON, else the one value in it that can be taken, else its words.
+
+    Args:
+        answer: What was said.
+        field: Path in the document; without one the values under `answer`, `label` and their
+            like are looked at first, then all.
+        read: From words.
+        taken: From a single value of a document; None when it is not of the kind.
+    """
+    if field is None and answer.parsed is None and "{" not in answer.text:
+        return read(answer.text)
+    data = document_of(answer, partial(_has, field))
+    if isinstance(data, Unread):
+        return data if field is not None else read(answer.text)
+    if field is None:
+        return _only(list(leaves(data)), taken)
+    found = at_path(data, field)
+    if found is NOTHING:
+        return Unread(f"the JSON has no field {field!r}")
+    if isinstance(found, str):
+        return read(found)
+    said = None if found is None or isinstance(found, dict | list) else taken(found)
+    return Unread(f"the field {field!r} of the JSON holds no answer") if said is None else said
+
+
+def _has(field: str | None, data: Any) -> bool:
+    return field is None or at_path(data, field) is not NOTHING
+
+
+def _only(found: list[tuple[str, Any]], taken: Callable[[Any], T | None]) -> Read[T]:
+    """Take the values under a key that holds answers, else every value; they must agree."""
+    named = [value for key, value in found if key.casefold() in _KEYS]
+    for values in (named, [value for _, value in found]):
+        said = {taken(value) for value in values if value is not None} - {None}
+        if len(said) > 1:
+            return Unread("the JSON has several values that may be the answer: name its field=")
+        for each in said:
+            if each is not None:
+                return each
+    return Unread("the JSON has no value that is an answer")

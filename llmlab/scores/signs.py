@@ -1,0 +1,147 @@
+"""
+What stands before a number: its sign, in any of the ways in which one is written, or a doubt.
+
+A minus that may be a range, a pause, a bullet or only said in words (`falls 5 %`) is a doubt:
+the number is then not read, since a sign that is lost turns a loss into a gain.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from llmlab.scores.plain import DASH, MINUS
+
+_SIGNS: Final = f"\\-+{MINUS}{DASH}\u2014"
+_CURRENCY: Final = (
+    r"(?:(?:US|CA|AU|HK|NZ|C|A)?\$|[\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9]|\b(?:USD|EUR|GBP|JPY|CHF"
+    r"|CNY"
+    r"|RMB|CAD|AUD|INR|SEK|NOK|DKK|BRL|KRW|HKD)\b)"
+)
+_LEFT: Final = re.compile(
+    rf"(?P<before>[^\s($\u20ac\u00a3{_SIGNS}]?)(?P<gap>\s*)(?P<outer>[{_SIGNS}])?(?P<wide>\s?)"
+    rf"(?P<money>{_CURRENCY}\s?)?(?P<open>\(\s?)?(?P<inner>[{_SIGNS}])?(?P<late>{_CURRENCY}\s?)?"
+    rf"(?P<last>[{_SIGNS}])?$"
+)
+_CLOSE: Final = re.compile(r"\s?\)")
+_TRAILING: Final = re.compile(rf"[-{MINUS}](?:\s|$)")
+_MINUS_WORD: Final = re.compile(
+    r"\b(?:minus|negative|moins|menos|meno)\s*$|\u8d1f\s*$", re.IGNORECASE
+)
+_LOSS_BEFORE: Final = re.compile(
+    r"\b(?P<said>down|fall\w*|fell|drop\w*|declin\w+|decreas\w+|los(?:e|es|s|ses|t|ing)|lower\w*"
+    r"|cuts?"
+    r"|shrinks?|shrank|slump\w*|plung\w+|sinks?|sank|slid\w*|negativ\w*|verlust|perte|baisse)"
+    r"(?:\s+(?:of|by|about|around|roughly|nearly|approximately|another|some|von|um|de))*\s*$",
+    re.IGNORECASE,
+)
+_LOSS_AFTER: Final = re.compile(
+    r"\s*(?P<said>lower|down|below|loss|losses|decline|decrease|drop|fall|less|cut|reduction"
+    r"|downside)\b",
+    re.IGNORECASE,
+)
+_BOUND_BEFORE: Final = re.compile(
+    r"(?P<said>(?<![-=])[<>\u2264\u2265]=?|\b(?:at (?:least|most)|(?:less|more|greater|fewer"
+    r"|higher|lower)"
+    r" than|up to|over|under|above|below|exceed\w*|beyond|mindestens|h\u00f6chstens|\u00fcber"
+    r"|unter))\s*$",
+    re.IGNORECASE,
+)
+_BOUND_AFTER: Final = re.compile(
+    r"\s*(?P<said>or (?:more|less|higher|lower|above|below)|plus\b|\+(?!\s*\d))", re.IGNORECASE
+)
+_WINDOW: Final = 48
+_NEAR: Final = 12
+"""Characters before a number that its signs, currency and bracket can fill."""
+_LEADS: Final = frozenset(":=(>,;|\"'~[{\u2248\u2192\uff1a\u3001\u3002")
+"""Characters after which a dash is a minus, even without a blank between."""
+
+
+class Signed(NamedTuple):
+    """The sign of a number, where the number with its sign begins and ends, and a doubt."""
+
+    sign: float
+    start: int
+    end: int
+    why: str = ""
+
+
+class Before:
+    """What stands left of the digits at *core*."""
+
+    def __init__(self, text: str, core: int) -> None:
+        self.text = text
+        found = _LEFT.search(text, max(0, core - _NEAR), core)
+        assert found is not None  # noqa: S101 - every part of it may be empty
+        self.found = found
+        self.signs = [found[name] for name in ("outer", "inner", "last") if found[name]]
+        parts = ("outer", "money", "open", "inner", "late", "last")
+        self.start = next((found.start(name) for name in parts if found[name]), core)
+        self.words = text[max(0, self.start - _WINDOW) : self.start]
+
+    def close(self, end: int) -> int | None:
+        """Return the place after the bracket that closes at *end*; None when none was opened."""
+        found = _CLOSE.match(self.text, end) if self.found["open"] else None
+        return None if found is None else found.end()
+
+    @property
+    def named(self) -> bool:
+        """Whether a hyphen ties the digits to a word, as in `COVID-19`."""
+        tied = self.found["before"].isalpha() and not self.found["gap"]
+        return tied and not self.found["wide"] and self.found["outer"] == "-"
+
+
+def signed(before: Before, end: int, *, closed: bool) -> Signed:
+    """Return the sign of the number that ends at *end*, its bracket included where *closed*."""
+    made = _sign(before, end, closed=closed)
+    if made.why or not (said := _bound(before, end)):
+        return made
+    return made._replace(why=f"{said!r} makes it a bound, not a number")
+
+
+def _sign(before: Before, end: int, *, closed: bool) -> Signed:
+    start, spelled = before.start, _MINUS_WORD.search(before.words)
+    minus = [each for each in before.signs if each != "+"]
+    earlier = before.text[max(0, start - 1) : start]
+    if len(before.signs) + bool(spelled) > 1 or earlier in {"-", "+", MINUS}:
+        return Signed(1.0, start, end, "it has two signs")
+    if _TRAILING.match(before.text, end):
+        return Signed(1.0, start, end, "a sign after the number is not read: write it before")
+    if minus:
+        return Signed(-1.0, start, end, _dash_doubt(before.found, minus[0]))
+    if closed:
+        return Signed(-1.0, start, end, _bracket_doubt(before, end))
+    if spelled:
+        return Signed(-1.0, start - len(spelled[0]), end)
+    said = "" if before.signs else _loss(before, end)
+    why = f"the sign is in words ({said!r}): a loss is written -5" if said else ""
+    return Signed(1.0, start, end, why)
+
+
+def _dash_doubt(found: re.Match[str], sign: str) -> str:
+    """Say why a dash may be no minus: a range, a pause, a bullet."""
+    if sign == "\u2014":
+        return "a long dash may be a pause: a loss is written -5"
+    if found["outer"] and not found["gap"] and found["before"] not in {"", *_LEADS}:
+        return "a dash at a word is no minus: write it apart"
+    if sign != MINUS and found["outer"] and found["wide"]:
+        return "a dash with a blank after it may be a bullet or a pause: write -5"
+    return ""
+
+
+def _bracket_doubt(before: Before, end: int) -> str:
+    """Accounts write a loss in brackets; in prose a number in brackets may be an aside."""
+    found, rest = before.found, before.text[end:].lstrip(" ")
+    led = not found["before"] or "\n" in found["gap"] or found["before"] in ":=\u2192\uff1a"
+    ends = not rest or rest[0] in ".,;\n\u3002"
+    if found["money"] or found["late"] or (led and ends):
+        return ""
+    return "a number in brackets may be a loss or an aside"
+
+
+def _loss(before: Before, end: int) -> str:
+    found = _LOSS_BEFORE.search(before.words) or _LOSS_AFTER.match(before.text, end)
+    return "" if found is None else found["said"]
+
+
+def _bound(before: Before, end: int) -> str:
+    found = _BOUND_BEFORE.search(before.words) or _BOUND_AFTER.match(before.text, end)
+    return "" if found is None else found["said"]

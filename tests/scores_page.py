@@ -1,0 +1,221 @@
+"""Write `docs/scores.md` from the tables that the tests run: python -m tests.scores_page."""
+
+import sys
+from collections.abc import Iterable
+
+from tests.readings import JSON, JUDGE, LABELS, NUMBERS, PROBABILITIES, SETTLED, SIDES
+
+HEAD = """\
+# What an answer is read as
+
+Made by `python -m tests.scores_page > docs/scores.md` from `tests/readings.py`, the tables that
+the tests run; a test holds it to them.
+
+A score first *reads* an answer and then values what it read. Nothing scores 0 because it could
+not be read. Where an answer leaves room for doubt it is **unread**: it has no score, and the
+column `error` says why.
+
+## Outcomes
+
+Every call is exactly one of these: in the column `outcome` of `run.rows`, as counts in
+`run.summary` (where they add up to `calls`; `failed` is the column `failures`), in the table and
+the report, below the plots, and in one note an arm.
+
+| outcome | what it is | score |
+| --- | --- | --- |
+| `scored` | read and valued; wrong is one of these, with a low score | a number |
+| `unread` | whole, but the score could not read it | missing |
+| `cut` | stopped at the output limit, perhaps before its first word: raise `max_tokens` | missing |
+| `empty` | whole, and without a word | missing |
+| `refused` | the model declined | missing |
+| `filtered` | the provider's filter stopped it | missing |
+| `untargeted` | the input has no target | missing |
+| `unscored` | whole, but no score was asked for, it raised, or the judge has no verdict | missing |
+| `failed` | there is no answer | missing |
+
+- A cut answer is never read, even if it begins well: `12` may be half of `12.5`, and `A` half of
+  `A tie`.
+- A function of `(text, target)` is asked about whole answers only. One of `(answer, row)` is
+  asked about every answer and sees `answer.finish`; NaN or an error leaves a gap what it is.
+- `brier(missing=-0.25)` gives a number to what says none. The outcome stays `unread`, `cut` ...,
+  and `error` says so.
+- **Statistics take whatever has a score.** An input that an arm has no score for is left out of
+  that arm's mean, and of each pair with that arm. That is harmless only if answers are missing by
+  chance. A verdict that leaves out 5 % of an arm's answers or more says so in its own sentence,
+  and the notes count what is missing and why.
+
+## Where in an answer it stands
+
+For labels, numbers, probabilities and directions alike; the first place that has anything
+decides, and if it says two things the answer is unread:
+
+1. a JSON document: the `field=` that was named; else the values under `answer`, `value`, `label`,
+   `result`, `direction`, `probability` and their like; else all its values, which must come to
+   one;
+2. a final answer: `Final answer: x`, `Overall, the sentiment is x`, `\\\\boxed{x}`;
+3. a marked answer (`Answer: x`, `the forecast is x`) together with a first or last line or
+   sentence that says only x;
+4. the whole text, which must mention one thing only.
+
+What stands before `</think>`, in quotations of several words, in quoted lines and in questions is
+not the answer's own. Markdown, LaTeX, invisible characters, and how a letter is composed (NFC,
+NFD, full width) make no difference.
+
+## Numbers
+
+`number`, `rank_ic`, and `field=` of JSON. A percentage is a share of one: `3 %` is 0.03, `25 bp`
+is 0.0025, as long as targets are such shares. **A bare 3 is 3**: whether `%` means a hundredth
+must agree with the targets' own unit, and `scores.number(unit="%")` says that a target of 3 is 3
+% (`unit="bp"`: that 300 is).
+
+- Scales: `k`, `m`, `b` only without a blank before them (`5 m` may be metres); `bn`, `mn`, `tn`,
+  `thousand`, `million`, `billion`, `trillion`, `Mio`, `Mrd`, `lakh`, `crore`, `万`, `亿` with or
+  without.
+- A minus is `-`, `−`, `–` at the number, `minus`, or brackets around a number that stands alone
+  or has a currency. A sign that is only in words (`falls 5 %`) or behind the number, a long dash,
+  a dash with a blank after it: unread.
+- Dates, times, quarters, years, spans of time, list marks and names (`S&P 500`) in a sentence are
+  no quantity; alone in an answer they are (`2024`, `5 days`).
+- Ranges, bounds (`up to 5`), ratios and powers are no single number.
+- `1,234` and `1.234` are ambiguous: see below. The decimal mark can be said:
+  `scores.number(decimal=",")`.
+"""
+
+PARTS = {
+    "settled": """\
+### What the other answers settle
+
+`1,234` and `1.234` go by the decimal mark that other numbers of the same answer show, else by
+that of the arm's other answers, else by that of all arms, each only where they agree; a note
+counts them. Targets are never looked at. A run with `stop_when_clear` reads each answer alone, as
+it was looked at.
+""",
+    "probabilities": """\
+## Probabilities
+
+`brier` and `log_loss`. A percentage, or a number from 0 to 1; the size of a move or a rate (`rose
+2 %`) is a premise. A bare `70` is unread: it may be a price. So is the chance of a fall, or that
+something does not come, and a confidence in `down`: which event is meant is not known.
+`Probability: 70 %` on a line of its own is always read.
+""",
+    "sides": """\
+## Directions
+
+`direction` and `signed_return`: up, down or flat. `direction` scores 1 when the direction is the
+sign of the target, so that `flat` is right where the target is 0.
+""",
+    "labels": """\
+## Labels
+
+`label`. The labels are the run's targets, those in the `enum` of a prompt's own schema, and
+`scores.label(labels=[...], aliases={...})`. A word that is no label is unread: name it, and it is
+a wrong answer. Single letters are labels where they stand as one: `a` and `I` in a sentence are
+words. Labels that are numbers are compared by value.
+""",
+    "json": """\
+## JSON
+
+`json`, `json:field`, and `field=` of any score. The document may be the whole text, in a fence,
+or an object in prose; a comma too many is passed over. Of several, those that lack the field or
+break the schema do not count, and the rest must agree. A key that stands twice with two values
+says neither. Without a field, being no JSON, or breaking the schema, is what the score is about:
+0, with the reason in `error`. With one, a document that breaks the schema is 0, too; no document,
+or one without the field, is unread.
+
+A template's own `schema:` is sent to every model that takes it (unless `schema=` is given) and
+checked in every answer; a note an arm counts those that do not follow it.
+""",
+    "targets": """\
+## Targets
+
+A target is compared by its value, never by how Python writes it: a 1 that a gap in its column
+made 1.0, float32, Decimal, booleans, dates, categories. `None`, `NaN`, `NaT`, `pd.NA` are no
+target: the outcome is `untargeted`, said once.
+
+| target | answer or field that is right |
+| --- | --- |
+| `1.0` (a 1 beside a gap) | `1`, `1.0`, `"1"`, `true` in JSON |
+| `numpy.float32(0.1)` | `0.1` |
+| `Decimal("0.1")` | `0.1`, `"10 %"` in JSON |
+| `Timestamp("2026-03-01")` | `2026-03-01` |
+| `True` | `true`, `True`, `yes` |
+""",
+    "judge": """\
+## The judge
+
+Asked by a JSON schema with the choices A, B and tie where its model follows one, else for a line
+`Choice: A`. A reply that cannot be read, was cut or is empty is asked for once more with a
+reminder; the plan's most counts every question twice, and the note says how many were asked
+again. What cannot be read then either has no verdict: nobody wins. Answers that are cut, empty or
+refused are not compared.
+
+A reply is read in its stated place if it has one: the JSON, `[[A]]`, `Choice:` (or winner,
+verdict, final answer). Else every line that begins with a choice, and every sentence that claims
+one, must say the same. `A` and `B` are read by the same patterns, so exchanging them exchanges
+the reading. No reply of the table is read reversed.
+""",
+}
+
+
+def page() -> str:
+    """Return the page."""
+    lines = [HEAD]
+    for title, rows in NUMBERS:
+        lines += [f"### {title}", "", *_two(("answer", "number"), rows), ""]
+    settled = (
+        (text, ", ".join(map(_code, others)), _value(said)) for text, others, said in SETTLED
+    )
+    lines += [PARTS["settled"], *_table(("answer", "others of its arm", "number"), settled), ""]
+    lines += [PARTS["probabilities"], *_two(("answer", "probability"), PROBABILITIES), ""]
+    sides = ((text, _NAMES[side]) for text, side in SIDES)
+    lines += [PARTS["sides"], *_table(("answer", "direction"), sides), ""]
+    labels = (
+        (text, ", ".join(map(str, names)), _value(said))
+        for names, rows in LABELS
+        for text, said in rows
+    )
+    lines += [PARTS["labels"], *_table(("answer", "labels", "read"), labels), ""]
+    found = (
+        (text, _code(field), "*unread*" if value is None else _code(value))
+        for text, field, value in JSON
+    )
+    lines += [PARTS["json"], *_table(("answer", "field", "value"), found), ""]
+    lines += [PARTS["targets"], PARTS["judge"], *_table(("reply", "read"), _replies()), ""]
+    return "\n".join(lines)
+
+
+_NAMES = {1: "up", -1: "down", 0: "flat", None: "*unread*"}
+
+
+def _replies() -> Iterable[tuple[str, str]]:
+    names = {"A": "A", "B": "B", "T": "tie", None: "*unread*"}
+    return ((text, names[said]) for text, _, said in JUDGE)
+
+
+def _two(heads: tuple[str, ...], rows: Iterable[tuple[str, float | None]]) -> list[str]:
+    return _table(heads, ((text, _value(value)) for text, value in rows))
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "*unread*"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _code(text: str) -> str:
+    """Return *text* as code in a table: line ends as ⏎, the bar spelled out, nothing as a dash."""
+    shown = text.replace("\n", " \u23ce ").replace("|", "\\|")
+    marks = "``" if "`" in shown else "`"
+    if not shown.strip():
+        return "(nothing)"
+    pad = " " if "`" in shown or shown != shown.strip() else ""
+    return f"{marks}{pad}{shown}{pad}{marks}"
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    made = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+    return made + [f"| {_code(text)} | {' | '.join(cells)} |" for text, *cells in rows]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -157,7 +157,8 @@ def rewrite(path: Path) -> None:
                 row = stranger.execute(f"SELECT * FROM {where}").fetchone()  # noqa: S608
                 sql = "SELECT answer FROM answers WHERE attempt = ?"
                 (answer,) = stranger.execute(sql, (number,)).fetchone() or (None,)
-                fitted = chain.add(row[:-2], answer if table == "outcomes" else None)
+                with_it = {number: answer} if table == "outcomes" and answer else {}
+                (fitted,) = chain.extend([row[:-2]], with_it)
                 sql = f"UPDATE {table} SET link = ? WHERE {column} = {number}"  # noqa: S608
                 stranger.execute(sql, fitted[-1:])
         sql = "UPDATE ledger SET link = ? WHERE scope = 'total'"

@@ -91,7 +91,7 @@ def _problems(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"entry {place} of the audit chain was taken out: {what} is next"
         *row, _, link = connection.execute(_ROW[table], (number,)).fetchone()
         answer = _answer(connection, number, row) if table == _OUTCOME else None
-        if found.add(tuple(row), answer)[-1] != link:
+        if found.extend([tuple(row)], {} if answer is None else {number: answer})[0][-1] != link:
             yield f"{what} was changed (entry {place} of the audit chain)"
     last = chain.end_of(connection)
     if last.entries > found.entries:

@@ -7,7 +7,7 @@ In: a path. Out: a `Book`, usable from any thread and any event loop of the proc
 import atexit
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
@@ -108,27 +108,29 @@ class Book:
         The Future gives the attempt's id, or `LimitError` when a limit could be passed (also for an
         attempt without a price under any limit, unless `allow_unpriced`), or `BookError`.
         """
-        return self._writer.submit(self._begin(attempt, limits, allow_unpriced=allow_unpriced))
+        writer = self._writer
+        job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number)
+        return writer.submit(job)
 
-    def _begin(self, attempt: Attempt, limits: Limits, *, allow_unpriced: bool) -> Begin:
-        return Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number)
+    # Coroutines are handed through, not awaited: every call would pay for one frame more.
 
-    async def begin_async(
+    def begin_async(
         self,
         attempt: Attempt,
         limits: Limits = NO_LIMITS,
         *,
         allow_unpriced: bool = False,
         once: Once = "no",
-    ) -> int:
+    ) -> Coroutine[Any, Any, int]:
         """
         Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back.
 
         Raises:
             Elsewhere: Another kernel is at work on this key, or has answered it; see *once*.
         """
+        writer = self._writer
         job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number, once=once)
-        return int(await self._writer.submit_async(job))
+        return writer.submit_async(job)
 
     def ended_attempts(self) -> dict[str, int]:
         """Return how many attempts of a key have ended for certain, by key, where it is not one."""
@@ -152,17 +154,17 @@ class Book:
         """
         return self._writer.submit(Finish(attempt, settled))
 
-    async def finish_async(self, attempt: int, settled: Settled) -> None:
+    def finish_async(self, attempt: int, settled: Settled) -> Coroutine[Any, Any, None]:
         """Do as `finish`, awaited from any loop; it is written even when the wait is cancelled."""
-        await self._writer.submit_async(Finish(attempt, settled))
+        return self._writer.submit_async(Finish(attempt, settled))
 
     def release(self, attempt: int) -> "Future[None]":
         """Take back an attempt that was certainly never sent."""
         return self._writer.submit(Release(attempt))
 
-    async def release_async(self, attempt: int) -> None:
+    def release_async(self, attempt: int) -> Coroutine[Any, Any, None]:
         """Do as `release`, awaited from any loop."""
-        await self._writer.submit_async(Release(attempt))
+        return self._writer.submit_async(Release(attempt))
 
     # ---- batches
 

@@ -10,9 +10,9 @@ the same time and under the attempt's key.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from msgspec import msgpack
 
@@ -25,6 +25,7 @@ FIRST: Final = sha256(b"llmlab chain 1").digest()
 """The link before the first entry."""
 
 _WITH_ANSWER: Final = b"\xc3"
+_NO_ANSWERS: Final[Mapping[int, bytes]] = {}
 _fresh: Final = sha256().copy
 _encode: Final = msgpack.Encoder().encode
 _CHUNK: Final = 500
@@ -51,18 +52,32 @@ class Chain:
         self.entries = entries
         self.link = link
 
-    def add(self, row: Row, answer: bytes | None = None) -> Row:
-        """Return *row*, stored with *answer*, with its place and what it keeps of its link."""
-        self.entries += 1
-        placed = (*row, self.entries)
-        hashed = _fresh()  # a copy: to make one by name costs a third more
-        if answer is None:
-            hashed.update(self.link + _encode(placed))
-        else:
-            hashed.update(self.link + _encode(placed) + _WITH_ANSWER)
-            hashed.update(answer)
-        self.link = link = hashed.digest()
-        return (*placed, link[:KEPT])
+    def extend(
+        self, rows: Iterable[Row], answers: Mapping[int, bytes] = _NO_ANSWERS
+    ) -> list[list[Any]]:
+        """
+        Add rows; return them with their places and what they keep of their links.
+
+        Args:
+            rows: As they lie in the file, the attempt's id first.
+            answers: What was stored with them, by attempt.
+        """
+        entries, link, found = self.entries, self.link, []
+        for row in rows:
+            entries += 1
+            placed = [*row, entries]
+            hashed = _fresh()  # a copy: to make one by name costs a third more
+            answer = answers.get(row[0])
+            if answer is None:
+                hashed.update(link + _encode(placed))
+            else:
+                hashed.update(link + _encode(placed) + _WITH_ANSWER)
+                hashed.update(answer)
+            link = hashed.digest()
+            placed.append(link[:KEPT])
+            found.append(placed)
+        self.entries, self.link = entries, link
+        return found
 
 
 def end_of(connection: sqlite3.Connection) -> Chain:
@@ -112,7 +127,7 @@ def _adopt_rows(connection: sqlite3.Connection) -> None:
             sql = f"SELECT * FROM {table} WHERE {where}"  # noqa: S608 - both from above
             rows = connection.execute(sql, between).fetchall()
             answers = _answers(connection, between) if table == "outcomes" else {}
-            chained = [chain.add(row[:-2], answers.get(row[0])) for row in rows]
+            chained = chain.extend([row[:-2] for row in rows], answers)
             connection.executemany(
                 f"UPDATE {table} SET sequence = ?, link = ? WHERE {column} = ?",  # noqa: S608
                 [(*row[-2:], row[0]) for row in chained],

@@ -40,7 +40,8 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, accounts: dict[str, list[int]]) -> None:
         self._connection = connection
         self._accounts = accounts
-        self._changed: set[str] = set()
+        self._payers: dict[Sequence[str], list[list[int]]] = {}
+        self._changed: set[Sequence[str]] = set()
 
     def load(self, scopes: Sequence[str]) -> None:
         """Read the accounts that are not here yet, in one query."""
@@ -56,31 +57,38 @@ class Ledger:
             self.load((scope,))
         return self._accounts[scope]
 
-    def add(self, scopes: Sequence[str], column: int, pico: int) -> None:
+    def accounts(self, scopes: tuple[str, ...]) -> list[list[int]]:
+        """Return the accounts that pay for an attempt."""
+        found = self._payers.get(scopes)
+        if found is None:
+            found = self._payers[scopes] = [self.account(scope) for scope in scopes]
+        return found
+
+    def add(self, scopes: tuple[str, ...], column: int, pico: int) -> None:
         """Add to one column of several accounts; a negative amount takes away."""
         if pico:
-            for scope in scopes:
-                (self._accounts.get(scope) or self.account(scope))[column] += pico
-            self._changed.update(scopes)
+            for account in self.accounts(scopes):
+                account[column] += pico
+            self._changed.add(scopes)
 
-    def move(self, scopes: Sequence[str], source: int, worst: int, target: int, pico: int) -> None:
+    def move(
+        self, scopes: tuple[str, ...], source: int, worst: int, target: int, pico: int
+    ) -> None:
         """Take `worst` from one column of several accounts and add `pico` to another."""
-        for scope in scopes:
-            account = self._accounts.get(scope) or self.account(scope)
+        for account in self.accounts(scopes):
             account[source] -= worst
             account[target] += pico
-        self._changed.update(scopes)
+        self._changed.add(scopes)
 
-    def flush(self, chain: Chain | None) -> None:
+    def flush(self, cursor: sqlite3.Cursor, chain: Chain | None) -> None:
         """Write every account that was changed, and the end of the chain where it grew."""
-        accounts = self._accounts
-        if chain is None:
-            rows: list[Row] = []
-        else:
-            rows = [(TOTAL, *self.account(TOTAL), chain.entries, chain.link)]
-            self._changed.discard(TOTAL)
-        rows += [(scope, *accounts[scope], None, None) for scope in self._changed]
-        insert_rows(self._connection, _INSERT, rows, tail=_UPDATE)
+        changed = {scope for scopes in self._changed for scope in scopes}
+        rows: list[Row] = []
+        if chain is not None:
+            rows.append((TOTAL, *self.account(TOTAL), chain.entries, chain.link))
+            changed.discard(TOTAL)
+        rows += [(scope, *self._accounts[scope], None, None) for scope in changed]
+        insert_rows(cursor, _INSERT, rows, tail=_UPDATE)
 
 
 @lru_cache(maxsize=64)
@@ -92,7 +100,9 @@ def _select(count: int) -> str:
     )
 
 
-def check(ledger: Ledger, limits: Limits, scopes: Sequence[str], worst: int, earlier: int) -> None:
+def check(
+    ledger: Ledger, limits: Limits, scopes: tuple[str, ...], worst: int, earlier: int
+) -> None:
     """
     Raise `LimitError` when a call that may cost `worst` could pass a limit.
 
@@ -106,11 +116,10 @@ def check(ledger: Ledger, limits: Limits, scopes: Sequence[str], worst: int, ear
     call, run, day, total = limits.picos
     if call is not None and earlier + worst > call:
         raise _refusal("call", call, (earlier, 0, 0), worst)
-    for name, limit, scope in zip(_PAYERS, (total, day, run), scopes, strict=False):
-        if limit is not None:
-            settled, unknown, reserved = account = ledger.account(scope)
-            if settled + unknown + reserved + worst > limit:
-                raise _refusal(name, limit, account, worst)
+    payers = zip(_PAYERS, (total, day, run), ledger.accounts(scopes), strict=False)
+    for name, limit, account in payers:
+        if limit is not None and account[0] + account[1] + account[2] + worst > limit:
+            raise _refusal(name, limit, account, worst)
 
 
 def _refusal(name: str, limit: int, account: Sequence[int], worst: int) -> LimitError:

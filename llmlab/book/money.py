@@ -51,13 +51,13 @@ def show(pico: int) -> str:
     return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
-@lru_cache(maxsize=64)
-def _day_scope(day_number: int) -> str:
+@lru_cache(maxsize=256)
+def _scopes(day_number: int, run: str | None) -> tuple[str, ...]:
     moment = gmtime(day_number * _DAY_SECONDS)
-    return f"day:{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
+    day = f"day:{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
+    return (TOTAL, day) if run is None else (TOTAL, day, f"run:{run}")
 
 
 def scopes(started_at: float, run: str | None) -> tuple[str, ...]:
     """Name the ledger rows that pay for an attempt: the total, its UTC day, its run if any."""
-    day = _day_scope(int(started_at // _DAY_SECONDS))
-    return (TOTAL, day) if run is None else (TOTAL, day, f"run:{run}")
+    return _scopes(int(started_at // _DAY_SECONDS), run)

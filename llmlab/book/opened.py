@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 _READERS_S: Final = 5.0
 """Seconds that readers may take to end before a fork interrupts them."""
+_JOURNAL: Final = 8
+"""Groups of writes from one look at the journal to the next."""
 _GROUP_S: Final = 30.0
 """Seconds that a group of writes may take before a fork goes on without it."""
 
@@ -76,6 +78,7 @@ class Opened:
         self._durable = durable
         self._timeout = timeout
         self._connection: sqlite3.Connection | None = connection
+        self._groups = -1
         self._paused: list[Callable[[], None]] = []
         self._use(path)
 
@@ -128,7 +131,9 @@ class Opened:
             return self.connection
         if self._connection is None:
             return self._connect_again(at)
-        for name, identity in self._watched:
+        # The journal only now and then: it is lost where somebody broke the locks of this process.
+        self._groups += 1
+        for name, identity in self._watched[: 2 if self._groups % _JOURNAL == 0 else 1]:
             if identity_of(name) != identity:
                 self._rescue(at)
                 break

@@ -66,9 +66,9 @@ class Memory:
     others: Others = field(default_factory=Others)
     """What other kernels have under way."""
 
-    def refresh(self, connection: sqlite3.Connection) -> None:
+    def refresh(self, cursor: sqlite3.Cursor) -> None:
         """Forget what another connection may have changed; call it inside the transaction."""
-        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        (version,) = cursor.execute("PRAGMA data_version").fetchone()
         if version != self.data_version:
             self.forget()
             self.data_version = version
@@ -198,30 +198,28 @@ class Transaction:
         key, worst, started_at, run, status = row
         return Open(key, worst, scopes(started_at, run), unknown=status == "unknown")
 
-    def flush(self) -> None:
+    def flush(self, cursor: sqlite3.Cursor) -> None:
         """Send the queued rows, chained, and the changed sums to SQLite."""
         chain: Chain | None = None
         if self._attempts or self._outcomes or self._facts:
             chain = self._memory.chain = self._memory.chain or end_of(self.connection)
-            insert_rows(self.connection, _ATTEMPTS, list(map(chain.add, self._attempts)))
+            insert_rows(cursor, _ATTEMPTS, chain.extend(self._attempts))
             # Answers first: whether one was the first to its key is part of its outcome's link.
-            self._insert_outcomes(chain, self._insert_answers())
-        self.ledger.flush(chain)
+            self._insert_outcomes(cursor, chain, self._insert_answers(cursor))
+        self.ledger.flush(cursor, chain)
 
-    def _insert_outcomes(self, chain: Chain, answers: Mapping[int, bytes]) -> None:
-        add, answer = chain.add, answers.get
-        insert_rows(
-            self.connection, _OUTCOMES, [add(row, answer(row[0])) for row in self._outcomes]
-        )
-        for row in self._facts:
-            attempt, *facts = add(row, answer(row[0]))
-            self.connection.execute(_SUPERSEDE, (attempt,))
-            self.connection.execute(_FACTS, (*facts, attempt))
+    def _insert_outcomes(
+        self, cursor: sqlite3.Cursor, chain: Chain, answers: Mapping[int, bytes]
+    ) -> None:
+        insert_rows(cursor, _OUTCOMES, chain.extend(self._outcomes, answers))
+        for attempt, *facts in chain.extend(self._facts, answers):
+            cursor.execute(_SUPERSEDE, (attempt,))
+            cursor.execute(_FACTS, (*facts, attempt))
 
-    def _insert_answers(self) -> Mapping[int, bytes]:
+    def _insert_answers(self, cursor: sqlite3.Cursor) -> Mapping[int, bytes]:
         """Insert the answers; return those that were the first to their keys, by attempt."""
         rows = self._answers
-        whole = insert_rows(self.connection, _ANSWERS, rows) == len(rows)
+        whole = insert_rows(cursor, _ANSWERS, rows) == len(rows)
         return {row[1]: row[3] for row in rows if whole or self._is_first(row)}
 
     def _is_first(self, row: Row) -> bool:
@@ -250,18 +248,19 @@ def transact(
         memory: Brought up to date before and after.
         trust: Whether remembered attempts need not be looked up.
     """
-    connection.execute("BEGIN IMMEDIATE")
+    cursor = connection.cursor()  # one for all: each statement on the connection makes its own
+    cursor.execute("BEGIN IMMEDIATE")
     try:
-        memory.refresh(connection)
+        memory.refresh(cursor)
         transaction = Transaction(connection, owner=owner, now=now, memory=memory, trust=trust)
         result = action(transaction)
-        transaction.flush()
-        connection.execute("COMMIT")
+        transaction.flush(cursor)
+        cursor.execute("COMMIT")
     except BaseException:
         memory.forget()
         raise
     finally:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            cursor.execute("ROLLBACK")
     memory.learn(transaction)
     return result

@@ -84,7 +84,10 @@ class Writer:
         while self._queue.qsize() >= _QUEUE:
             time.sleep(0.001)
         future: Future[Any] = Future()
-        self._put(Item(job, future))
+        with self._submitting:
+            if self._closed:
+                raise closed()
+            self._queue.put(Item(job, future))
         return future
 
     async def submit_async(self, job: Job[Any]) -> Any:
@@ -93,7 +96,10 @@ class Writer:
             await asyncio.sleep(0.001)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._put(Item(job, future, loop))
+        with self._submitting:
+            if self._closed:
+                raise closed()
+            self._queue.put(Item(job, future, loop))
         try:
             return await future
         except asyncio.CancelledError:
@@ -101,12 +107,6 @@ class Writer:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._take_back(job, future.result())
             raise
-
-    def _put(self, item: Item) -> None:
-        with self._submitting:
-            if self._closed:
-                raise BookError("the book is closed: open it again")
-            self._queue.put(item)
 
     def stop(self) -> None:
         """Write all that is queued, then end the thread."""
@@ -202,10 +202,13 @@ class Writer:
     def _tell(self, group: Sequence[Item], results: Sequence[Result]) -> None:
         loops: dict[asyncio.AbstractEventLoop, list[tuple[Item, Result]]] = {}
         for item, result in zip(group, results, strict=True):
-            if item.loop is not None:
-                loops.setdefault(item.loop, []).append((item, result))
-            elif isinstance(item.future, Future):
+            loop = item.loop
+            if loop is None:
                 _set(item.future, result)
+            elif loop in loops:
+                loops[loop].append((item, result))
+            else:
+                loops[loop] = [(item, result)]
         for loop, told in loops.items():
             try:
                 loop.call_soon_threadsafe(self._tell_loop, told)
@@ -215,10 +218,13 @@ class Writer:
     def _tell_loop(self, told: Sequence[tuple[Item, Result]]) -> None:
         unwanted = []
         for item, result in told:
-            if item.future.done():
+            future, (value, error) = item.future, result
+            if future.done():
                 unwanted.append((item, result))
+            elif error is None:
+                future.set_result(value)
             else:
-                _set(item.future, result)
+                future.set_exception(error)
         self._take_back_all(unwanted)
 
     def _take_back_all(self, unwanted: Sequence[tuple[Item, Result]]) -> None:
@@ -231,10 +237,15 @@ class Writer:
             self._queue.put(Item(Release(value), Future()))
 
 
+def closed() -> BookError:
+    """Say that a book is closed."""
+    return BookError("the book is closed: open it again")
+
+
 def _is_wanted(item: Item) -> bool:
-    if isinstance(item.future, Future):
-        return item.future.set_running_or_notify_cancel()
-    return not (item.job.undo_if_unwanted and item.future.cancelled())
+    if item.loop is None:
+        return bool(item.future.set_running_or_notify_cancel())
+    return not (item.future.cancelled() and item.job.undo_if_unwanted)
 
 
 def _apply(job: Job[Any], transaction: Transaction) -> Result:

@@ -123,10 +123,11 @@ class Finish:
         entry = transaction.find(self._attempt)
         if entry is None:
             raise not_open(self._attempt)
-        settled = self._settled
+        settled, billed = self._settled, self._settled.billed
         charge = settle(transaction, entry, self._cost)
         row = (
-            settled.status, transaction.now, self._cost, charge, _flag(settled.billed),
+            settled.status, transaction.now, self._cost, charge,
+            billed if billed is None else +billed,
             settled.input_tokens, settled.cached_tokens, settled.output_tokens,
             settled.reasoning_tokens, _real(settled.latency_s), settled.http_status,
             _storable(settled.request_id), _storable(settled.error),
@@ -139,10 +140,6 @@ class Finish:
 
 # A row is chained as SQLite gives it back: with integers for booleans, floats in REAL columns, NULL
 # for NaN and no zero below zero.
-
-
-def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - a value, not a switch
-    return None if value is None else int(value)
 
 
 def _real(value: float | None) -> float | None:

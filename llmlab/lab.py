@@ -492,9 +492,13 @@ class Lab:
         """What was spent, by day, provider, model and run, in dollars."""
         import pandas as pd
 
-        spent = pd.DataFrame(self.book.spend())
+        spent = pd.DataFrame(self.book.spend(zone=self._parts.zone))
         money = [name for name in spent.columns if name.endswith("_usd")]
         return spent.astype(dict.fromkeys(money, float))
+
+    def spent_today(self) -> float:
+        """Return the dollars that count against the day's limit, in the zone of `day_zone`."""
+        return float(self.book.day(self._parts.zone).spent)
 
     @property
     def catalogue(self) -> "Catalogue":

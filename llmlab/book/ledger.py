@@ -8,8 +8,9 @@ kernels can never both spend the last cent.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from llmlab.book.chain import Chain
 from llmlab.book.entries import Limits
@@ -92,7 +93,20 @@ def _select(count: int) -> str:
     )
 
 
-def check(ledger: Ledger, limits: Limits, scopes: Sequence[str], worst: int, earlier: int) -> None:
+DayAccount: TypeAlias = Callable[[int], Sequence[int]]
+"""Returns settled, unknown and reserved picodollars of a zone's day; given at most so many, it
+need not be exact."""
+
+
+def check(
+    ledger: Ledger,
+    limits: Limits,
+    scopes: Sequence[str],
+    worst: int,
+    earlier: int,
+    *,
+    day_account: DayAccount | None = None,
+) -> None:
     """
     Raise `LimitError` when a call that may cost `worst` could pass a limit.
 
@@ -102,13 +116,16 @@ def check(ledger: Ledger, limits: Limits, scopes: Sequence[str], worst: int, ear
         scopes: The accounts that would pay: total, day and, if any, run.
         worst: The most this attempt can cost, in picodollars.
         earlier: What earlier attempts of the same call have cost.
+        day_account: What stands in for the account of the UTC day where days are a zone's.
     """
     call, run, day, total = limits.picos
     if call is not None and earlier + worst > call:
         raise _refusal("call", call, (earlier, 0, 0), worst)
     for name, limit, scope in zip(_PAYERS, (total, day, run), scopes, strict=False):
         if limit is not None:
-            settled, unknown, reserved = account = ledger.account(scope)
+            of_zone = day_account if name == "day" else None
+            account = ledger.account(scope) if of_zone is None else of_zone(limit - worst)
+            settled, unknown, reserved = account
             if settled + unknown + reserved + worst > limit:
                 raise _refusal(name, limit, account, worst)
 

@@ -52,12 +52,13 @@ def show(pico: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _day_scope(day_number: int) -> str:
+def day_scope(day_number: int) -> str:
+    """Name the account of a UTC day, counted from 1970-01-01."""
     moment = gmtime(day_number * _DAY_SECONDS)
     return f"day:{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
 
 
 def scopes(started_at: float, run: str | None) -> tuple[str, ...]:
     """Name the ledger rows that pay for an attempt: the total, its UTC day, its run if any."""
-    day = _day_scope(int(started_at // _DAY_SECONDS))
+    day = day_scope(int(started_at // _DAY_SECONDS))
     return (TOTAL, day) if run is None else (TOTAL, day, f"run:{run}")

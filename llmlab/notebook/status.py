@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from llmlab import default
@@ -54,7 +53,7 @@ def _trust() -> Listing:
 
 
 def _status(lab: "Lab") -> Listing:
-    day = lab.book.account(f"day:{datetime.now(tz=UTC):%Y-%m-%d}")  # the book's days are UTC's
+    today = lab.spent_today()
     limit = lab.settings.budget.day
     of = "" if limit is None else f" of {form.money(limit)} allowed"
     keys = lab.models().set_index("model")["key"]
@@ -64,7 +63,7 @@ def _status(lab: "Lab") -> Listing:
     ]
     notes = [
         f"mode {lab.settings.mode}, book {lab.book.path or 'in memory'}",
-        f"spent today: {form.money(float(day.spent), 3)}{of}",
+        f"spent today: {form.money(today, 3)}{of}",
         *(_door(door) for door in lab.doors()),
         f"runs in the book: {len(lab.runs())}",
     ]

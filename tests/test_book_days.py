@@ -72,7 +72,7 @@ def test_days_follow_each_other_without_gap(moment: float, name: str) -> None:
     assert day.start <= moment < day.end
     assert local_day(day.end, zone).start == day.end
     assert local_day(day.start - 1, zone).end == day.start
-    there = datetime.fromtimestamp(moment, zone).date().isoformat()
+    there = datetime.fromtimestamp(int(moment), zone).date().isoformat()
     assert day.date == there
     assert day.utc[0] <= day.start < day.end <= day.utc[1]
     assert len(day.scopes) == (day.utc[1] - day.utc[0]) / 86_400
@@ -167,9 +167,9 @@ def test_what_straddles_midnight_counts_where_it_began() -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(
-    st.lists(st.tuples(st.integers(0, 72 * 4), st.integers(0, 9)), max_size=25),
-    st.sampled_from(ZONES),
-    st.booleans(),
+    calls=st.lists(st.tuples(st.integers(0, 72 * 4), st.integers(0, 9)), max_size=25),
+    name=st.sampled_from(ZONES),
+    sort=st.booleans(),
 )
 def test_no_day_passes_its_limit(calls: list[tuple[int, int]], name: str, *, sort: bool) -> None:
     """

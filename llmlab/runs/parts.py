@@ -136,8 +136,13 @@ class Parts:
     def prices(self) -> "Prices":
         """The price table with the user's overrides on top."""
         from llmlab.pricing import Prices
+        from llmlab.pricing.stored import table_path
 
-        return Prices(overrides=self.settings.prices)
+        return Prices(
+            overrides=self.settings.prices,
+            allow_network=self.settings.mode != "replay",
+            kept=table_path(),
+        )
 
     @cached_property
     def counting(self) -> Counting:

@@ -48,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.set_defaults(run=_ask)
 
+    command = commands.add_parser("prices", help="which price table is used, and how old it is")
+    command.add_argument("--refresh", action="store_true", help="fetch today's, and keep it")
+    command.set_defaults(run=_prices)
+
     command = commands.add_parser("spend", help="what was spent, by day, provider, model and run")
     command.set_defaults(run=_spend)
 
@@ -163,8 +167,24 @@ def _ask(arguments: argparse.Namespace) -> int:
             max_tokens=arguments.max_tokens,
             values=_values(arguments.value) if arguments.value else None,
         )
+        warning = lab.prices.warning()
     print(answer.text)
     print(figures(answer), file=sys.stderr)
+    if warning:
+        print(f"! {warning}", file=sys.stderr)
+    return 0
+
+
+def _prices(arguments: argparse.Namespace) -> int:
+    from llmlab.lab import Lab
+
+    with Lab(book=":memory:", look=not arguments.refresh) as lab:
+        if arguments.refresh:
+            lab.prices.refresh()
+        print(f"{lab.prices.basis}, {lab.prices.age():.0f} days old")
+        warning = lab.prices.warning()
+    if warning:
+        print(f"! {warning}")
     return 0
 
 
@@ -181,7 +201,7 @@ def _spend(arguments: argparse.Namespace) -> int:
 
     del arguments
     with Lab(look=True) as lab:
-        spent = lab.spend()
+        spent, warning = lab.spend(), lab.prices.warning()
     if not len(spent):
         print("nothing was spent yet")
         return 0
@@ -191,6 +211,8 @@ def _spend(arguments: argparse.Namespace) -> int:
         f"total ${sums['cost_usd']:.6f}; unknown outcomes at their worst price "
         f"${sums['unknown_usd']:.6f}; reserved ${sums['reserved_usd']:.6f}"
     )
+    if warning:
+        print(f"! {warning}")
     return 0
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from llmlab.book import Book
     from llmlab.budget import Count
     from llmlab.catalogue import Catalogue
+    from llmlab.pricing import Prices
     from llmlab.runs.handle import Handle
     from llmlab.templates.history import History, Version
     from llmlab.wire.gate import GateState
@@ -492,7 +493,7 @@ class Lab:
         """What was spent, by day, provider, model and run, in dollars."""
         import pandas as pd
 
-        spent = pd.DataFrame(self.book.spend())
+        spent = pd.DataFrame(self.book.spend(zone=self._parts.zone))
         money = [name for name in spent.columns if name.endswith("_usd")]
         return spent.astype(dict.fromkeys(money, float))
 
@@ -519,6 +520,15 @@ class Lab:
         from llmlab.calls.batch_list import forgotten
 
         return forgotten(self.book, batch)
+
+    @property
+    def prices(self) -> "Prices":
+        """The price table: `lab.prices` says how old, `lab.prices.refresh()` fetches today's."""
+        return self._parts.prices
+
+    def spent_today(self) -> float:
+        """Return the dollars that count against the day's limit, in the zone of `day_zone`."""
+        return float(self.book.day(self._parts.zone).spent)
 
     @property
     def catalogue(self) -> "Catalogue":

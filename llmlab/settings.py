@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
@@ -71,6 +72,8 @@ class Settings:
     max_batch_mb: Megabytes = MAX_BATCH_MB
     """The same for a file of a batch's results."""
     budget: Budget = field(default_factory=Budget)
+    day_zone: str = "UTC"
+    """Where the days of `budget.day` begin at midnight, such as Europe/Zurich."""
     limits: dict[str, RateLimit] = field(default_factory=dict)
     base_urls: dict[str, Address] = field(default_factory=dict)
     plain_http: bool = False
@@ -133,7 +136,9 @@ class Sourced:
                 checked = _in_bounds(name, value, source)
                 values[name] = _merged(values.get(name), checked)
                 sources.update({inner: source for inner, _ in _flat(name, value)})
-        return cls(settings=_typed(values, sources), sources=sources)
+        settings = _typed(values, sources)
+        _check_zone(settings.day_zone, sources.get("day_zone", "settings"))
+        return cls(settings=settings, sources=sources)
 
 
 _NAMES: Final = tuple(item.name for item in fields(Settings))
@@ -300,6 +305,18 @@ def _typed(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings
         entry = where.rstrip("`")
         source = _source_of(entry, sources)
         raise ConfigError(f"{source}: {entry or 'settings'}: {told}") from error
+
+
+def _check_zone(name: str, source: str) -> None:
+    """Raise `ConfigError` where nobody calls a zone by this name, with the nearest that is one."""
+    if name == "UTC":
+        return
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(name, available_timezones(), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else "; such as Europe/Zurich"
+        raise ConfigError(f"{source}: day_zone: no time zone is called {name!r}{hint}") from None
 
 
 def _source_of(entry: str, sources: Mapping[str, str]) -> str:

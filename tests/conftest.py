@@ -22,6 +22,8 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
         monkeypatch.delenv(name, raising=False)
     trust = tmp_path_factory.getbasetemp() / f"trust-{uuid.uuid4().hex}.json"
     monkeypatch.setenv("LLMLAB_TRUST_FILE", str(trust))
+    prices = tmp_path_factory.getbasetemp() / f"prices-{uuid.uuid4().hex}.json"
+    monkeypatch.setattr("llmlab.pricing.stored.table_path", lambda: prices)
 
 
 class Clock:

@@ -1,20 +1,28 @@
 """Where prices come from: the user's overrides, the table's age, and a refresh."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
+from llmlab import Lab
+from llmlab.cli import main
 from llmlab.errors import ConfigError, Unavailable, Unreadable
-from llmlab.pricing import Prices
+from llmlab.pricing import Prices, edition, stored
 from llmlab.pricing.corrections import CORRECTIONS
-from llmlab.records import Usage
+from llmlab.records import Plan, Usage
+from llmlab.runs import tape_file
+from llmlab.runs.forecast import forecast
+from llmlab.sim import RuleAuthor, Simulator
+from tests.test_runs import lab_for
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
 
@@ -120,7 +128,7 @@ def test_an_old_table_warns() -> None:
     assert prices.warning(NOW) is None
     assert prices.warning(NOW + 190 * 86_400) == (
         "prices are 202 days old (genai-prices 0.2.3, 2026-11-09): "
-        "update genai-prices, or call refresh()"
+        "llmlab prices --refresh, or lab.prices.refresh(), fetches today's"
     )
 
 
@@ -217,3 +225,127 @@ def test_every_correction_has_a_reason_and_a_source() -> None:
 
     assert len(names) == len(set(names))
     assert all(c.reason.endswith(".") and c.source.endswith(".") for c in CORRECTIONS)
+
+
+# ---- a fetched table is kept --------------------------------------------------------------
+
+
+def table_of(path: Path) -> Prices:
+    """Return the prices of somebody who may fetch, a month from now."""
+    return Prices(allow_network=True, kept=path, now=lambda: NOW + 30 * 86_400)
+
+
+def test_a_fetched_table_is_there_the_next_time(tmp_path: Path) -> None:
+    """It is kept for every lab of the user, readable and writable by nobody else."""  # R-40
+    path = tmp_path / "cache" / "prices.json"
+    with serving(200, json.dumps(TABLE).encode()) as url:
+        table_of(path).refresh(url)
+
+    again = table_of(path)
+    price = again.price("openai", "gpt-6.2-sol", NOW)
+    assert price is not None
+    assert price.output == 10
+    assert again.basis.startswith("genai-prices, fetched (2026-1")
+    assert again.age() < 1
+    assert again.warning() is None
+    assert os.name != "posix" or path.stat().st_mode & 0o077 == 0
+
+
+def test_a_newer_installed_table_wins(tmp_path: Path) -> None:
+    """Whoever updates genai-prices is not held back by what was fetched before."""
+    path = tmp_path / "prices.json"
+    stored.save(path, TABLE, date(2026, 11, 1))
+
+    assert table_of(path).basis == "genai-prices 0.2.3 (2026-11-09)"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{}", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"schema": "llmlab prices 1"}',
+        b'{"schema": "llmlab prices 1", "fetched": "soon", "providers": [{}]}',
+        b'{"schema": "llmlab prices 1", "fetched": "2027-01-01", "providers": [{"id": 3}]}',
+    ],
+    ids=["empty", "bare", "list", "binary", "deep", "short", "date", "provider"],
+)  # fmt: skip
+def test_a_damaged_table_is_said_and_not_used(tmp_path: Path, content: bytes) -> None:
+    """The installed prices hold, and the warning says what to do; a refresh mends it."""
+    path = tmp_path / "prices.json"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    prices = table_of(path)
+
+    assert prices.basis == "genai-prices 0.2.3 (2026-11-09)"
+    warning = prices.warning() or ""
+    assert warning.startswith(str(path))
+    assert warning.endswith("the installed prices are used")
+    assert "\n" not in warning
+    with serving(200, json.dumps(TABLE).encode()) as url:
+        prices.refresh(url)
+    assert prices.warning() is None
+    assert table_of(path).warning() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_a_table_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
+    """Somebody else could make a model cheap, and a limit hold nothing."""
+    path = tmp_path / "prices.json"
+    stored.save(path, TABLE, date(2027, 1, 1))
+    path.chmod(0o666)
+
+    assert "may be written by others" in (table_of(path).warning() or "")
+
+
+def test_the_address_is_the_librarys() -> None:
+    """Where genai-prices publishes is for it to say."""
+    assert edition.address().startswith("https://")
+    assert "genai-prices" in edition.address()
+
+
+async def test_an_old_table_is_said_where_costs_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before sending, beside the verdict, and in what was spent."""
+    monkeypatch.setattr("llmlab.pricing.prices._STALE_DAYS", 1.0)
+    seen: list[tuple[str, ...]] = []
+
+    def watched(*args: Any, **options: Any) -> Plan:
+        seen.append(options["notes"])
+        return forecast(*args, **options)
+
+    async with Simulator(author=RuleAuthor()) as simulator, lab_for(simulator) as lab:
+        monkeypatch.setattr("llmlab.runs.conduct.forecast", watched)
+        run = await lab.abtest_async({"A": "Say it"}, ["gpt"], quiet=True, max_tokens=20)
+
+    for notes in (seen[0], run.notes):
+        (note,) = [each for each in notes if each.startswith("Costs: prices are")]
+        assert "llmlab prices --refresh, or lab.prices.refresh(), fetches today's" in note
+
+
+def test_the_command_line_fetches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`llmlab prices` says which table; with --refresh it is today's from then on."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["prices"]) == 0
+    assert capsys.readouterr().out.startswith("genai-prices 0.2.3 (2026-11-09), ")
+
+    with serving(200, json.dumps(TABLE).encode()) as url:
+        monkeypatch.setattr("llmlab.pricing.edition.address", lambda: url)
+        assert main(["prices", "--refresh"]) == 0
+    assert main(["prices"]) == 0
+    assert capsys.readouterr().out.count("genai-prices, fetched") == 2
+
+    with serving(503, b"") as url:
+        monkeypatch.setattr("llmlab.pricing.edition.address", lambda: url)
+        assert main(["prices", "--refresh"]) == 2
+    assert "no price table" in capsys.readouterr().err
+
+
+def test_a_replay_fetches_nothing(tmp_path: Path) -> None:
+    """It sends nothing at all."""
+    tape = tmp_path / "tape"
+    tape_file.write(tape, [])
+    with (
+        Lab(book=None, mode="replay", tape=tape, env={}, config="/") as lab,
+        pytest.raises(ConfigError, match="needs the network"),
+    ):
+        lab.prices.refresh("http://127.0.0.1:1/never")

@@ -12,10 +12,12 @@ from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from llmlab.book import audit, batches, reads, recovery, tables
 from llmlab.book.batches import Batch, Claim, Claimed, State
 from llmlab.book.chain import link_of
+from llmlab.book.days import local_day
 from llmlab.book.entries import (
     NO_LIMITS,
     Account,
@@ -236,14 +238,32 @@ class Book:
     # ---- money
 
     def spend(
-        self, *, by: Sequence[str] = ("day", "provider", "model", "run")
+        self,
+        *,
+        by: Sequence[str] = ("day", "provider", "model", "run"),
+        zone: ZoneInfo | None = None,
     ) -> list[dict[str, object]]:
-        """Return attempts, tokens and exact dollars by day, provider, model, run, prompt ..."""
-        return self._read(lambda connection: reads.spend(connection, by))
+        """
+        Return attempts, tokens and exact dollars by day, provider, model, run, prompt ...
+
+        Days are those of *zone*, UTC's when None.
+        """
+        return self._read(lambda connection: reads.spend(connection, by, zone))
 
     def account(self, scope: str = "total") -> Account:
         """Return what is settled, unknown and reserved: `total`, `day:2026-11-22`, `run:NAME`."""
         return self._read(lambda connection: reads.account(connection, scope))
+
+    def day(self, zone: ZoneInfo | None = None, at: float | None = None) -> Account:
+        """
+        Return the money of a whole day: that of *at*, Unix seconds, or of now.
+
+        Args:
+            zone: Where the day begins at midnight; UTC when None.
+            at: A moment of the day.
+        """
+        day = local_day(self._options.clock() if at is None else at, zone or ZoneInfo("UTC"))
+        return self._read(lambda connection: reads.day_account(connection, day))
 
     def spent(self, scope: str = "total") -> Decimal:
         """Return the dollars that count as gone in a scope, unknown outcomes at worst price."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -26,9 +27,11 @@ class Limits:
     run: Decimal | None = None
     """Per run name, over every kernel and day that worked on it."""
     day: Decimal | None = None
-    """Per UTC day, by the time at which an attempt started."""
+    """Per day of `zone`, by the time at which an attempt started."""
     total: Decimal | None = None
     """Over the whole life of the book."""
+    zone: ZoneInfo | None = None
+    """Where days begin at midnight; None is UTC."""
     picos: tuple[int | None, int | None, int | None, int | None] = field(
         init=False, repr=False, compare=False
     )

@@ -8,8 +8,9 @@ kernels can never both spend the last cent.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from llmlab.book.chain import Chain
 from llmlab.book.entries import Limits
@@ -100,8 +101,19 @@ def _select(count: int) -> str:
     )
 
 
+DayAccount: TypeAlias = Callable[[int], Sequence[int]]
+"""Returns settled, unknown and reserved picodollars of a zone's day; given at most so many, it
+need not be exact."""
+
+
 def check(
-    ledger: Ledger, limits: Limits, scopes: tuple[str, ...], worst: int, earlier: int
+    ledger: Ledger,
+    limits: Limits,
+    scopes: tuple[str, ...],
+    worst: int,
+    earlier: int,
+    *,
+    day_account: DayAccount | None = None,
 ) -> None:
     """
     Raise `LimitError` when a call that may cost `worst` could pass a limit.
@@ -112,13 +124,18 @@ def check(
         scopes: The accounts that would pay: total, day and, if any, run.
         worst: The most this attempt can cost, in picodollars.
         earlier: What earlier attempts of the same call have cost.
+        day_account: What stands in for the account of the UTC day where days are a zone's.
     """
     call, run, day, total = limits.picos
     if call is not None and earlier + worst > call:
         raise _refusal("call", call, (earlier, 0, 0), worst)
     payers = zip(_PAYERS, (total, day, run), ledger.accounts(scopes), strict=False)
     for name, limit, account in payers:
-        if limit is not None and account[0] + account[1] + account[2] + worst > limit:
+        if limit is None:
+            continue
+        if day_account is not None and name == "day":
+            account = day_account(limit - worst)  # noqa: PLW2901 - the zone's day in its place
+        if account[0] + account[1] + account[2] + worst > limit:
             raise _refusal(name, limit, account, worst)
 
 

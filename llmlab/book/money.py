@@ -51,10 +51,16 @@ def show(pico: int) -> str:
     return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
+@lru_cache(maxsize=64)
+def day_scope(day_number: int) -> str:
+    """Name the account of a UTC day, counted from 1970-01-01."""
+    moment = gmtime(day_number * _DAY_SECONDS)
+    return f"day:{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
+
+
 @lru_cache(maxsize=256)
 def _scopes(day_number: int, run: str | None) -> tuple[str, ...]:
-    moment = gmtime(day_number * _DAY_SECONDS)
-    day = f"day:{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
+    day = day_scope(day_number)
     return (TOTAL, day) if run is None else (TOTAL, day, f"run:{run}")
 
 

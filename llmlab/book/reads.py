@@ -6,8 +6,11 @@ In: keys, names, scopes. Out: bytes, records and sums.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import islice
+from zoneinfo import ZoneInfo
 
+from llmlab.book.days import LocalDay, local_day, outside
 from llmlab.book.entries import Account, RunItem, RunRecord, TemplateVersion
 from llmlab.book.money import to_usd
 from llmlab.book.stored import typed
@@ -88,14 +91,18 @@ def token_at_work(connection: sqlite3.Connection, attempt: int) -> str | None:
     return None if row is None else str(row[0])
 
 
-def spend(connection: sqlite3.Connection, by: Sequence[str]) -> list[dict[str, object]]:
-    """Return what was spent on what: one dict a group, money as exact Decimals."""
+def spend(
+    connection: sqlite3.Connection, by: Sequence[str], zone: ZoneInfo | None = None
+) -> list[dict[str, object]]:
+    """Return what was spent on what: one dict a group, money as exact Decimals, days of *zone*."""
     strange = [name for name in by if name not in SPEND_COLUMNS]
     if strange or not by:
         raise UsageError(f"spend(by=...) takes {', '.join(SPEND_COLUMNS)}; not {strange or 'none'}")
-    columns = ", ".join(
-        "date(a.started_at, 'unixepoch')" if name == "day" else f"a.{name}" for name in by
-    )
+    day = "date(a.started_at, 'unixepoch')"
+    if zone is not None and "day" in by:
+        day = "day_of(a.started_at)"
+        connection.create_function("day_of", 1, lambda at: local_day(at, zone).date)
+    columns = ", ".join(day if name == "day" else f"a.{name}" for name in by)
     names = (*by, *_SPEND_NAMES, *_SPEND_MONEY)
     rows = connection.execute(_SPEND_SQL.format(columns=columns)).fetchall()
     sums = typed((row[len(by) :] for row in rows), tuple[int, ...])
@@ -124,6 +131,17 @@ def account(connection: sqlite3.Connection, scope: str) -> Account:
     rows = typed(connection.execute(sql, (scope,)), tuple[int, int, int])
     settled, unknown, reserved = rows[0] if rows else (0, 0, 0)
     return Account(settled=to_usd(settled), unknown=to_usd(unknown), reserved=to_usd(reserved))
+
+
+def day_account(connection: sqlite3.Connection, day: LocalDay) -> Account:
+    """Return the money of a zone's day: that of its UTC days, less what is not of it."""
+    found = [account(connection, scope) for scope in day.scopes]
+    other, _ = outside(connection, day)
+    return Account(
+        settled=sum((each.settled for each in found), Decimal(0)) - to_usd(other[0]),
+        unknown=sum((each.unknown for each in found), Decimal(0)) - to_usd(other[1]),
+        reserved=sum((each.reserved for each in found), Decimal(0)) - to_usd(other[2]),
+    )
 
 
 def runs(connection: sqlite3.Connection, name: str | None = None) -> list[RunRecord]:

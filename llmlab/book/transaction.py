@@ -8,13 +8,14 @@ what counts is the number of statements, not of rows.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from msgspec import Struct
 
 from llmlab.book.chain import Chain, end_of
+from llmlab.book.days import LocalDay, outside
 from llmlab.book.elsewhere import Others
 from llmlab.book.ledger import Ledger
 from llmlab.book.money import scopes
@@ -63,6 +64,9 @@ class Memory:
     chain: Chain | None = None
     """The end of the chain."""
     data_version: int | None = None
+    outside: dict[str, int] = field(default_factory=dict)
+    """Picodollars of the UTC days of a zone's day that are not of it and can never change, by
+    that day's name; at least so many."""
     others: Others = field(default_factory=Others)
     """What other kernels have under way."""
 
@@ -160,6 +164,21 @@ class Transaction:
     def add_answer(self, key: str, attempt: int, answer: bytes) -> None:
         """Queue an answer; the first one to a key stays."""
         self._answers.append((key, attempt, self.now, answer))
+
+    def day_account(self, day: LocalDay, most: int) -> Sequence[int]:
+        """
+        Return settled, unknown and reserved picodollars of a zone's day.
+
+        The attempts are read only where the sums of the UTC days alone would pass *most*; until
+        then they may count what is not of *day*.
+        """
+        accounts = [self.ledger.account(scope) for scope in day.scopes]
+        settled, unknown, reserved = map(sum, zip(*accounts, strict=True))
+        known = self._memory.outside.get(day.name, 0)
+        if settled + unknown + reserved - known <= most:
+            return settled - known, unknown, reserved
+        other, self._memory.outside[day.name] = outside(self.connection, day, set(self.closed))
+        return settled - other[0], unknown - other[1], reserved - other[2]
 
     def earlier(self, key: str) -> int:
         """Return what earlier attempts of the call under way have cost, in picodollars."""

@@ -6,11 +6,13 @@ of that one job; the others of its group go on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
 
+from llmlab.book.days import local_day
 from llmlab.book.elsewhere import Elsewhere, Others
 from llmlab.book.entries import Attempt, Limits, Once, Settled
-from llmlab.book.ledger import RESERVED, SETTLED, UNKNOWN, check
+from llmlab.book.ledger import RESERVED, SETTLED, UNKNOWN, DayAccount, check
 from llmlab.book.money import cost_pico, scopes, worst_pico
 from llmlab.book.transaction import Open, Transaction
 from llmlab.errors import BookError, LimitError
@@ -84,10 +86,17 @@ class Begin:
                     "nothing was sent: give it a price, allow unpriced models, or lift the limit"
                 )
             earlier = transaction.earlier(entry.key) if self._number > 1 else 0
-            check(transaction.ledger, self._limits, entry.scopes, entry.worst, earlier)
+            day_account = None if self._limits.zone is None else self._day_account(transaction)
+            check(transaction.ledger, self._limits, entry.scopes, entry.worst, earlier,
+                  day_account=day_account)  # fmt: skip
         ticket = transaction.add_attempt(self._row, entry)
         transaction.ledger.add(entry.scopes, RESERVED, entry.worst)
         return ticket
+
+    def _day_account(self, transaction: Transaction) -> DayAccount:
+        zone, at = self._limits.zone, self._row[6]
+        assert zone is not None  # noqa: S101 - only then it is asked for
+        return partial(transaction.day_account, local_day(at, zone))
 
     def _leave_to(self, others: Others, transaction: Transaction) -> None:
         """Raise `Elsewhere` where another kernel does this work, or has done it meanwhile."""

@@ -56,9 +56,15 @@ def may_fit_later(book: Book, limits: Limits, attempt: Attempt, *, earlier: Deci
     worst = attempt.worst_usd
     if worst is None or (limits.call is not None and earlier + worst > limits.call):
         return False
-    given = (limits.total, limits.day, limits.run)
-    payers = scopes(attempt.started_at, attempt.run)
-    return all(
-        limit is None or book.spent(scope) + worst <= limit
-        for limit, scope in zip(given, payers, strict=False)
+    total, day, *run = scopes(attempt.started_at, attempt.run)
+
+    def spent_that_day() -> Decimal:
+        if limits.zone is None:
+            return book.spent(day)
+        return book.day(limits.zone, attempt.started_at).spent
+
+    return (
+        (limits.total is None or book.spent(total) + worst <= limits.total)
+        and (limits.day is None or spent_that_day() + worst <= limits.day)
+        and (limits.run is None or not run or book.spent(run[0]) + worst <= limits.run)
     )

@@ -2,8 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llmlab import default
@@ -31,7 +30,7 @@ def told(args: Any, names: Mapping[str, object]) -> Listing:
     tellers: dict[str, Callable[[Lab], Listing]] = {
         "status": _status,
         "models": _models,
-        "spend": lambda each: listing_of(each.spend(), "Spent, in dollars"),
+        "spend": _spend,
         "runs": lambda each: listing_of(each.runs(), "Runs in the book"),
         "health": lambda each: listing_of(each.health(), "Providers, asked just now for free"),
         "config": _config,
@@ -53,8 +52,19 @@ def _trust() -> Listing:
     return Listing(title=title, heads=("file", "may"), rows=rows)
 
 
+def _spend(lab: "Lab") -> Listing:
+    listing = listing_of(lab.spend(), "Spent, in dollars")
+    return replace(listing, notes=(*listing.notes, *_old_prices(lab)))
+
+
+def _old_prices(lab: "Lab") -> tuple[str, ...]:
+    """Say that costs rest on an old price table."""
+    warning = lab.prices.warning()
+    return () if warning is None else (warning,)
+
+
 def _status(lab: "Lab") -> Listing:
-    day = lab.book.account(f"day:{datetime.now(tz=UTC):%Y-%m-%d}")  # the book's days are UTC's
+    today = lab.spent_today()
     limit = lab.settings.budget.day
     of = "" if limit is None else f" of {form.money(limit)} allowed"
     keys = lab.models().set_index("model")["key"]
@@ -64,9 +74,10 @@ def _status(lab: "Lab") -> Listing:
     ]
     notes = [
         f"mode {lab.settings.mode}, book {lab.book.path or 'in memory'}",
-        f"spent today: {form.money(float(day.spent), 3)}{of}",
+        f"spent today: {form.money(today, 3)}{of}",
         *(_door(door) for door in lab.doors()),
         f"runs in the book: {len(lab.runs())}",
+        *_old_prices(lab),
     ]
     return Listing(
         title=f"Line-up {lab.settings.models}",

@@ -1,11 +1,12 @@
 """An edition of genai-prices' data: bundled or fetched, how old, and whom it lists."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.pricing import corrections
+from llmlab.pricing import corrections, stored
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 PROVIDER_IDS = {"openai": "openai", "anthropic": "anthropic", "deepseek": "deepseek", "xai": "x-ai"}
 """genai-prices' names for llmlab's providers."""
+
+
+_FETCHED: Final = "genai-prices, fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +38,47 @@ def bundled() -> Edition:
     return Edition(snapshot=snapshot, source=f"genai-prices {version}", dated=dated)
 
 
-def fetched(url: str | None) -> Edition:
-    """Fetch the current data through genai-prices' own updater; raises what it raises."""
+def newest(path: Path) -> Edition:
+    """
+    Return the table that was fetched and kept at *path*, or the installed one where that is newer.
+
+    Raises:
+        ConfigError: The kept table cannot be read.
+    """
+    installed, kept = bundled(), stored.load(path)
+    if kept is None or kept[0] <= installed.dated:
+        return installed
+    return Edition(snapshot=kept[1], source=_FETCHED, dated=kept[0])
+
+
+def address() -> str:
+    """Return where genai-prices publishes its current table."""
     from genai_prices import UpdatePrices
 
-    updater = UpdatePrices(url=url) if url else UpdatePrices()
-    snapshot = updater.fetch()
-    if snapshot is None:
-        raise ValueError("the price list is empty")
-    return Edition(
-        snapshot=snapshot, source="genai-prices, fetched", dated=snapshot.timestamp.date()
-    )
+    return UpdatePrices().url
+
+
+def fetched(url: str, *, today: date) -> tuple[Edition, Any]:
+    """
+    Fetch the current table from *url*; return it, and what came, to be kept.
+
+    Raises:
+        httpx2.HTTPError: It could not be fetched.
+        ValueError: What came is no price table.
+    """
+    import httpx2
+    from genai_prices import UpdatePrices
+
+    body = bytearray()
+    with httpx2.stream("GET", url, timeout=UpdatePrices().request_timeout) as reply:
+        reply.raise_for_status()
+        for piece in reply.iter_bytes():
+            body += piece
+            if len(body) > stored.MOST:
+                raise ValueError(f"it has more than {stored.MOST >> 20} MB")
+    providers = json.loads(body)
+    snapshot = stored.snapshot_of(providers, today)
+    return Edition(snapshot=snapshot, source=_FETCHED, dated=today), providers
 
 
 def find(edition: Edition, provider: str, model: str) -> "ModelInfo | None":

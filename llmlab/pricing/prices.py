@@ -1,16 +1,18 @@
 """Look a model's price up once, keep it, and bill every answer with it."""
 
+import time
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from llmlab.errors import ConfigError, Unavailable, Unreadable
-from llmlab.pricing import corrections, edition
+from llmlab.pricing import corrections, edition, stored
 from llmlab.pricing.edition import Edition
 from llmlab.pricing.listing import window_at
 from llmlab.pricing.overrides import PROVIDERS, read_overrides, without_date
@@ -41,6 +43,8 @@ class Prices:
     Args:
         overrides: Prices by `provider/model` (see `overrides.read_overrides`).
         allow_network: Whether `refresh` may fetch; nothing else ever does.
+        kept: The file in which a fetched table is kept, and looked for; None keeps none.
+        now: Returns Unix seconds.
     """
 
     def __init__(
@@ -48,9 +52,14 @@ class Prices:
         overrides: Mapping[str, Mapping[str, object]] | None = None,
         *,
         allow_network: bool = False,
+        kept: Path | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._overrides = read_overrides(overrides or {})
         self._allow_network = allow_network
+        self._kept = kept
+        self._now = now
+        self._trouble = ""
         self._edition: Edition | None = None
         self._latest: dict[tuple[str, str], Window] = {}
         self._windows: dict[tuple[str, str], list[Window]] = {}
@@ -113,25 +122,38 @@ class Prices:
             moment = window.end
         return worst
 
-    def age(self, now: float) -> float:
+    def __repr__(self) -> str:
+        """Say which table it is, and how old."""
+        return f"Prices({self.basis}, {self.age():.0f} days old)"
+
+    @property
+    def basis(self) -> str:
+        """Which table it is, and of which day: `genai-prices 0.2.3 (2026-11-09)`."""
+        table = self._table()
+        return f"{table.source} ({table.dated})"
+
+    def age(self, now: float | None = None) -> float:
         """Return how many days old the price table is at Unix time *now*."""
         dated = datetime.combine(self._table().dated, datetime.min.time(), UTC)
-        return (now - dated.timestamp()) / 86_400
+        return ((self._now() if now is None else now) - dated.timestamp()) / 86_400
 
-    def warning(self, now: float) -> str | None:
-        """Return a sentence when the price table is older than six months, else None."""
+    def warning(self, now: float | None = None) -> str | None:
+        """Return a sentence when the table is older than six months or was not read, else None."""
         age = self.age(now)
         if age <= _STALE_DAYS:
-            return None
+            return self._trouble or None
         table = self._table()
-        return (
+        old = (
             f"prices are {age:.0f} days old ({table.source}, {table.dated}): "
-            "update genai-prices, or call refresh()"
+            "llmlab prices --refresh, or lab.prices.refresh(), fetches today's"
         )
+        return f"{self._trouble}; {old}" if self._trouble else old
 
     def refresh(self, url: str | None = None) -> None:
         """
-        Fetch the current price table from genai-prices' repository, or from *url*.
+        Fetch the current price table from genai-prices' repository, or from *url*, and keep it.
+
+        Answers that were bought keep the cost that they have; `run.reprice()` values them anew.
 
         Raises:
             ConfigError: The network was not allowed.
@@ -143,17 +165,30 @@ class Prices:
         import httpx2
 
         try:
-            fetched = edition.fetched(url)
+            today = datetime.fromtimestamp(self._now(), UTC).date()
+            fetched, providers = edition.fetched(url or edition.address(), today=today)
         except httpx2.HTTPError as error:
             raise Unavailable(f"no price table: {error}", provider="genai-prices") from error
         except ValueError as error:
             raise Unreadable(f"not a price table: {error}", provider="genai-prices") from error
-        self._edition, self._latest, self._windows = fetched, {}, {}
+        self._edition, self._latest, self._windows, self._trouble = fetched, {}, {}, ""
+        if self._kept is not None:
+            stored.save(self._kept, providers, fetched.dated)
 
     def _table(self) -> Edition:
         if self._edition is None:
-            self._edition = edition.bundled()
+            self._edition = self._first_table()
         return self._edition
+
+    def _first_table(self) -> Edition:
+        if self._kept is None:
+            return edition.bundled()
+        try:
+            return edition.newest(self._kept)
+        except ConfigError as error:
+            # Calls go on by the installed table; the warning stands where costs are.
+            self._trouble = f"{error}; the installed prices are used"
+            return edition.bundled()
 
     def _window(self, provider: str, model: str, at: float) -> Window:
         """Return the kept window around *at*, or make it and keep it."""

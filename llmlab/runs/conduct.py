@@ -86,7 +86,11 @@ def conduct(
         author=author,
         at=at,
         pace=_pace(parts, at_once, batch=batch),
-        notes=(*experiment.notes, *retirements(parts.catalogue, experiment.arms, now=at)),
+        notes=(
+            *experiment.notes,
+            *retirements(parts.catalogue, experiment.arms, now=at),
+            *_old_prices(parts),
+        ),
     )
     watch.planned(seen)
     _remember_templates(caller, experiment)
@@ -155,7 +159,13 @@ def _notes(
     if early is not None:
         cut = (*(() if early.over else cut), *early.notes(rows))
     ends = retirements(parts.catalogue, experiment.arms, now=time.time())
-    return (*cut, *_trouble(parts), *ends)
+    return (*cut, *_trouble(parts), *ends, *_old_prices(parts))
+
+
+def _old_prices(parts: Parts) -> tuple[str, ...]:
+    """Say that costs rest on an old price table."""
+    warning = parts.prices.warning()
+    return () if warning is None else (f"Costs: {warning}.",)
 
 
 _BATCHES: Final = "batches"

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
+from zoneinfo import ZoneInfo
 
 from llmlab.backends.backends import Backends
 from llmlab.backends.health import Health, Pulled
@@ -135,8 +136,13 @@ class Parts:
     def prices(self) -> "Prices":
         """The price table with the user's overrides on top."""
         from llmlab.pricing import Prices
+        from llmlab.pricing.stored import table_path
 
-        return Prices(overrides=self.settings.prices)
+        return Prices(
+            overrides=self.settings.prices,
+            allow_network=self.settings.mode != "replay",
+            kept=table_path(),
+        )
 
     @cached_property
     def counting(self) -> Counting:
@@ -180,7 +186,7 @@ class Parts:
             session=self.session,
             gates=self.gates,
             prices=self.prices,
-            limits=_limits(self.settings.budget, run_limit),
+            limits=_limits(self.settings.budget, run_limit, self.zone),
             attempts=self.settings.attempts,
             drop=self.settings.drop_parameters,
             unpriced=self.settings.unpriced,
@@ -188,6 +194,12 @@ class Parts:
             purse=self.purse,
             groups=self.groups,
         )
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """Where the days of the day limit begin at midnight; None is UTC."""
+        name = self.settings.day_zone
+        return None if name == "UTC" else ZoneInfo(name)
 
     def deadline(self, prepared: Prepared) -> float:
         """Return the seconds a call may take; one that reasons gets minutes."""
@@ -209,7 +221,7 @@ class Parts:
                 self.book.close()
 
 
-def _limits(budget: Budget, run: float | None) -> Limits:
+def _limits(budget: Budget, run: float | None, zone: ZoneInfo | None) -> Limits:
     def dollars(value: float | None) -> Decimal | None:
         return None if value is None else Decimal(str(value))
 
@@ -218,6 +230,7 @@ def _limits(budget: Budget, run: float | None) -> Limits:
         run=dollars(budget.run if run is None else run),
         day=dollars(budget.day),
         total=dollars(budget.total),
+        zone=zone,
     )
 
 

@@ -15,7 +15,12 @@ DAYS = 14
 
 
 def spending_html(
-    spent: "pd.DataFrame", today: date, *, limit: float | None = None, days: int = DAYS
+    spent: "pd.DataFrame",
+    today: date,
+    *,
+    limit: float | None = None,
+    days: int = DAYS,
+    zone: str = "UTC",
 ) -> str:
     """
     Return a bar a day, by provider, for the last *days* days; a full bar is the day's limit.
@@ -25,6 +30,7 @@ def spending_html(
         today: The last day.
         limit: Dollars a day may cost; the dearest day when None.
         days: How many days are shown.
+        zone: Whose days they are.
     """
     by_day = _by_day(spent)
     shown = [today - timedelta(days=back) for back in range(days)]
@@ -42,7 +48,7 @@ def spending_html(
     ]
     return f"<style>{CSS}</style>" + markup.block(
         markup.line(_head(totals[today], limit), "ll-verdict"),
-        markup.table([("day (UTC)", ""), (_scale(limit, full), ""), ("spent", "r")], rows),
+        markup.table([(f"day ({zone})", ""), (_scale(limit, full), ""), ("spent", "r")], rows),
         _legend(colours),
     )
 

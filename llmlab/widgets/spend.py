@@ -1,6 +1,7 @@
 """What was spent, day by day, against the day's limit."""
 
-from datetime import UTC, date, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from ipywidgets import HTML, Button, VBox
 from traitlets import Float
@@ -30,18 +31,15 @@ class SpendBoard(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
     def refresh(self) -> None:
         """Read the book again."""
         self.limit_usd = self._lab.settings.budget.day
-        self.today_usd = float(self._lab.book.account(f"day:{_today()}").spent)
+        self.today_usd = self._lab.spent_today()
         self._bars.value = self.still()
 
     def still(self) -> str:
         """Return the bars."""
-        return spending_html(self._lab.spend(), _today(), limit=self.limit_usd)
+        zone = self._lab.settings.day_zone
+        today = datetime.now(tz=ZoneInfo(zone)).date()
+        return spending_html(self._lab.spend(), today, limit=self.limit_usd, zone=zone)
 
     def __repr__(self) -> str:
         of = "" if self.limit_usd is None else f" of ${self.limit_usd:.2f}"
         return f"<SpendBoard: ${self.today_usd:.4f} today{of}>"
-
-
-def _today() -> date:
-    """Return the book's day, which is UTC's."""
-    return datetime.now(tz=UTC).date()

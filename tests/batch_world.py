@@ -61,6 +61,10 @@ class Kernel:
     """Whether its lab stays open while the next ones run, as in a notebook that goes on."""
 
 
+class Dead(BaseException):
+    """Unwinds what a dead kernel was about to do; what it still writes, nobody inherits."""
+
+
 @dataclass(slots=True)
 class Script:
     """What a kernel has done so far, and whether it still lives."""
@@ -81,9 +85,9 @@ class Script:
     def die(self) -> None:
         """Leave to the heir what is committed now."""
         self.heir.touch(mode=0o600)
-        with closing(sqlite3.connect(self.book)) as book:
-            with closing(sqlite3.connect(self.heir)) as heir:
-                book.backup(heir)
+        here, there = sqlite3.connect(self.book), sqlite3.connect(self.heir)
+        with closing(here), closing(there):
+            here.backup(there)
         self.dead.set()
 
     def interrupt(self) -> None:
@@ -227,7 +231,7 @@ class World:
         exchange: Exchange = await send(session, call, endpoint)
         if trouble == "dies after":
             script.die()
-            await asyncio.Event().wait()
+            raise Dead
         if trouble == "lost reply":
             raise CutOff("the reply broke off before its end", provider=endpoint.provider)
         return _reply(503) if trouble == "busy yet taken" else exchange
@@ -259,7 +263,7 @@ async def _before(script: Script, trouble: Trouble, provider: str) -> None:
     if trouble == "dies":
         if not script.dead.is_set():
             script.die()
-        await asyncio.Event().wait()
+        raise Dead
     if trouble == "interrupted":
         script.interrupt()
         await asyncio.sleep(0.005)

@@ -77,9 +77,13 @@ class Collecting:
         one = self._one
         found, _ = way(one.request.provider, one.request.api)
         results: dict[str, Result] = {}
-        parts = list(state.parts)
+        parts, fetched = list(state.parts), set[str]()
         while parts:
-            call = found.results_call(self.provider_id, parts.pop(0), one.endpoint.base_url)
+            part = parts.pop(0)
+            if part in fetched:
+                continue  # a page that names itself as the next one
+            fetched.add(part)
+            call = found.results_call(self.provider_id, part, one.endpoint.base_url)
             read, more = found.read_results(await send(self.caller, call, one))
             results.update(read)
             parts.extend(more)

@@ -1,10 +1,11 @@
 """
 The proofs that take minutes: faults, kills, limits, a shared and a lost book, rates, attacks.
 
-    python -m benchmarks.reliability [table] [kill] [limit] [shared] [lost] [rate] [flight]
-                                     [attacks]
+    python -m benchmarks.reliability [table] [kill] [batches] [limit] [shared] [lost] [rate]
+                                     [flight] [attacks]
 
-Without a word everything is run. `table` writes the measured table into docs/reliability.md.
+Without a word everything is run. `table` and `batches` write their tables into
+docs/reliability.md.
 Every server is a process on this machine; its own log of what it served is the judge.
 """
 
@@ -25,6 +26,7 @@ from benchmarks.attacks import attacks
 from benchmarks.harness import served
 from benchmarks.server import Manner
 from benchmarks.ways.pipeline import InFile, ran_of
+from tests import batch_proof
 from tests.chaos import table
 from tests.killing import killed
 from tests.losing import AT_ONCE, lost
@@ -32,16 +34,28 @@ from tests.sharing import shared
 from tests.spending import spent
 
 DOC = Path(__file__).parent.parent / "docs" / "reliability.md"
-_BEGIN, _END = "benchmarks/reliability.py -->\n", "<!-- end -->"
+_FAULTS = "<!-- table: written by benchmarks/reliability.py -->\n"
+_BATCHES = "<!-- batches: written by benchmarks/reliability.py -->\n"
+_END = "<!-- end -->"
 
 
 def write_table() -> None:
     """Measure every fault and renew the table in the docs."""
-    measured = asyncio.run(table())
+    _write(_FAULTS, asyncio.run(table()))
+
+
+def write_batches() -> None:
+    """Let kernels die, be interrupted and run at once while they hand in; renew the table."""
+    _write(_BATCHES, asyncio.run(batch_proof.table()))
+
+
+def _write(begin: str, measured: str) -> None:
+    """Put a table between its marks in the docs."""
     text = DOC.read_text(encoding="utf-8")
-    head, _, rest = text.partition(_BEGIN)
+    head, found, rest = text.partition(begin)
+    assert found, f"docs/reliability.md has no line {begin!r}"
     tail = rest.partition(_END)[2]
-    DOC.write_text(f"{head}{_BEGIN}{measured}{_END}{tail}", encoding="utf-8")
+    DOC.write_text(f"{head}{begin}{measured}{_END}{tail}", encoding="utf-8")
     print(measured)
 
 
@@ -192,6 +206,7 @@ class _Peak:
 PROOFS: dict[str, Callable[[], None]] = {
     "table": write_table,
     "kill": kill,
+    "batches": write_batches,
     "limit": limit,
     "shared": shared_book,
     "lost": lost_book,

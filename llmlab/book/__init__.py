@@ -7,7 +7,7 @@ Out: answers by key, what was spent and reserved, runs, history; `LimitError` an
 Keys are strings and answers are bytes: the book knows no provider, no request, no prompt.
 """
 
-from llmlab.book.batches import Batch, BatchItem, Claimed
+from llmlab.book.batches import Batch, BatchItem, Claimed, new_token
 from llmlab.book.book import Book
 from llmlab.book.elsewhere import Elsewhere
 from llmlab.book.entries import (
@@ -37,4 +37,5 @@ __all__ = [
     "RunRecord",
     "Settled",
     "TemplateVersion",
+    "new_token",
 ]

@@ -13,9 +13,10 @@ from uuid import uuid4
 from llmlab.book.entries import Attempt, Limits
 from llmlab.book.rows import insert_rows
 from llmlab.book.transaction import Open, Transaction
-from llmlab.book.writes import Begin, give_up
+from llmlab.book.writes import Begin, give_up, take_back
 from llmlab.errors import LimitError
 
+End: TypeAlias = Literal["lost", "forgotten"]
 State: TypeAlias = Literal["intended", "unsure", "handed_in", "lost", "forgotten"]
 """
 `intended`: being handed in; `unsure`: nobody knows whether the provider has it; `handed_in`;
@@ -82,10 +83,11 @@ class Claim:
         *,
         allow_unpriced: bool,
         holder: int,
+        token: str,
         api: str,
         asked: str,
     ) -> None:
-        self._id = uuid4().hex[:_TOKEN]
+        self._id = token
         self._about = (attempts[0].provider, api, asked)
         self._begins = {
             each.key: Begin(each, limits, allow_unpriced=allow_unpriced, holder=holder)
@@ -140,17 +142,40 @@ def turn(
     )
 
 
-def abandon(transaction: Transaction, batch: str, state: State, note: str) -> int:
-    """Give a batch up: what is waited for counts at its worst price and may be sent again."""
+def new_token() -> str:
+    """Return a name for a batch that no other has."""
+    return uuid4().hex[:_TOKEN]
+
+
+def abandon(
+    transaction: Transaction, batch: str, end: End, note: str, *, free: bool, found: str | None
+) -> int:
+    """
+    Give a batch up: what is waited for counts at its worst price, or at nothing when *free*.
+
+    Nothing happens when the provider's name for it is not *found* any more: another kernel knows
+    better.
+    """
     waiting = transaction.connection.execute(
-        "SELECT attempt FROM waiting_items WHERE batch = ?", (batch,)
+        "SELECT i.attempt FROM waiting_items AS i JOIN batches AS b ON b.id = i.batch "
+        "WHERE i.batch = ? AND b.provider_id IS ?",
+        (batch, found),
     ).fetchall()
     for (attempt,) in waiting:
         entry = transaction.find(attempt)
-        if entry is not None and not entry.unknown:
+        if entry is not None and free:
+            take_back(transaction, attempt, entry)
+        elif entry is not None and not entry.unknown:
             give_up(transaction, attempt, entry, note)
-    turn(transaction, batch, state, None, note)
+    if waiting:
+        turn(transaction, batch, end, None, note)
     return len(waiting)
+
+
+def provider_ids(connection: sqlite3.Connection) -> set[str]:
+    """Return the providers' names of every batch that was ever handed in, or found."""
+    rows = connection.execute("SELECT provider_id FROM batches WHERE provider_id IS NOT NULL")
+    return {name for (name,) in rows}
 
 
 def batches(connection: sqlite3.Connection, keys: Iterable[str] | None = None) -> list[Batch]:

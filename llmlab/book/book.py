@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from llmlab.book import audit, batches, reads, recovery, tables
-from llmlab.book.batches import Batch, Claim, Claimed, State
+from llmlab.book.batches import Batch, Claim, Claimed, End, State
 from llmlab.book.chain import link_of
 from llmlab.book.days import local_day
 from llmlab.book.entries import (
@@ -176,11 +176,12 @@ class Book:
         limits: Limits,
         *,
         allow_unpriced: bool,
+        token: str,
         api: str,
         asked: str,
     ) -> Claimed:
         """
-        Begin the attempts of a batch and claim their keys, before it is handed in.
+        Begin the attempts of the batch *token* and claim their keys, before it is handed in.
 
         What another batch holds, what was answered meanwhile and what a limit refuses is left
         out and said; it raises only what `begin` raises for all.
@@ -190,6 +191,7 @@ class Book:
             limits,
             allow_unpriced=allow_unpriced,
             holder=self._number,
+            token=token,
             api=api,
             asked=asked,
         )
@@ -208,9 +210,23 @@ class Book:
             Do(lambda transaction: batches.turn(transaction, batch, state, provider_id, note))
         )
 
-    def abandon_batch(self, batch: str, state: State, note: str) -> int:
-        """Give a batch up; return how many requests count at their worst price from now on."""
-        return self._do(lambda transaction: batches.abandon(transaction, batch, state, note))
+    def abandon_batch(
+        self, batch: str, end: End, note: str, *, found: str | None, free: bool = False
+    ) -> int:
+        """
+        Give up a batch that the provider calls *found*; return how many requests that lets go.
+
+        They count at their worst price, or at nothing when *free*: it certainly has none of them.
+        """
+        return self._do(
+            lambda transaction: batches.abandon(
+                transaction, batch, end, note, free=free, found=found
+            )
+        )
+
+    def batch_names(self) -> set[str]:
+        """Return the providers' names of all batches that this book knows."""
+        return self._read(batches.provider_ids)
 
     def recover(self) -> list[int]:
         """Give up what dead kernels left under way, at its worst price; return the attempts."""

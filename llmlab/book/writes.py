@@ -180,9 +180,7 @@ class Release:
         entry = transaction.find(self._attempt)
         if entry is None:
             raise not_open(self._attempt)
-        settle(transaction, entry, 0)
-        row = ("released", transaction.now, 0, 0, 0, *(None,) * 7, "")
-        add_outcome(transaction, self._attempt, entry, row)
+        take_back(transaction, self._attempt, entry)
 
 
 class Do(Generic[T]):
@@ -220,6 +218,13 @@ def add_outcome(
         transaction.replace_unknown(attempt, row)
     else:
         transaction.add_outcome(attempt, row)
+
+
+def take_back(transaction: Transaction, attempt: int, entry: Open) -> None:
+    """Mark an attempt released: it was certainly never sent, or never taken, and costs nothing."""
+    settle(transaction, entry, 0)
+    row = ("released", transaction.now, 0, 0, 0, *(None,) * 7, "")
+    add_outcome(transaction, attempt, entry, row)
 
 
 def give_up(transaction: Transaction, attempt: int, entry: Open, why: str) -> None:

@@ -8,13 +8,13 @@ from typing import Final
 from msgspec import structs
 
 from llmlab.book import Batch, NotUnderWay
-from llmlab.calls.batch_requests import failure, send, way
+from llmlab.calls.batch_requests import failure, send, undecided, way
 from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.calls.prepared import Prepared
 from llmlab.calls.settling import Timing, lost, valued, won
 from llmlab.errors import CallError, Refused, Unavailable
-from llmlab.providers.batch import BatchState, Result
+from llmlab.providers.batch import UNREAD, BatchState, Result
 from llmlab.records import Answer, Outcome
 
 _NO_TIMES: Final = Timing(latency=None, ttfb=None)
@@ -34,16 +34,11 @@ class Collecting:
     caller: Caller
     batch: Batch
     provider_id: str
-    wanted: Mapping[str, Prepared]
-    """By key."""
+    mine: Mapping[str, Prepared]
+    """What is wanted of this batch, by key."""
     poll: float
     sleep: Callable[[float], Awaitable[object]]
     passes: Callable[[], Awaitable[bool]]
-
-    @property
-    def mine(self) -> dict[str, Prepared]:
-        """What is wanted of this batch."""
-        return {key: self.wanted[key] for key in self.batch.items if key in self.wanted}
 
     async def outcomes(self) -> dict[str, Outcome]:
         """Wait until the batch has ended and settle it; nothing when the run is stopped first."""
@@ -82,9 +77,13 @@ class Collecting:
         one = self._one
         found, _ = way(one.request.provider, one.request.api)
         results: dict[str, Result] = {}
-        parts = list(state.parts)
+        parts, fetched = list(state.parts), set[str]()
         while parts:
-            call = found.results_call(self.provider_id, parts.pop(0), one.endpoint.base_url)
+            part = parts.pop(0)
+            if part in fetched:
+                continue  # a page that names itself as the next one
+            fetched.add(part)
+            call = found.results_call(self.provider_id, part, one.endpoint.base_url)
             read, more = found.read_results(await send(self.caller, call, one))
             results.update(read)
             parts.extend(more)
@@ -125,19 +124,21 @@ class Collecting:
         if error.status == _GONE:
             note = f"{self.batch.provider} has no batch {self.provider_id} any more"
             book = self.caller.book
-            await asyncio.to_thread(book.abandon_batch, self.batch.id, "lost", note)
+            await asyncio.to_thread(
+                book.abandon_batch, self.batch.id, "lost", note, found=self.provider_id
+            )
             why = f"{note}: what it cost is not known; run this again to send its calls anew"
             error = Unavailable(why, provider=self.batch.provider, status=_GONE, retryable=False)
         at = self.batch.created_at
         # What the batch itself came to is not known yet, whatever this look cost.
-        return {
-            key: structs.replace(failure(error, each, at), cost=None)
-            for key, each in self.mine.items()
-        }
+        return {key: undecided(error, each, at) for key, each in self.mine.items()}
 
     async def _settle(self, key: str, prepared: Prepared, results: Mapping[str, Result]) -> Outcome:
         """Write down what became of a request: also of one whose kernel died meanwhile."""
         item, at, book = self.batch.items[key], self.batch.created_at, self.caller.book
+        unread = results.get(UNREAD)
+        if item.custom_id not in results and isinstance(unread, CallError):
+            return undecided(unread, prepared, at)  # it may be there: the next look may read it
         try:
             answer = self._read(prepared, results.get(item.custom_id))
         except CallError as error:
@@ -155,7 +156,8 @@ class Collecting:
     def _read(self, prepared: Prepared, result: Result | None) -> Answer:
         provider, at, prices = prepared.request.provider, self.batch.created_at, self.caller.prices
         if result is None:
-            raise Unavailable("the batch has no result for this request", provider=provider)
+            line = "the batch has no result for this request; what it cost is not known"
+            raise Unavailable(line, provider=provider, maybe_charged=True)
         if isinstance(result, CallError):
             raise result
         answer = prepared.adapter.read(result, prepared.request)

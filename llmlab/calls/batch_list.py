@@ -34,7 +34,8 @@ def forgotten(book: Book, name: str) -> str:
     if batch is None:
         there = f"there are {', '.join(known)}" if known else "there is none"
         raise UsageError(f"no batch {name!r} is waited for; {there}")
-    count = book.abandon_batch(batch.id, "forgotten", "given up by hand")
+    found = batch.provider_id
+    count = book.abandon_batch(batch.id, "forgotten", "given up by hand", found=found)
     return (
         f"{name}: {count} calls count at their worst price from now on and may be sent again; "
         f"{batch.provider} may still answer and charge for {batch.provider_id or 'the batch'}"

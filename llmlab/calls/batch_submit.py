@@ -4,31 +4,42 @@ Hand a batch in, once: what the provider may have already is looked for before i
 In: a batch that was claimed in the book. Out: `handed_in` with the provider's name, or freed.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import structs
 
-from llmlab.book import Batch, BatchItem, NotUnderWay
+from llmlab.book import BatchItem, NotUnderWay
 from llmlab.calls.batch_requests import send, way
 from llmlab.calls.caller import Caller
 from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.settling import lost
-from llmlab.errors import CallError
+from llmlab.errors import CallError, TimedOut
 from llmlab.providers.batch import BatchWay, Item, Part
 from llmlab.providers.batching import OK
 from llmlab.providers.failures import failure_of
 from llmlab.records import HttpReply
 
-_PAGES: Final = 10
-"""Pages of a hundred that are looked through for a batch."""
+HAND_IN_S: Final = 900.0
+"""Seconds after which handing in is given up; what the provider has by then is looked for."""
 _TRIES: Final = 3
 """How often a part of a batch is sent that the provider does not take at once."""
 _SERVER: Final = 500
 
 Failed = dict[str, CallError]
 """Why a request was not handed in, by key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What came of handing a batch in."""
+
+    failed: Failed = field(default_factory=dict)
+    """Which requests the provider certainly does not have, and why."""
+    doubt: CallError | None = None
+    """Why nobody knows whether it has the batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,25 +55,24 @@ class Submission:
     pause: float
     """Seconds before a part is tried again."""
 
-    async def hand_in(self) -> Failed:
-        """
-        Submit, and write down what came of it; return which requests were certainly not handed in.
-
-        Called shielded: once begun it goes on to its record, whoever is interrupted.
-        """
+    async def hand_in(self) -> Handed:
+        """Submit, write down what came of it and return it."""
         book = self.caller.book
         try:
-            provider_id, failed = await self._submitted()
+            async with asyncio.timeout(HAND_IN_S):
+                provider_id, failed = await self._submitted()
         except CallError as error:
             return await self._failed(error)
-        except BaseException:
-            # The engine is stopped in between: the next run looks in the provider's list.
-            book.turn_batch(self.token, "unsure", note="interrupted while it was handed in")
-            raise
+        except TimeoutError:
+            provider = self.group[0].request.provider
+            line = f"{provider}: the batch was not handed in within {HAND_IN_S:g} s"
+            return await self._failed(TimedOut(line, provider=provider))
         if provider_id:
-            book.turn_batch(self.token, "handed_in", provider_id=provider_id).result()
+            await asyncio.wrap_future(
+                book.turn_batch(self.token, "handed_in", provider_id=provider_id)
+            )
         await self._free(failed)
-        return failed
+        return Handed(failed=failed)
 
     async def _submitted(self) -> tuple[str, Failed]:
         """Return the provider's name, empty where it was asked for nothing; and what failed."""
@@ -132,14 +142,15 @@ class Submission:
     def _key(self, item: Item) -> str:
         return next(key for key, each in self.items.items() if each.custom_id == item.id)
 
-    async def _failed(self, error: CallError) -> Failed:
+    async def _failed(self, error: CallError) -> Handed:
         """Free what was certainly not handed in; what may have been is looked for in the list."""
         if error.maybe_charged or (error.status or 0) >= _SERVER:
-            self.caller.book.turn_batch(self.token, "unsure", note=str(error)).result()
-            return {}
+            doubt = self.caller.book.turn_batch(self.token, "unsure", note=str(error))
+            await asyncio.wrap_future(doubt)
+            return Handed(doubt=error)
         failed: Failed = dict.fromkeys(self.items, error)
         await self._free(failed)
-        return failed
+        return Handed(failed=failed)
 
     async def _free(self, failed: Failed) -> None:
         """Settle what was not handed in: the provider has nothing of it, so it costs nothing."""
@@ -155,26 +166,3 @@ def _unsure(error: CallError) -> CallError:
     """Say that nobody knows whether the provider has a part: that is no reason to send it again."""
     error.maybe_charged = True
     return error
-
-
-async def looked_for(caller: Caller, batch: Batch, one: Prepared) -> list[str]:
-    """
-    Return the provider's names of batches that are, or may be, *batch*.
-
-    Where the list has no place for a name (Anthropic), those of its size that the book does not
-    know; their results say which one it is.
-    """
-    found, _ = way(one.request.provider, one.request.api)
-    base, after, seen = one.endpoint.base_url, "", []
-    known = {each.provider_id for each in caller.book.batches()}
-    for _ in range(_PAGES):
-        page = found.read_list(await send(caller, found.list_call(base, after), one))
-        for each in page.batches:
-            if each.token == batch.id:
-                return [each.id]
-            if each.token is None and each.size == batch.size and each.id not in known:
-                seen.append(each.id)
-        after = page.more
-        if not after:
-            break
-    return seen

@@ -11,20 +11,22 @@ for in the provider's own list before anything is bought again.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
-from msgspec import structs
-
-from llmlab.book import Attempt, Batch
+from llmlab.book import Attempt, Batch, new_token
+from llmlab.calls.batch_adopt import Search
 from llmlab.calls.batch_collect import Collecting
-from llmlab.calls.batch_requests import can_batch, failure, groups_of
-from llmlab.calls.batch_submit import Submission, looked_for
+from llmlab.calls.batch_requests import can_batch, failure, groups_of, undecided
+from llmlab.calls.batch_submit import HAND_IN_S, Submission
 from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.calls.prepared import Prepared
+from llmlab.calls.settling import is_free
 from llmlab.errors import CallError, Unavailable, UsageError
 from llmlab.records import Outcome
+
+T = TypeVar("T")
 
 __all__ = ["Batches", "can_batch", "refuse_waiting"]
 
@@ -59,6 +61,10 @@ class Batches:
         self._passes = passes or _always
         self._sleep = sleep
         self._now = now
+        self._doubts: dict[str, CallError] = {}
+        """Why nobody knows whether the provider has a batch of this run, by the batch's id."""
+        self.notes: list[str] = []
+        """What the user should know beside the rows."""
 
     async def outcomes(self, missing: Iterable[Prepared]) -> dict[str, Outcome]:
         """
@@ -69,17 +75,16 @@ class Batches:
         """
         wanted = {each.key: each for each in missing if can_batch(each)}
         outcomes: dict[str, Outcome] = {}
-        await asyncio.to_thread(self._caller.book.recover)
         for _ in range(_ROUNDS):
             left = await self._left(wanted, outcomes)
             if not left or not await self._passes():
                 return outcomes
-            held = await asyncio.to_thread(self._held, left)
+            held = await self._held(left)
             free = {
                 key: each for key, each in left.items() if not any(key in b.items for b in held)
             }
             for group in groups_of(list(free.values())):
-                outcomes.update(await self._hand_in(group))
+                outcomes.update(await _to_its_end(self._hand_in(group)))
             if not free:
                 followed = await asyncio.gather(*[self._follow(each, left) for each in held])
                 for each in followed:
@@ -100,21 +105,53 @@ class Batches:
         outcomes.update({key: recall(blob) for key, blob in stored.items()})
         return {key: each for key, each in left.items() if key not in stored}
 
-    def _held(self, left: Mapping[str, Prepared]) -> list[Batch]:
-        """Return the batches in the book that hold something of *left*, at the same address."""
+    async def _held(self, left: Mapping[str, Prepared]) -> list[Batch]:
+        """
+        Return the batches in the book that hold something of *left*, at the same address.
+
+        What another living kernel hands in just now is waited for.
+        """
+        while True:
+            held = await asyncio.to_thread(self._holding, left)
+            if not any(self._is_handed_in_now(each) for each in held) or not await self._passes():
+                return held
+            await self._sleep(min(self._poll, _PAUSE_S))
+
+    def _holding(self, left: Mapping[str, Prepared]) -> list[Batch]:
+        book = self._caller.book
+        book.recover()
         return [
             batch
-            for batch in self._caller.book.batches(list(left))
+            for batch in book.batches(list(left))
             if any(left[key].endpoint.identity == batch.asked for key in batch.items if key in left)
         ]
 
+    def _is_handed_in_now(self, batch: Batch) -> bool:
+        recent = self._now() < batch.created_at + HAND_IN_S + _PAUSE_S
+        return batch.state == "intended" and batch.owner_lives and recent
+
     async def _hand_in(self, group: Sequence[Prepared]) -> dict[str, Outcome]:
-        """Claim what is free of *group* and hand it in; return what came to nothing at once."""
+        """
+        Claim what is free of *group* and hand it in; return what came to nothing at once.
+
+        Awaited to its end: once begun it goes on to its record, whoever is interrupted.
+        """
+        token = new_token()
+        try:
+            return await self._handed_in(token, group)
+        except BaseException:
+            # The engine is stopped in between: the next run looks in the provider's list.
+            why = "interrupted while it was handed in"
+            self._caller.book.turn_batch(token, "unsure", note=why)
+            raise
+
+    async def _handed_in(self, token: str, group: Sequence[Prepared]) -> dict[str, Outcome]:
         at, one, caller = self._now(), group[0], self._caller
         claimed = await caller.book.claim_async(
             [self._attempt(each, at) for each in group],
             caller.limits,
             allow_unpriced=caller.unpriced,
+            token=token,
             api=one.request.api,
             asked=one.endpoint.identity,
         )
@@ -126,15 +163,17 @@ class Batches:
             return outcomes
         submission = Submission(
             caller=caller,
-            token=claimed.id,
+            token=token,
             group=[by_key[key] for key in claimed.items],
             items=claimed.items,
             sleep=self._sleep,
             pause=min(self._poll, _PAUSE_S),
         )
-        failed = await _to_its_end(submission.hand_in())
-        outcomes.update({key: failure(error, by_key[key], at) for key, error in failed.items()})
-        return outcomes
+        handed = await submission.hand_in()
+        if handed.doubt is not None:
+            self._doubts[token] = handed.doubt
+        failed = {key: failure(error, by_key[key], at) for key, error in handed.failed.items()}
+        return {**outcomes, **failed}
 
     def _attempt(self, each: Prepared, at: float) -> Attempt:
         request = each.request
@@ -153,47 +192,61 @@ class Batches:
 
     async def _follow(self, batch: Batch, wanted: Mapping[str, Prepared]) -> dict[str, Outcome]:
         """Collect a batch; find out first whether the provider has it, where that is not known."""
+        mine = {key: wanted[key] for key in batch.items if key in wanted}
         if batch.state == "handed_in" and batch.provider_id:
-            return await self._collecting(batch, batch.provider_id, wanted).outcomes()
-        if batch.state == "intended" and batch.owner_lives:
-            await self._sleep(min(self._poll, _PAUSE_S))  # another kernel hands it in just now
-            return {}
+            return await self._collecting(batch, batch.provider_id, mine).outcomes()
+        search = Search(
+            caller=self._caller,
+            batch=batch,
+            one=next(iter(mine.values())),
+            collecting=lambda name: self._collecting(batch, name, mine),
+        )
         try:
-            return await self._adopt(batch, wanted)
+            found = await search.found()
         except CallError as error:
-            mine = {key: wanted[key] for key in batch.items if key in wanted}
-            return {
-                key: structs.replace(failure(error, each, batch.created_at), cost=None)
-                for key, each in mine.items()
-            }
-
-    async def _adopt(self, batch: Batch, wanted: Mapping[str, Prepared]) -> dict[str, Outcome]:
-        """Look for a batch in the provider's list; what is not there may be handed in anew."""
-        one = next(wanted[key] for key in batch.items if key in wanted)
-        for provider_id in await looked_for(self._caller, batch, one):
-            collecting = self._collecting(batch, provider_id, wanted)
-            if await collecting.is_it():
-                future = self._caller.book.turn_batch(
-                    batch.id, "handed_in", provider_id=provider_id, note="found at the provider"
-                )
-                await asyncio.wrap_future(future)
-                return await collecting.outcomes()
+            return _out_of_sight(batch, mine, error)
+        if found is not None:
+            future = self._caller.book.turn_batch(
+                batch.id, "handed_in", provider_id=found.provider_id, note="found at the provider"
+            )
+            await asyncio.wrap_future(future)
+            return await found.outcomes()
         wait = batch.created_at + self._grace - self._now()
         if wait > 0.0:
             await self._sleep(min(wait, self._poll))
             return {}
+        return await self._give_up(batch, mine)
+
+    async def _give_up(self, batch: Batch, mine: Mapping[str, Prepared]) -> dict[str, Outcome]:
+        """
+        Let the calls of a batch go that the provider does not have.
+
+        Where this run has handed it in, they are rows that say why; others are handed in anew. An
+        error status that the list bears out has cost nothing.
+        """
+        doubt = self._doubts.pop(batch.id, None)
+        free = doubt is not None and doubt.status is not None and is_free(doubt)
         note = f"{batch.provider} has no such batch in its list"
-        await asyncio.to_thread(self._caller.book.abandon_batch, batch.id, "lost", note)
-        return {}
+        gone = await asyncio.to_thread(
+            self._caller.book.abandon_batch, batch.id, "lost", note, found=None, free=free
+        )
+        if doubt is None:
+            if gone:
+                self.notes.append(f"{note}: its {gone} calls count at their worst price")
+            return {}
+        made = failure if free else undecided
+        line = f"{doubt}; {note}: run this again"
+        error = type(doubt)(line, provider=batch.provider, status=doubt.status)
+        return {key: made(error, each, batch.created_at) for key, each in mine.items()}
 
     def _collecting(
-        self, batch: Batch, provider_id: str, wanted: Mapping[str, Prepared]
+        self, batch: Batch, provider_id: str, mine: Mapping[str, Prepared]
     ) -> Collecting:
         return Collecting(
             caller=self._caller,
             batch=batch,
             provider_id=provider_id,
-            wanted=wanted,
+            mine=mine,
             poll=self._poll,
             sleep=self._sleep,
             passes=self._passes,
@@ -220,7 +273,19 @@ def refuse_waiting(caller: Caller, missing: Sequence[Prepared]) -> None:
         )
 
 
-async def _to_its_end(work: "Awaitable[dict[str, CallError]]") -> dict[str, CallError]:
+def _out_of_sight(
+    batch: Batch, mine: Mapping[str, Prepared], error: CallError
+) -> dict[str, Outcome]:
+    """Return rows that say that nobody knows yet whether the provider has the batch."""
+    line = (
+        f"nobody knows whether {batch.provider} took this batch, for its list cannot be read "
+        f"({error}): run this again, or give it up with `llmlab batch forget {batch.id}`"
+    )
+    unsure = type(error)(line, provider=batch.provider, status=error.status)
+    return {key: undecided(unsure, each, batch.created_at) for key, each in mine.items()}
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
     """Await *work*; an interruption waits until it has ended, for it hands something in."""
     task = asyncio.ensure_future(work)
     try:

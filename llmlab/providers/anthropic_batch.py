@@ -6,11 +6,13 @@ Source: the vendor's SDK (`resources/messages/batches.py`, `types/messages/messa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
-from llmlab.errors import Unavailable
+from llmlab.errors import Unavailable, Unreadable
+from llmlab.ops.redact import redact
 from llmlab.providers.batching import (
     OK,
     BatchState,
@@ -19,8 +21,9 @@ from llmlab.providers.batching import (
     Page,
     Part,
     Result,
+    fields_of,
     id_made,
-    lines_of,
+    results_of,
 )
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in
@@ -35,6 +38,7 @@ class _State(msgspec.Struct):
 class _Entry(msgspec.Struct):
     id: str
     request_counts: dict[str, int] = {}
+    created_at: datetime | None = None
 
 
 class _List(msgspec.Struct):
@@ -70,7 +74,12 @@ class AnthropicBatch:
         """Read ids and sizes; no entry says which requests are in it."""
         found = decode(reply, _List, self.home.provider)
         listed = tuple(
-            Listed(id=each.id, token=None, size=sum(each.request_counts.values()))
+            Listed(
+                id=each.id,
+                token=None,
+                size=sum(each.request_counts.values()),
+                created_at=each.created_at.timestamp() if each.created_at else None,
+            )
             for each in found.data
         )
         return Page(batches=listed, more=found.last_id or "" if found.has_more else "")
@@ -94,17 +103,18 @@ class AnthropicBatch:
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a line for each request: succeeded, errored, canceled or expired."""
-        return {
-            str(line.get("custom_id")): self._result(line.get("result") or {})
-            for line in lines_of(reply, self.home.provider)
-        }, ()
+        return results_of(reply, self.home.provider, self._result), ()
 
-    def _result(self, result: Mapping[str, Any]) -> Result:
+    def _result(self, line: Mapping[str, Any]) -> Result:
+        result = fields_of(line.get("result"))
         kind = result.get("type")
         if kind == "succeeded":
             body = msgspec.json.encode(result.get("message"))
             return HttpReply(status=OK, headers={}, body=body)
         if kind == "errored":
-            error = result.get("error") or {}
+            error = fields_of(result.get("error"))
             return failure_in(error.get("error", error), self.home.provider)
-        return Unavailable(f"the batch was {kind} before this request", provider="anthropic")
+        if kind in ("canceled", "expired"):
+            return Unavailable(f"the batch was {kind} before this request", provider="anthropic")
+        odd = f"anthropic: a result of the type {redact(repr(kind))[:50]}"
+        return Unreadable(odd, provider=self.home.provider)

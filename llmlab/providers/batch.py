@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from llmlab.providers import anthropic, anthropic_batch, openai, openai_batch, xai, xai_batch
-from llmlab.providers.batching import BatchState, BatchWay, Item, Part, Result
+from llmlab.providers.batching import UNREAD, BatchState, BatchWay, Item, Listed, Part, Result
 from llmlab.records import Api
 
-__all__ = ["BatchState", "BatchWay", "Item", "Part", "Result", "way_of"]
+__all__ = ["UNREAD", "BatchState", "BatchWay", "Item", "Listed", "Part", "Result", "way_of"]
 
 _OPENAI: Final = openai_batch.OpenAIBatch(home=openai.HOME)
 _WAYS: Final[Mapping[tuple[str, Api], tuple[BatchWay, str]]] = {

@@ -5,7 +5,7 @@ In: the bodies of single calls. Out: the calls that submit, watch and collect th
 single reply as if it had been sent alone, so that the provider's own adapter reads it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -20,6 +20,9 @@ OK: Final = 200
 
 Result: TypeAlias = HttpReply | CallError
 """A single reply, or why there is none."""
+
+UNREAD: Final = ""
+"""Under this id stands the error of lines that cannot be read: whose they are is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class Listed:
     token: str | None
     """The name that llmlab gave it; None where the provider has no place for one."""
     size: int | None = None
+    created_at: float | None = None
+    """Unix time; None where it is not said, or not needed because there is a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +144,30 @@ def id_made(reply: HttpReply, provider: str) -> str:
     return found
 
 
-def lines_of(reply: HttpReply, provider: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a file of lines; raise the `CallError` that another reply means."""
+def results_of(
+    reply: HttpReply, provider: str, result_of: Callable[[Mapping[str, Any]], Result]
+) -> dict[str, Result]:
+    """
+    Return the results in a file of lines, by `custom_id`; what cannot be read is `UNREAD`.
+
+    Raises:
+        CallError: What another reply means.
+    """
     if reply.status != OK:
         raise failure_of(reply, provider)
+    results: dict[str, Result] = {}
     for line in reply.body.splitlines():
-        if line.strip():
-            yield decode(HttpReply(status=OK, headers={}, body=line), dict[str, Any], provider)
+        if not line.strip():
+            continue
+        try:
+            found = decode(HttpReply(status=OK, headers={}, body=line), dict[str, Any], provider)
+        except CallError as error:
+            results[UNREAD] = error
+        else:
+            results[str(found.get("custom_id"))] = result_of(found)
+    return results
+
+
+def fields_of(value: object) -> Mapping[str, Any]:
+    """Return an object's fields; none where it is no object."""
+    return value if isinstance(value, Mapping) else {}

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 from msgspec import structs
 
-from llmlab.errors import CallError, Unavailable
+from llmlab.errors import CallError, Unavailable, Unreadable
 from llmlab.ops import redact
 from llmlab.providers.batching import (
     OK,
@@ -21,8 +21,9 @@ from llmlab.providers.batching import (
     Page,
     Part,
     Result,
+    fields_of,
     id_made,
-    lines_of,
+    results_of,
 )
 from llmlab.providers.decoding import decode
 from llmlab.providers.home import Home
@@ -121,17 +122,18 @@ class OpenAIBatch:
 
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a line for each request: its response, or an error such as `batch_expired`."""
-        return {
-            str(line.get("custom_id")): self._result(line)
-            for line in lines_of(reply, self.home.provider)
-        }, ()
+        return results_of(reply, self.home.provider, self._result), ()
 
     def _result(self, line: Mapping[str, Any]) -> Result:
-        response = line.get("response")
+        response = fields_of(line.get("response"))
         if not response:
             return _failure(line.get("error"), self.home.provider)
+        status = response.get("status_code", OK)
+        if not isinstance(status, int):
+            odd = f"openai: the status of a result is {redact(repr(status))[:50]}"
+            return Unreadable(odd, provider=self.home.provider)
         return HttpReply(
-            status=int(response.get("status_code", OK)),
+            status=status,
             headers={"x-request-id": str(response.get("request_id") or "")},
             body=msgspec.json.encode(response.get("body")),
         )
@@ -139,7 +141,9 @@ class OpenAIBatch:
 
 def _failure(error: Any, provider: str) -> CallError:
     """Read OpenAI's error of a request that got no response: it was not done in time."""
-    said = error.get("message") if isinstance(error, Mapping) else None
+    if not error:
+        return Unreadable(f"{provider}: a result without answer and error", provider=provider)
+    said = fields_of(error).get("message")
     text = redact(str(said or "the batch ended before this request"))[:300]
     return Unavailable(text, provider=provider)
 

@@ -10,9 +10,19 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from llmlab.errors import CallError, Refused, Throttled, Unavailable
+from llmlab.errors import CallError, Refused, Throttled, Unavailable, Unreadable
 from llmlab.ops import redact
-from llmlab.providers.batching import OK, BatchState, Item, Listed, Page, Part, Result, id_made
+from llmlab.providers.batching import (
+    OK,
+    BatchState,
+    Item,
+    Listed,
+    Page,
+    Part,
+    Result,
+    fields_of,
+    id_made,
+)
 from llmlab.providers.decoding import decode
 from llmlab.providers.home import Home
 from llmlab.records import HttpCall, HttpReply
@@ -122,19 +132,22 @@ class XaiBatch:
     def read_results(self, reply: HttpReply) -> tuple[dict[str, Result], tuple[str, ...]]:
         """Read a page, and the token of the next one."""
         page = decode(reply, dict[str, Any], self.home.provider)
-        token = page.get("pagination_token")
+        token, listed = page.get("pagination_token"), page.get("results")
         found = {
             str(each.get("batch_request_id")): self._result(each)
-            for each in page.get("results") or ()
+            for each in map(fields_of, listed if isinstance(listed, list) else ())
+            if each
         }
-        return found, (token,) if token else ()
+        return found, (str(token),) if token else ()
 
     def _result(self, each: Mapping[str, Any]) -> Result:
-        result = each.get("batch_result") or {}
-        completion = (result.get("response") or {}).get("chat_get_completion")
+        result = fields_of(each.get("batch_result"))
+        completion = fields_of(result.get("response")).get("chat_get_completion")
         if completion:
             return HttpReply(status=OK, headers={}, body=msgspec.json.encode(completion))
         error = result.get("error") or each.get("error") or each.get("error_message")
+        if not error:
+            return Unreadable("xai: a result without answer and error", provider="xai")
         return _xai_failure(error)
 
 
@@ -150,7 +163,7 @@ def _xai_failure(error: object) -> CallError:
     kind: type[CallError] = Refused
     if code == _RESOURCE_EXHAUSTED:
         kind = Throttled
-    elif code in _PASSING:
+    elif isinstance(code, int) and code in _PASSING:
         kind = Unavailable
     return kind(redact(str(text or "no reason was given"))[:300], provider="xai")
 

@@ -109,22 +109,22 @@ def conduct(
     todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
 
     tick = _ticking(parts, plan, tally, watch, limit)
+    batches = Batches(
+        runner.caller,
+        run=runner.name,
+        poll=parts.batch_poll_s,
+        grace=parts.batch_grace_s,
+        passes=runner.passes,
+    )
     with suppress(KeyboardInterrupt, Stopped):
         work = runner.rows(todo, known, tally=tally, landed=rows)
         parts.engine.run(work, tick=tick, brake=control.brake)
         if apart:
-            batches = Batches(
-                runner.caller,
-                run=runner.name,
-                poll=parts.batch_poll_s,
-                grace=parts.batch_grace_s,
-                passes=runner.passes,
-            )
             work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
             parts.engine.run(work, tick=tick, brake=control.brake)
     watch.ended(tally.progress(limit))
     parts.counting.learn(plan, _answers(rows))
-    notes = _notes(parts, experiment, early, rows, len(plan))
+    notes = (*_notes(parts, experiment, early, rows, len(plan)), *batches.notes)
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
     return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
 

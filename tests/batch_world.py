@@ -191,20 +191,29 @@ class World:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Have every call and every write of a kernel count as an event."""
-        send, put, world = Session.send, Writer._put, self
+        send, world = Session.send, self
+        submit, submit_async = Writer.submit, Writer.submit_async
 
         async def counted(self: Session, call: HttpCall, endpoint: Any) -> Exchange:
             return await world._send(self, send, call, endpoint)
 
-        def written(self: Writer, item: Any) -> None:
-            script = world._scripts.get(id(self))
+        def about_to_write(writer: Writer) -> None:
+            script = world._scripts.get(id(writer))
             if script is not None and not script.dead.is_set():
                 world._wrote(script)
-            put(self, item)
+
+        def written(self: Writer, job: Any) -> Any:
+            about_to_write(self)
+            return submit(self, job)
+
+        async def written_async(self: Writer, job: Any) -> Any:
+            about_to_write(self)
+            return await submit_async(self, job)
 
         with (
             patch.object(Session, "send", counted),
-            patch.object(Writer, "_put", written),
+            patch.object(Writer, "submit", written),
+            patch.object(Writer, "submit_async", written_async),
             patch.object(xai_batch, "_MANY", 2),
         ):
             yield

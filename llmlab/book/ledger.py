@@ -130,11 +130,11 @@ def check(
     if call is not None and earlier + worst > call:
         raise _refusal("call", call, (earlier, 0, 0), worst)
     payers = zip(_PAYERS, (total, day, run), ledger.accounts(scopes), strict=False)
-    for name, limit, account in payers:
+    for name, limit, held in payers:
         if limit is None:
             continue
-        if day_account is not None and name == "day":
-            account = day_account(limit - worst)  # noqa: PLW2901 - the zone's day in its place
+        of_zone = day_account if name == "day" else None
+        account: Sequence[int] = held if of_zone is None else of_zone(limit - worst)
         if account[0] + account[1] + account[2] + worst > limit:
             raise _refusal(name, limit, account, worst)
 

@@ -284,6 +284,17 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeForecast:
+    """What judging a run may cost, before there is an answer to judge."""
+
+    label: str
+    calls: int
+    """At most, reminders aside: answers with the same words are not put to the judge."""
+    expected_usd: float | None
+    """Dollars for all of them, as if answers had their usual length; None without a price."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A run before it is sent: how much, from whom, for how many dollars, to find what."""
 
@@ -317,6 +328,8 @@ class Plan:
     """Who writes the stand-ins' words."""
     notes: tuple[str, ...] = ()
     """What must be known before anything is sent: models that retire, what look-ahead may spoil."""
+    judge: JudgeForecast | None = None
+    """The judge's calls, which come on top of `calls` and of both costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

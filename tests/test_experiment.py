@@ -17,6 +17,8 @@ from llmlab.scores import judge, label
 from llmlab.sim import RuleAuthor, Simulator
 from llmlab.sim.author import Asked, Written
 from llmlab.templates import Library
+from llmlab.views.plan import plan_text
+from tests.test_plan import planned
 from tests.test_runs import lab_for
 
 SIX = {"A": "Up or down? {{ text }}"}
@@ -199,6 +201,46 @@ async def test_a_judge_is_paid_from_the_same_purse(scripted: Simulator) -> None:
     note = next(note for note in run.notes if note.startswith("Judged by claude"))
     assert "40 comparisons, 0 flipped" in note
     assert again.summary["score"].tolist() == run.summary["score"].tolist()
+
+
+async def test_the_plan_names_the_judges_calls_before_anything_is_sent(scripted: Simulator) -> None:
+    """Two calls a comparison at most, with their expected cost: more than the judge then cost."""
+    async with lab_for(scripted) as lab:
+        plan = await planned(
+            lab, "Up?", ["gpt", "grok"], on=frame().rename(columns={"text": "headline"}),
+            score=judge("claude"),
+        )  # fmt: skip
+        paid = float(await asyncio.to_thread(lab.book.spent, f"run:{plan.name}"))
+
+    assert plan.judge is not None
+    assert (plan.judge.label, plan.judge.calls) == ("claude", 2 * 40)
+    assert plan.judge.expected_usd is not None
+    assert plan.expected_usd is not None
+    assert 0 < paid < plan.expected_usd + plan.judge.expected_usd
+    assert "then the judge  up to 80 calls of claude, expected $0." in plan_text(plan)
+
+
+async def test_a_mark_that_is_no_mark_ends_no_run(scripted: Simulator) -> None:
+    """Answers are paid by then: it is left out and said."""
+    async with lab_for(scripted) as lab:
+        first = await _run(lab, score=judge("claude"))
+        for key, mark in zip(
+            first.rows["request_hash"], ["good", "so-so", "1", "inf"] * 20, strict=True
+        ):
+            await asyncio.to_thread(lab.book.mark, key, "quality", mark)
+        run = await _run(lab, score=judge("claude"))
+
+    said = "40 of people's marks 'quality' are left out: a mark is a number or one of good, ok, bad"
+    assert any(note.startswith(said) for note in run.notes)
+
+
+async def test_a_judge_of_one_arm_is_refused_before_anything_is_sent(scripted: Simulator) -> None:
+    """There is nothing to compare with."""
+    async with lab_for(scripted) as lab:
+        with pytest.raises(UsageError, match="give two prompts or two models"):
+            await _run(lab, prompts={"A": "{{ text }}"}, score=judge("claude"))
+
+    assert not scripted.log
 
 
 async def test_a_judged_run_replays_from_its_tape(scripted: Simulator, tmp_path: Path) -> None:

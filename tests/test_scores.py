@@ -371,5 +371,6 @@ def test_agreement_with_people_is_cohens_kappa() -> None:
 
     assert (found.matches, found.agreed) == (3, 2)
     assert found.kappa == pytest.approx((2 / 3 - 3 / 9) / (1 - 3 / 9))
-    with pytest.raises(UsageError, match="neither a number nor one of"):
-        mark_of("fine")
+    assert [mark_of(word) for word in ("good", " Bad ", "0.7", "fine", "nan")] == [
+        1.0, 0.0, 0.7, None, None,
+    ]  # fmt: skip

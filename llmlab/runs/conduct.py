@@ -12,11 +12,12 @@ from llmlab.calls.batches import Batches, can_batch, refuse_waiting
 from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.errors import UsageError
-from llmlab.records import Answer, Outcome, Plan, Progress, Row
+from llmlab.records import Answer, JudgeForecast, Outcome, Plan, Progress, Row
 from llmlab.runs.control import Control
 from llmlab.runs.early import Early
 from llmlab.runs.experiment import Experiment
 from llmlab.runs.forecast import forecast
+from llmlab.runs.judge_forecast import judge_arm, judge_forecast
 from llmlab.runs.pace import Pace, earlier
 from llmlab.runs.parts import STAND_IN_PERMITS, Parts
 from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
@@ -75,24 +76,9 @@ def conduct(
     plan = parts.engine.run(_prepared(parts, experiment, caller), brake=control.brake)
     known = _known(caller, plan, batch=batch)
     limit = parts.settings.budget.run if budget is None else budget
-    author = parts.backends.author
-    at, at_once = time.time(), _at_once(parts, plan)
-    seen = forecast(
-        experiment,
-        plan,
-        known,
-        caller.prices,
-        limit=limit,
-        author=author,
-        at=at,
-        pace=_pace(parts, at_once, batch=batch),
-        notes=(
-            *experiment.notes,
-            *retirements(parts.catalogue, experiment.arms, now=at),
-            *_old_prices(parts),
-        ),
-    )
-    watch.planned(seen)
+    at_once = _at_once(parts, plan)
+    pace = _pace(parts, at_once, batch=batch)
+    watch.planned(_seen(parts, experiment, plan, known, limit=limit, pace=pace))
     _remember_templates(caller, experiment)
     rows: list[Row] = []
     tally = Tally.of(plan)
@@ -127,6 +113,46 @@ def conduct(
     notes = (*_notes(parts, experiment, early, rows, len(plan)), *batches.notes)
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
     return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
+
+
+def _seen(
+    parts: Parts,
+    experiment: Experiment,
+    plan: Sequence[Planned],
+    known: Mapping[str, Answer],
+    *,
+    limit: float | None,
+    pace: Pace,
+) -> Plan:
+    """Return what is shown before anything is sent."""
+    at = time.time()
+    seen = forecast(
+        experiment,
+        plan,
+        known,
+        parts.prices,
+        limit=limit,
+        author=parts.backends.author,
+        at=at,
+        pace=pace,
+        notes=(
+            *experiment.notes,
+            *retirements(parts.catalogue, experiment.arms, now=at),
+            *_old_prices(parts),
+        ),
+    )
+    return replace(seen, judge=_judge(parts, experiment, at))
+
+
+def _judge(parts: Parts, experiment: Experiment, at: float) -> JudgeForecast | None:
+    """Estimate what the judge will cost, if there is one: nobody should learn it afterwards."""
+    judge = experiment.judge
+    if judge is None:
+        return None
+    arm = judge_arm(parts.catalogue, judge, parts.settings.models)
+    endpoint = parts.engine.run(parts.backends.endpoint(arm.model.provider))
+    live = endpoint.backend == "live"
+    return judge_forecast(experiment, judge, arm, parts.prices, live=live, at=at)
 
 
 def _ticking(

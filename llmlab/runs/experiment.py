@@ -147,6 +147,8 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     cells = with_schemas(cells, templates)
     if stop_when_clear and len(templates) * len(arms) < _RIVALS:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
+    if judge is not None and len(templates) * len(arms) < _RIVALS:
+        raise UsageError("a judge compares answers: give two prompts or two models")
     return Experiment(
         name=plain(name) or _name(templates, cells),
         templates=templates,

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from llmlab.calls.identity import content_of, recall
-from llmlab.errors import UsageError
 from llmlab.records import Answer, Parameters, Plan, Request, Row
 from llmlab.runs.counting import shown
 from llmlab.runs.experiment import Experiment
+from llmlab.runs.judge_forecast import judge_arm
 from llmlab.runs.plan import Cell, Input, asking_of
 from llmlab.runs.replay import QUESTIONS, asked_apart, question_id
 from llmlab.runs.run import Planned, Runner, Tally, renamed
 from llmlab.runs.twins import occurrences
 from llmlab.scores.judge import (
     CHOICE,
+    MARKS,
     Judge,
     Judged,
     Match,
@@ -53,22 +54,15 @@ Scored = tuple[list[Row], list[str | None], tuple[str, ...]]
 def judge_rows(
     parts: "Parts",
     experiment: Experiment,
+    judge: Judge,
     rows: list[Row],
     *,
     watch: "Watch",
     control: "Control",
     budget: float | None = None,
 ) -> Scored:
-    """
-    Return *rows* with the judge's scores, what it said of each, and notes.
-
-    Raises:
-        UsageError: There is only one arm, or a person's mark in the book cannot be read.
-    """
-    judge = experiment.judge
-    if judge is None or len(experiment.names) < 2:  # noqa: PLR2004 - nothing to compare with
-        raise UsageError("a judge compares answers: give two prompts or two models")
-    arm = parts.catalogue.arms(judge.model or parts.settings.models)[0]
+    """Return *rows* with the scores of *judge*, what it said of each, and notes."""
+    arm = judge_arm(parts.catalogue, judge, parts.settings.models)
     listed = matches(rows, experiment.names, judge.against)
     cells = _cells(experiment, judge, arm, rows, listed)
     reminders = _cells(experiment, judge, arm, rows, listed, again=True)
@@ -79,11 +73,11 @@ def judge_rows(
         replies = _ask(parts, experiment, parts.caller(budget), asked, watch, control)
     result = judged(_settled(rows, listed, replies.choices))
     notes = _notes(judge, arm, result, replies)
-    marks = _marks(parts.book, judge, rows)
+    marks, unread = _marks(parts.book, judge, rows)
     return (
         [_scored(row, at, result) for at, row in enumerate(rows)],
         [result.said.get(at) for at in range(len(rows))],
-        (*notes, *_agreement_note(judge, result, marks)),
+        (*notes, *_unread_marks(judge, unread), *_agreement_note(judge, result, marks)),
     )
 
 
@@ -353,14 +347,24 @@ def _notes(judge: Judge, arm: "Arm", result: Judged, replies: Replies) -> tuple[
     return tuple(notes)
 
 
-def _marks(book: "Book", judge: Judge, rows: Sequence[Row]) -> dict[int, float]:
-    """Return people's marks by the place of the answer; the book has them by its key."""
+def _marks(book: "Book", judge: Judge, rows: Sequence[Row]) -> tuple[dict[int, float], int]:
+    """Return people's marks by the place of the answer, and how many cannot be read."""
     labels = book.labels(judge.labels)
-    return {
-        at: mark_of(labels[row.request_hash])
-        for at, row in enumerate(rows)
-        if row.request_hash in labels
-    }
+    marks, unread = {}, 0
+    for at, row in enumerate(rows):
+        if row.request_hash in labels:
+            mark = mark_of(labels[row.request_hash])
+            unread += mark is None
+            if mark is not None:
+                marks[at] = mark
+    return marks, unread
+
+
+def _unread_marks(judge: Judge, count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    what = f"{count:,} of people's marks {judge.labels!r} are left out"
+    return (f"{what}: a mark is a number or one of {', '.join(MARKS)}.",)
 
 
 def _agreement_note(judge: Judge, result: Judged, marks: dict[int, float]) -> tuple[str, ...]:

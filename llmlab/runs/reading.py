@@ -53,7 +53,7 @@ def read(
     more: tuple[str, ...] = ()
     if experiment.judge is not None:
         listed, said, more = judge_rows(
-            parts, experiment, listed, watch=watch, control=control, budget=budget
+            parts, experiment, experiment.judge, listed, watch=watch, control=control, budget=budget
         )
     elif experiment.scorer is not None:
         listed, said, more = _scored(experiment, experiment.scorer, listed)

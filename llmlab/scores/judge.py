@@ -9,6 +9,7 @@ Source: Zheng et al. (2023), "Judging LLM-as-a-Judge with MT-Bench and Chatbot A
 section 3.4 (position bias; both orders, inconsistent ones as ties).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -244,24 +245,19 @@ def agreement(settled: Iterable[Settled], marks: Mapping[int, float]) -> Agreeme
     )
 
 
-def mark_of(value: str) -> float:
-    """
-    Return a person's mark as a number: a number, or a word such as `good` and `bad`.
-
-    Raises:
-        UsageError: It is neither.
-    """
+def mark_of(value: str) -> float | None:
+    """Return a person's mark as a number: a number, or one of `MARKS`; None when it is neither."""
     word = value.strip().casefold()
-    if word in _MARKS:
-        return _MARKS[word]
+    if word in MARKS:
+        return MARKS[word]
     try:
-        return float(word)
+        mark = float(word)
     except ValueError:
-        known = ", ".join(_MARKS)
-        raise UsageError(f"mark {value!r} is neither a number nor one of {known}") from None
+        return None
+    return mark if math.isfinite(mark) else None
 
 
-_MARKS: Final = {"good": 1.0, "ok": 0.5, "bad": 0.0, "right": 1.0, "wrong": 0.0, "yes": 1.0,
+MARKS: Final = {"good": 1.0, "ok": 0.5, "bad": 0.0, "right": 1.0, "wrong": 0.0, "yes": 1.0,
                  "no": 0.0}  # fmt: skip
 _VALUE: Final[Mapping[str, float]] = {"A": 1.0, "B": 0.0, "T": 0.5}
 

@@ -2,7 +2,7 @@
 
 import math
 
-from llmlab.records import Plan
+from llmlab.records import JudgeForecast, Plan
 from llmlab.views import form, markup
 
 __all__ = ["Plan", "plan_html", "plan_text"]
@@ -37,6 +37,8 @@ def _title(plan: Plan) -> str:
 
 def _entries(plan: Plan, separator: str) -> list[tuple[str, str]]:
     entries = [("calls", _calls(plan, separator)), ("cost", _cost(plan))]
+    if plan.judge is not None:
+        entries.append(("then the judge", _judge(plan.judge, separator)))
     entries.append(("time", _time(plan)))
     if plan.detectable is not None:
         entries.append(("detectable", _detectable(plan.detectable)))
@@ -66,6 +68,12 @@ def _cost(plan: Plan) -> str:
     expected = form.money(plan.expected_usd, 3)
     text = f"expected {expected}, at worst {form.money(plan.worst_usd, 3)}"
     return text if plan.limit_usd is None else f"{text}, limit {form.money(plan.limit_usd)}"
+
+
+def _judge(judge: JudgeForecast, separator: str) -> str:
+    calls = f"up to {form.count(judge.calls, separator)} calls of {judge.label}"
+    dollars = form.money(judge.expected_usd, 3)
+    return f"{calls}, expected {dollars} on top; its worst case is shown before it is asked"
 
 
 def _detectable(least: float) -> str:

@@ -1,0 +1,56 @@
+"""What judging a run may cost, before anything is sent: an estimate, never a bill."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from llmlab.records import JudgeForecast
+from llmlab.runs.experiment import Experiment
+from llmlab.runs.forecast import BYTES_PER_TOKEN, USUAL_OUTPUT
+from llmlab.scores.judge import Judge, question
+
+if TYPE_CHECKING:
+    from llmlab.catalogue import Arm, Catalogue
+    from llmlab.pricing import Prices
+
+
+def judge_arm(catalogue: "Catalogue", judge: Judge, line_up: str) -> "Arm":
+    """Return who judges: the model that was named, else the first of the line-up."""
+    return catalogue.arms(judge.model or line_up)[0]
+
+
+def judge_forecast(
+    experiment: Experiment, judge: Judge, arm: "Arm", prices: "Prices", *, live: bool, at: float
+) -> JudgeForecast:
+    """
+    Estimate the judge's calls, two a comparison, as if every answer had its usual length.
+
+    Answers with the same words are not put to the judge and what the book knows is not sent
+    again, so that the number of calls is the most there can be, reminders aside.
+    """
+    calls = 2 * _comparisons(experiment, judge)
+    model, tokens = arm.model, _input_tokens(experiment, judge)
+    output = min(judge.max_tokens, USUAL_OUTPUT)
+    dollars = prices.worst(model.provider, model.id, tokens, output, at) if live else 0
+    return JudgeForecast(
+        label=arm.label,
+        calls=calls,
+        expected_usd=None if dollars is None else calls * float(dollars),
+    )
+
+
+def _comparisons(experiment: Experiment, judge: Judge) -> int:
+    arms = len(experiment.names)
+    each = len(experiment.cells) // arms
+    return each * (math.comb(arms, 2) if judge.against == "all" else arms - 1)
+
+
+def _input_tokens(experiment: Experiment, judge: Judge) -> int:
+    """Count the judge's own words, a prompt of the run and two answers."""
+    asked = question(judge, {}, None, ("", "")).words
+    words = len(asked.encode()) + _mean([len(c.request.prompt.words) for c in experiment.cells])
+    return words // BYTES_PER_TOKEN + 2 * USUAL_OUTPUT
+
+
+def _mean(sizes: Sequence[int]) -> int:
+    return sum(sizes) // len(sizes)

@@ -1,11 +1,15 @@
 """
-What happens under attack: impossible numbers, cut calls, cancelled runs, equal questions.
+What happens under attack: endless replies, impossible numbers, cuts, cancels, equal questions.
 
 In: nothing. Out: a line each, by the log of a server that is another process or another thread.
 `python -m benchmarks.reliability attacks` prints them.
 """
 
 import asyncio
+import gzip
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -115,8 +119,42 @@ def repeats() -> None:
     assert done.answered == done.served == done.calls
 
 
+def size() -> None:
+    """Answer with a few hundred kilobytes that unpack to 300 MB."""
+    packed = gzip.compress(b'{"padding": "' + b"a" * _UNPACKED + b'"}', mtime=0)
+    reply = Said(body=packed, headers={"content-encoding": "gzip"})
+    with Loopback(lambda _: reply) as server:
+        command = [sys.executable, "-c", _ASK_ONCE]
+        done = subprocess.run(  # noqa: S603 - this Python, the words above
+            command, env={**os.environ, **server.env}, capture_output=True, text=True, check=True
+        )
+    print(f"size: {len(packed):,} bytes that unpack to {_UNPACKED:,}: {done.stdout.strip()}")
+
+
+_UNPACKED: Final = 300_000_000
+_ASK_ONCE: Final = """
+from pathlib import Path
+from llmlab import Lab
+from llmlab.errors import CallError
+
+def peak():
+    # Not getrusage: its peak begins with that of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1000
+
+with Lab(book=None, config="/") as lab:
+    lab.catalogue
+    before = peak()
+    try:
+        lab.ask("Spring?", "gpt")
+    except CallError as error:
+        print(f"{error}; peak memory {before} MB before the call, {peak()} MB after it")
+"""
+
+
 def attacks() -> None:
     """Do all of it."""
+    size()
     numbers()
     same()
     cancelled()

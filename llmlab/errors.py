@@ -57,7 +57,7 @@ class TemplateError(UsageError):
     """A template does not parse, or a slot has no value."""
 
 
-class BudgetError(UsageError):
+class TokenBudgetError(UsageError):
     """The prompt cannot be made to fit its token budget."""
 
 

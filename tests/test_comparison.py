@@ -183,7 +183,7 @@ def test_a_model_that_changes_within_a_run_is_flagged() -> None:
 
     mixed = frame.assign(fingerprint=pd.Categorical(["x", "y"] * 20))
     changed = frame.assign(fingerprint=pd.Categorical(["x"] * 20 + ["y"] * 20))
-    renamed = frame.assign(answered_by=pd.Categorical(["m-1"] * 30 + ["m-2"] * 10))
+    renamed = frame.assign(response_model=pd.Categorical(["m-1"] * 30 + ["m-2"] * 10))
 
     assert not any("Drift" in note for note in Comparison("r", mixed).notes)
     assert any("answered by 2 versions" in note for note in Comparison("r", changed).notes)

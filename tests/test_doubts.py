@@ -43,7 +43,7 @@ async def test_a_refusal_costs_nothing(fault: str) -> None:
 
     assert 0 < failed.sum() < 6
     assert (run.rows.loc[failed, "cost_usd"] == 0.0).all()
-    assert set(run.rows["cost_is"]) == {"exact"}
+    assert set(run.rows["cost_status"]) == {"exact"}
     assert run.summary["cost_usd"].iloc[0] == pytest.approx(run.rows["cost_usd"].sum())
     assert not any("unknown" in note or "charged" in note for note in run.notes)
 

@@ -22,7 +22,7 @@ frame = pd.DataFrame({"n": [str(n) for n in range(60)]})
 def run(**more):
     return lab.abtest({"p": "Say {{ n }}."}, "gpt", on=frame, quiet=True, name="r", **more)
 def until_it_sends():
-    while not any(gate.in_flight for gate in lab.doors()):
+    while not any(gate.in_flight for gate in lab.gates()):
         time.sleep(0.01)
 """
 STREAM: Final = """
@@ -45,7 +45,7 @@ CLOSER: Final = """
 lab.ask("Spring?", "gpt")
 async def closer():
     await asyncio.to_thread(print, "closed")
-lab._parts.engine.at_close(closer)
+lab._services.engine.at_close(closer)
 """
 BEHIND: Final = """
 handle = lab.start({"p": "Say {{ n }}."}, "gpt", on=frame, quiet=True, name="r")

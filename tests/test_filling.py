@@ -97,7 +97,7 @@ async def test_a_server_that_does_not_count_is_counted_for() -> None:
     rows = run.rows[run.rows["label"] == "qwen"]
 
     assert rows["input_tokens"].between(5, 40).all()
-    assert set(rows["cost_is"]) <= {"estimated", "unpriced"}
+    assert set(rows["cost_status"]) <= {"estimated", "unpriced"}
     assert (rows["warnings"] == ESTIMATED).all()
     assert [note for note in run.notes if ESTIMATED in note] == [f"qwen, 3 calls: {ESTIMATED}."]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from llmlab.errors import UsageError
 from llmlab.frames import COLUMNS, read_rows, to_frame
+from llmlab.frames.columns import RENAMED
 from llmlab.frames.reprice import repriced
 from llmlab.frames.wide import wide
 from llmlab.pricing import Prices
@@ -60,10 +61,10 @@ def test_a_failed_call_has_missing_values_not_zeros() -> None:
     """What it would have said, used and cost is unknown; what came of its stream is kept."""
     line = to_frame([_row(_answer()), _row(_failure())]).iloc[1]
 
-    assert line["status"] == line["finish"] == "error"
+    assert line["status"] == line["finish_reason"] == "error"
     assert line["error"] == "CutOff: ended early"
     assert line["text"] == "pos"
-    unknown = ["input_tokens", "output_tokens", "cost_usd", "answered_by", "from_book", "said"]
+    unknown = ["input_tokens", "output_tokens", "cost_usd", "response_model", "from_book", "said"]
     assert line[unknown].isna().all()
 
 
@@ -74,7 +75,7 @@ def test_what_a_broken_stream_cost_is_an_estimate() -> None:
 
     frame = to_frame([_row(_answer()), _row(lost), _row(acted), _row(_failure())])
 
-    assert list(frame["cost_is"]) == ["exact", "estimated", "simulated", "unpriced"]
+    assert list(frame["cost_status"]) == ["exact", "estimated", "simulated", "unpriced"]
 
 
 def test_values_arrive_unchanged() -> None:
@@ -140,6 +141,24 @@ def test_a_file_that_has_no_rows_is_one_line(
         read_rows(tmp_path / name)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_export_with_the_names_of_before_is_read(tmp_path: Path, suffix: str) -> None:
+    """Its columns come under the names of now, and one line says which."""
+    before = {new: old for old, new in RENAMED.items()}
+    frame = to_frame([_row(_answer(), "a"), _row(_failure(), "b")])
+    path = tmp_path / f"rows.{suffix}"
+    old = frame.rename(columns=before)
+    if suffix == "csv":
+        old.to_csv(path, index=False)
+    else:
+        old.to_parquet(path)
+
+    with pytest.warns(FutureWarning, match=r"cost_is is now cost_status, finish is now"):
+        found = read_rows(path)
+
+    pd.testing.assert_frame_equal(found[list(before)], frame[list(before)])
+
+
 def test_the_page_of_columns_is_current() -> None:
     """docs/columns.md is what the tables say, and they name every column there is."""
     assert (ROOT / "docs" / "columns.md").read_text() == page()
@@ -200,7 +219,7 @@ def test_rows_are_priced_again_from_their_tokens(how: dict[str, object], dollars
     found = repriced(to_frame([_row(_answer())]), _prices(), **how)  # type: ignore[arg-type]
 
     assert found["cost_usd"].tolist() == pytest.approx([dollars], nan_ok=True)
-    assert found["cost_is"].tolist() == ["unpriced" if dollars != dollars else "repriced"]  # noqa: PLR0124 - NaN
+    assert found["cost_status"].tolist() == ["unpriced" if dollars != dollars else "repriced"]  # noqa: PLR0124 - NaN
 
 
 def test_a_date_that_is_none_is_one_line() -> None:

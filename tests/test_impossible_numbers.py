@@ -208,7 +208,7 @@ def test_a_number_that_cannot_be_is_named_and_counts_as_unknown(
         assert "(request req_7)" in told[0]
         assert pd.isna(row["cost_usd"])
         assert pd.isna(row["billed_usd"])
-        assert row["cost_is"] == "unpriced"
+        assert row["cost_status"] == "unpriced"
         account = lab.book.account()
         assert account.settled == account.reserved == 0
         assert account.unknown > 0

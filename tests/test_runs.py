@@ -318,7 +318,7 @@ async def test_stand_ins_are_marked_and_cost_nothing_real(headlines: pd.DataFram
 
     assert set(run.rows["backend"]) == {"stand-in"}
     priced = run.rows["provider"] != "ollama"
-    assert (run.rows.loc[priced, "cost_is"] == "simulated").all()
+    assert (run.rows.loc[priced, "cost_status"] == "simulated").all()
     assert run.rows.loc[priced, "cost_usd"].gt(0).all()
     assert any("seeded rule" in note for note in run.notes)
     assert not len(spent) or float(spent["cost_usd"].sum()) == 0.0

@@ -15,7 +15,7 @@ A, B = ("a", "m"), ("b", "m")
 def in_order(rows: pd.DataFrame, cluster: np.ndarray | None = None) -> pd.DataFrame:
     """Say in which order inputs were sent, and their clusters."""
     place = rows["input_id"].str[1:].astype(int)
-    rows = rows.assign(block=place, run="r", price_basis="", answered_by="m-1", started_at=0.0)
+    rows = rows.assign(block=place, run="r", price_basis="", response_model="m-1", started_at=0.0)
     return rows if cluster is None else rows.assign(cluster=cluster[place])
 
 

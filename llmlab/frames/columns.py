@@ -40,7 +40,7 @@ def _status(lists: Lists) -> list[Any]:
     return ["ok" if each else "error" for each in lists.answered]
 
 
-def _finish(lists: Lists) -> list[Any]:
+def _finish_reason(lists: Lists) -> list[Any]:
     return [each or "error" for each in lists.take("answer", "finish")]
 
 
@@ -61,7 +61,7 @@ def _error(lists: Lists) -> list[Any]:
     return errors
 
 
-def _cost_is(lists: Lists) -> list[Any]:
+def _cost_status(lists: Lists) -> list[Any]:
     """
     How a cost is to be taken: exact, estimated, simulated or unpriced.
 
@@ -112,7 +112,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("model", "category", "", "provider/model as asked", "request", made=_model),
     Column("provider", "category", "", "who was asked", "request"),
     Column("backend", "category", "", "who answered: live, local or stand-in", "outcome"),
-    Column("answered_by", "category", "", "model as the provider reported it", "answer", "model"),
+    Column("response_model", "category", "", "model as the provider reported it", "answer",
+           "model"),
     Column("fingerprint", "category", "", "the provider's mark of its serving configuration",
            "answer"),
     Column("input_id", "string", "", "index label of the input", "row"),
@@ -124,7 +125,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
            "cut-off, so that it may know what came; missing when either is unknown", "beside"),
     Column("repeat", "int64", "", "number of the repeat, from 0", "request"),
     Column("status", "category", "", "ok or error", "outcome", made=_status),
-    Column("finish", "category", "", "why the model stopped", "answer", made=_finish),
+    Column("finish_reason", "category", "", "why the model stopped", "answer",
+           made=_finish_reason),
     Column("outcome", "category", "", "what became of the call: scored, unread, cut, empty, "
            "refused, filtered, untargeted, unscored or failed; see docs/scores.md", "row",
            "became"),
@@ -147,8 +149,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("output_tokens", _INT, "tokens", "answer, reasoning included", "usage", "output"),
     Column("searches", _INT, "", "server-side tool calls that are charged each", "usage"),
     Column("cost_usd", "float64", "USD", "NaN when no price is known", "outcome", "cost"),
-    Column("cost_is", "category", "", "exact, estimated, simulated or unpriced", "outcome",
-           made=_cost_is),
+    Column("cost_status", "category", "", "exact, estimated, simulated or unpriced", "outcome",
+           made=_cost_status),
     Column("billed_usd", "float64", "USD", "as the provider stated it", "answer", "billed"),
     Column("unsure_attempts", "int64", "", "earlier attempts of the call that failed and may have "
            "been charged all the same; not in cost_usd", "outcome", "unsure"),
@@ -166,3 +168,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("request_hash", "string", "", "identity by content", "row"),
     Column("warnings", "string", "", "what to know about this answer", "answer", made=_warnings),
 )  # fmt: skip
+
+RENAMED: Final = {
+    "answered_by": "response_model",
+    "cost_is": "cost_status",
+    "finish": "finish_reason",
+}
+"""Names of columns in files that version 0.1 exported, and the names of now."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmlab.checks.files import NotText, require_file, text_of
 from llmlab.errors import UsageError
 from llmlab.frames import kinds
-from llmlab.frames.columns import COLUMNS
+from llmlab.frames.columns import COLUMNS, RENAMED
 from llmlab.frames.spreadsheet import plain_frame
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def read_rows(path: str | Path, *, spreadsheet_safe: bool = True) -> "pd.DataFra
     frame = _csv(path) if suffix == ".csv" else _parquet(path)
     if suffix == ".csv" and spreadsheet_safe:
         frame = plain_frame(frame)
+    frame = _with_new_names(frame, path)
     for name in frame.columns.intersection(list(_DTYPES)):
         frame[name] = _made(frame[name], _DTYPES[name], path)
     _check_states(frame, path)
@@ -50,6 +51,15 @@ def read_rows(path: str | Path, *, spreadsheet_safe: bool = True) -> "pd.DataFra
         # CSV cannot tell an empty answer from none; a call that succeeded has one.
         frame.loc[(frame["status"] == "ok") & frame["text"].isna(), "text"] = ""
     return frame
+
+
+def _with_new_names(frame: "pd.DataFrame", path: Path) -> "pd.DataFrame":
+    """Take columns by the names that they had in 0.1; what has both names keeps both."""
+    old = {name: new for name, new in RENAMED.items() if name in frame and new not in frame}
+    if old:
+        said = ", ".join(f"{name} is now {new}" for name, new in old.items())
+        warnings.warn(f"{path.name}: {said}", FutureWarning, stacklevel=3)
+    return frame.rename(columns=old)
 
 
 def _made(column: Any, dtype: str, path: Path) -> Any:

@@ -34,7 +34,9 @@ def repriced(
     cache: bool = True,
 ) -> "pd.DataFrame":
     """
-    Return *rows* with `cost_usd`, `cost_is` and `price_basis` as they would be; nothing is sent.
+    Return *rows* as they would be priced: `cost_usd`, `cost_status`, `price_basis`.
+
+    Nothing is sent.
 
     Tokens are those that were counted: another model would count, and answer, otherwise. A
     failed call keeps what it cost; what has no price is NaN.
@@ -60,7 +62,7 @@ def repriced(
     ]
     made = rows.copy()
     made["cost_usd"] = [cost for cost, _, _ in lines]
-    made["cost_is"] = _category(is_ for _, is_, _ in lines)
+    made["cost_status"] = _category(is_ for _, is_, _ in lines)
     made["price_basis"] = _category(basis for _, _, basis in lines)
     made["billed_usd"] = float("nan")
     return made
@@ -78,7 +80,7 @@ def _cost(
     import pandas as pd
 
     if row["status"] != "ok":
-        return row["cost_usd"], row["cost_is"], None
+        return row["cost_usd"], row["cost_status"], None
     named = model if isinstance(model, str) else (model or {}).get(str(row["label"]))
     provider, _, name = str(named or row["model"]).partition("/")
     when = at

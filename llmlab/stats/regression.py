@@ -93,7 +93,7 @@ def _line(
 def _versions(old: "pd.DataFrame", new: "pd.DataFrame", name: Name) -> str:
     """Say what else is not the same: the prompt's words, or the model that answered."""
     said = []
-    for column, word in (("prompt_version", "prompt"), ("answered_by", "model")):
+    for column, word in (("prompt_version", "prompt"), ("response_model", "model")):
         if column not in old.columns or column not in new.columns:
             continue
         before, after = (

@@ -85,11 +85,11 @@ def versions(rows: "pd.DataFrame") -> "pd.DataFrame":
     A provider that serves several configurations side by side mixes their fingerprints all the
     time; only one that comes after another has gone says that something was changed.
     """
-    made = rows.assign(version=rows["answered_by"].astype("string"))
+    made = rows.assign(version=rows["response_model"].astype("string"))
     if "fingerprint" not in rows.columns:
         return made
     marked = made[made["fingerprint"].notna() & made["version"].notna()]
-    for _, part in marked.groupby(["label", "backend", "answered_by"], observed=True):
+    for _, part in marked.groupby(["label", "backend", "response_model"], observed=True):
         if _changed(part):
             marks = part["fingerprint"].astype("string")
             made.loc[part.index, "version"] = part["version"] + " " + marks
@@ -178,7 +178,7 @@ def noise(rows: "pd.DataFrame", again: str, *, cluster: Cluster = None) -> "pd.D
 
 def drift_notes(rows: "pd.DataFrame") -> tuple[str, ...]:
     """Say which arms were answered by several models or serving configurations."""
-    if "answered_by" not in rows.columns or not rows["answered_by"].notna().any():
+    if "response_model" not in rows.columns or not rows["response_model"].notna().any():
         return ()
     seen = versions(rows)[["label", "backend", "version"]].dropna()
     counts: dict[tuple[str, str], Counter[str]] = {}

@@ -1,10 +1,10 @@
 """
 Draw the rooms of llmlab in the order in which data passes them: `python docs/pictures/rooms.py`.
 
-In: the bands below, and what the rooms in `llmlab/` import when they run. Out: `rooms.svg`. A thin line joins
-a room with one in another band that it imports, unless other lines lead there already. A test
-holds the picture to the code.
-"""
+In: the bands below, and what the rooms in `llmlab/` import when they run. Out: `rooms.svg`. A
+thin line joins a room with one in another band that it imports, unless other lines lead there
+already. A test holds the picture to the code.
+"""  # noqa: INP001 - a script beside its picture
 
 import ast
 from collections import defaultdict
@@ -97,9 +97,9 @@ def svg() -> str:
         for at, room in enumerate(rooms):
             corners[room] = (_LEFT + at * (_WIDE + _GAP), 26 + number * _BAND)
     height = len(BANDS) * _BAND
+    size = f'viewBox="0 0 {_WIDTH} {height}" font-family="system-ui, sans-serif" role="img"'
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        'font-family="system-ui, sans-serif" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
         "<title>The rooms of llmlab, in the order in which data passes them</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         *(_line(corners[room], corners[to]) for room, to in lines(needs())),

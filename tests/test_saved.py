@@ -87,7 +87,7 @@ with llmlab.Lab(book={str(book)!r}, env={{}}, config="/") as lab:
 
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=300,
     )  # fmt: skip
 
     assert (done.stdout.strip(), done.stderr) == (run.verdict, "")

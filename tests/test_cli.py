@@ -1,6 +1,8 @@
 """The command line: what is printed, what is written, and one line for a slip."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 from llmlab import Lab
 from llmlab.cli import main
 from llmlab.sim import RuleAuthor, Simulator, environment
+from tests.conftest import ROOT
 
 KEYS = {"OPENAI_API_KEY": "sk-planted-0000000000000000000000"}
 PROMPTS = {"plain": "Positive or negative: {{ headline }}"}
@@ -131,3 +134,14 @@ async def test_spend_sums_by_day_and_model(
     assert code == 0
     assert "headlines" in shown
     assert "total" in shown
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """`llmlab models | head -1` prints a line and no traceback."""
+    command = f"{sys.executable} -m llmlab models | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=300,
+        check=False, cwd=ROOT,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)

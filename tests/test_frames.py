@@ -182,6 +182,14 @@ def test_answers_stand_side_by_side() -> None:
         wide(frame, "txt")
 
 
+def test_inputs_stand_in_the_order_of_their_numbers() -> None:
+    """2 before 10, and `day 2` before `day 10`."""
+    names = ["10", "day 10", "0", "day 2", "2", "day"]
+    table = wide(to_frame([_row(_answer("x"), name) for name in names]))
+
+    assert list(table.index) == ["0", "2", "10", "day", "day 2", "day 10"]
+
+
 def test_repeats_are_lines_of_their_own() -> None:
     """The repeat is in the index once there are several; an A/A arm numbers from elsewhere."""
     rows = [_row(_answer(f"{n}"), "a", repeat=n) for n in (1, 0)]

@@ -193,6 +193,7 @@ def test_the_same_cell_again_sends_nothing(lab: Kernel) -> None:
 MISTAKES = {
     "unknown option": ("%%llm claude --scheme x\nhi", "did you mean --schema?"),
     "unknown option of abtest": ("%%abtest six --clutser day\nhi", "did you mean --cluster?"),
+    "no name": ("%%llm gpt -o 2run\nhi", "-o 2run: not a name of Python"),
     "one word too many": ("%%llm claude grok\nhi", "one word too many"),
     "no number": ("%%abtest gpt --repeats two\nhi", "invalid int value"),
     "no closing quote": ("%%llm 'claude\nhi", "no closing quotation"),

@@ -1,6 +1,7 @@
 """Answers side by side: one line an input, one column an arm."""
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import UsageError
 
@@ -38,7 +39,18 @@ def wide(rows: "pd.DataFrame", column: str = "text") -> "pd.DataFrame":
     return table.droplevel("repeat") if once else table
 
 
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key by which 2 comes before 10, and `day 2` before `day 10`."""
+    parts = _DIGITS.split(name)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
+
+
+_DIGITS: Final = re.compile(r"(\d+)")
+
+
 def _index(order: "pd.DataFrame") -> Any:
     import pandas as pd
 
-    return pd.MultiIndex.from_frame(order.sort_values(["input_id", "repeat"]))
+    names = zip(order["input_id"], order["repeat"], strict=True)
+    ordered = sorted(names, key=lambda each: (natural(str(each[0])), each[1]))
+    return pd.MultiIndex.from_tuples(ordered, names=["input_id", "repeat"])

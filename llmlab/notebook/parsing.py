@@ -1,6 +1,7 @@
 """A magic's line, read: unknown options get a suggestion, and every slip is one line."""
 
 import difflib
+import keyword
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Number
@@ -25,11 +26,17 @@ def arguments(
     name = f"%%{magic.__name__}" if magic.__name__ != "lab" else "%lab"
     try:
         # Intermixed: options may stand between the names of models.
-        return parser.parse_intermixed_args(_spread(arg_split(line), names))
+        parsed = parser.parse_intermixed_args(_spread(arg_split(line), names))
     except ipython.UsageError as error:
         raise ipython.UsageError(f"{name}: {_better(str(error), parser, name)}") from None
     except ValueError as error:  # a quote that is never closed
         raise ipython.UsageError(f"{name}: {line.strip()!r}: {error}".lower()) from None
+    out = getattr(parsed, "out", None)
+    if out is not None and (not out.isidentifier() or keyword.iskeyword(out)):
+        raise ipython.UsageError(
+            f"{name}: -o {out}: not a name of Python; use letters, digits and _"
+        )
+    return parsed
 
 
 def _spread(words: list[str], names: Mapping[str, object] | None) -> list[str]:

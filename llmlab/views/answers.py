@@ -1,12 +1,12 @@
 """Answers to the same input beside each other: who said what, and where they differ."""
 
 import difflib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from llmlab.frames.wide import natural
 from llmlab.views.text import form
 
 if TYPE_CHECKING:
@@ -57,14 +57,8 @@ def beside(
         line = found.setdefault(name, [ShownAnswer(key="", text="")] * len(arms))
         line[place[row["prompt"], row["label"]]] = _said(row)
     heads = [f"{prompt} \u00b7 {label}" for prompt, label in arms]
-    asked = [ShownInput(name=name, said=tuple(found[name])) for name in sorted(found, key=_place)]
+    asked = [ShownInput(name=name, said=tuple(found[name])) for name in sorted(found, key=natural)]
     return heads, asked
-
-
-def _place(name: str) -> tuple[int, str]:
-    """Sort 2 before 10; calls are sent in a shuffled order, which nobody wants to read."""
-    number = name.partition(" ")[0]
-    return (int(number), name) if number.isdigit() else (sys.maxsize, name)
 
 
 def words_html(said: ShownAnswer, first: ShownAnswer | None = None) -> str:

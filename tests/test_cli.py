@@ -138,10 +138,10 @@ async def test_spend_sums_by_day_and_model(
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     """`llmlab models | head -1` prints a line and no traceback."""
-    command = f"{sys.executable} -m llmlab models | head -1"
+    command = f"set -o pipefail; {sys.executable} -m llmlab models | head -1"
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=300,
-        check=False, cwd=ROOT,
+        ["/bin/bash", "-c", command], capture_output=True, text=True, timeout=300, check=False,
+        cwd=ROOT,
     )  # fmt: skip
 
     assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)

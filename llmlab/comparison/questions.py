@@ -124,17 +124,17 @@ class Questions(Kept):
 
         return noise(self.rows, AGAIN, cluster=self.clusters)
 
-    def reprice(self, date: Any = None, *, prices: "Prices | None" = None, **how: Any) -> Self:
+    def reprice(self, at: Any = None, *, prices: "Prices | None" = None, **how: Any) -> Self:
         """
-        Return this run at other prices: `date`, `batch=True`, `model=...`, `cache=False`.
+        Return this run at other prices: `at` a date, `batch=True`, `model=...`, `cache=False`.
 
         Nothing is sent; tokens are those that were counted. See `frames.reprice.repriced`.
         """
         from llmlab.frames.reprice import repriced
         from llmlab.pricing import Prices
 
-        rows = repriced(self.rows, prices or Prices(), at=date, **how)
-        given = {"date": date, **how}
+        rows = repriced(self.rows, prices or Prices(), at=at, **how)
+        given = {"at": at, **how}
         said = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
         note = f"Priced again ({said or 'at the time of each call'}): nothing was sent."
         return type(self)(**{**self._kept, "rows": rows, "notes": (note, *self._notes)})

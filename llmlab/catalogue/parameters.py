@@ -88,7 +88,7 @@ def fits(model: Model, input_tokens: int, max_tokens: int, *, context: int | Non
         context: The context that is asked for, where that is smaller than the model's.
 
     Raises:
-        BudgetError: They do not; the line says by how much.
+        TokenBudgetError: They do not; the line says by how much.
     """
     windows = [size for size in (model.context, context) if size is not None]
     if not windows or input_tokens + max_tokens <= min(windows):

@@ -51,7 +51,7 @@ def fit(
 
     Raises:
         TemplateError: A slot has no value.
-        BudgetError: The words alone are too long, or a block that must be whole does not fit.
+        TokenBudgetError: The words alone are too long, or a block that must be whole does not fit.
     """
     blocks = blocks_of(template, values)
     if not blocks:
@@ -112,7 +112,7 @@ def table_of(value: object, name: str) -> Table:
     Return a DataFrame, Series or array as a block; an index that says something is a column.
 
     Raises:
-        BudgetError: It has three dimensions or more, which no table shows.
+        TokenBudgetError: It has three dimensions or more, which no table shows.
     """
     import pandas as pd
 

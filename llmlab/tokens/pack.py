@@ -83,7 +83,7 @@ class Packer:
             tier: 1 or 2, handed to the blocks' formatting.
 
         Raises:
-            BudgetError: What must be shown does not fit, or two blocks have one name.
+            TokenBudgetError: What must be shown does not fit, or two blocks have one name.
         """
         ruled = _in_order(blocks, rules or {})
         spare = tokens

@@ -22,7 +22,7 @@ class Tiers:
         Return the budget of tier 1 or 2.
 
         Raises:
-            BudgetError: There is no such tier.
+            TokenBudgetError: There is no such tier.
         """
         if tier not in {1, 2}:
             raise TokenBudgetError(
@@ -76,7 +76,7 @@ def room(
         tiers: The budgets of the tiers.
 
     Raises:
-        BudgetError: The answer alone fills the window or the budget.
+        TokenBudgetError: The answer alone fills the window or the budget.
     """
     tier = tier or tier_of(model)
     budget = (tiers or Tiers()).of(tier)
@@ -99,7 +99,7 @@ def check(prompt: Prompt, model: Model, space: TokenRoom, counters: Counters) ->
     An estimate refuses only what is too long for certain: when its low bound does not fit.
 
     Raises:
-        BudgetError: It does not fit; says by how many tokens and what to do.
+        TokenBudgetError: It does not fit; says by how many tokens and what to do.
     """
     counted = counters.prompt(prompt, model)
     if counted.low > space.tokens:

@@ -60,7 +60,7 @@ class Counting:
         Fill *template* for one arm, its context blocks packed into what its window leaves.
 
         Raises:
-            TokenBudgetError: A block that must be whole does not fit; says how many tokens are missing.
+            TokenBudgetError: A block that must be whole does not fit; says by how many tokens.
         """
         from llmlab.tokens import fit
 

@@ -4,23 +4,29 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from llmlab.design.experiment import Experiment
 from llmlab.records import JudgeForecast
-from llmlab.runs.experiment import Experiment
 from llmlab.runs.forecast import BYTES_PER_TOKEN, USUAL_OUTPUT
 from llmlab.scores.judge import Judge, question
 
 if TYPE_CHECKING:
-    from llmlab.catalogue import Arm, Catalogue
+    from llmlab.catalogue import Catalogue, ModelVariant
     from llmlab.pricing import Prices
 
 
-def judge_arm(catalogue: "Catalogue", judge: Judge, line_up: str) -> "Arm":
+def judge_arm(catalogue: "Catalogue", judge: Judge, line_up: str) -> "ModelVariant":
     """Return who judges: the model that was named, else the first of the line-up."""
     return catalogue.arms(judge.model or line_up)[0]
 
 
 def judge_forecast(
-    experiment: Experiment, judge: Judge, arm: "Arm", prices: "Prices", *, live: bool, at: float
+    experiment: Experiment,
+    judge: Judge,
+    arm: "ModelVariant",
+    prices: "Prices",
+    *,
+    live: bool,
+    at: float,
 ) -> JudgeForecast:
     """
     Estimate the judge's calls, two a comparison, as if every answer had its usual length.

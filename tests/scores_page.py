@@ -52,7 +52,8 @@ decides, and if it says two things the answer is unread:
 1. a JSON document: the `field=` that was named; else the values under `answer`, `value`, `label`,
    `result`, `direction`, `probability` and their like; else all its values, which must come to
    one;
-2. a final answer: `Final answer: x`, `Overall, the sentiment is x`, `\\\\boxed{x}`;
+2. a final answer: `Final answer: x`, `Overall, the sentiment is x`, `\\boxed{x}`,
+   `<answer>x</answer>`;
 3. a marked answer (`Answer: x`, `the forecast is x`) together with a first or last line or
    sentence that says only x;
 4. the whole text, which must mention one thing only.
@@ -72,8 +73,9 @@ must agree with the targets' own unit, and `scores.number(unit="%")` says that a
   `thousand`, `million`, `billion`, `trillion`, `Mio`, `Mrd`, `lakh`, `crore`, `万`, `亿` with or
   without.
 - A minus is `-`, `−`, `–` at the number, `minus`, or brackets around a number that stands alone
-  or has a currency. A sign that is only in words (`falls 5 %`) or behind the number, a long dash,
-  a dash with a blank after it: unread.
+  or has a currency. A sign that is only in words (`falls 5 %`, `a decline in sales of 5 %`, also in
+  other languages) or behind the number, a long dash, a dash with a blank after it: unread. A level
+  (`fell to 3.4`) is read, and so is a number that is named (`rates fall, and the return is 2 %`).
 - Dates, times, quarters, years, spans of time, list marks and names (`S&P 500`) in a sentence are
   no quantity; alone in an answer they are (`2024`, `5 days`).
 - Ranges, bounds (`up to 5`), ratios and powers are no single number.

@@ -229,6 +229,29 @@ def test_the_sign_is_never_lost(
     assert said == pytest.approx(right, rel=1e-9)
 
 
+FALLS = (
+    "fall", "drop", "decline", "loss", "decrease", "retreat", "dip", "slump", "contraction", "miss",
+    "shortfall", "drawdown", "pullback", "correction", "sell-off", "Rückgang", "Verlust", "baisse",
+    "recul", "caída", "calo", "queda", "падение", "снижение", "下跌", "減少", "▼",
+)  # fmt: skip
+IN_WORDS = (
+    "a {} of {}", "{} {}", "a {} of about {}", "{}: {}", "The {} is expected to be {}",
+    "a {}, {}", "I see a {} in the next days, by {}", "a {} in its price of {}",
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(FALLS),
+    st.sampled_from(IN_WORDS),
+    st.sampled_from(["5", "5 %", "$5", "4,2 %", "25 bp", "$1.2bn"]),
+    st.sampled_from(["{}", "Answer: {}", "{}.\n\nThat is all.", "**{}**"]),
+)
+def test_a_sign_in_words_is_never_a_gain(word: str, told: str, amount: str, frame: str) -> None:
+    """A number without a sign beside a word for a fall is unread, never positive. # K-2."""
+    assert read(NUMBER, frame.format(told.format(word, amount))) is None
+
+
 @settings(deadline=None)
 @given(
     st.sampled_from(["4.25", "-4.25", "1,234.5", "2 602", "0,125", "17", "2024.5", "12", "5"]),

@@ -67,7 +67,7 @@ def read_probability(text: str, *, mark: Mark | None = None) -> Read[float]:
     if isinstance(only, float) and 0.0 <= only <= 1.0:
         return only
     own = without_dates(own_words(words))
-    found = [each for each in numbers_in(own, mark=mark) if not _premise(own, each)]
+    found = [each for each in numbers_in(own, mark=mark, signed=False) if not _premise(own, each)]
     single = only is not None
     stated = list(_possible(own, found, single=single))
     if found and not stated:

@@ -112,7 +112,8 @@ sign of the target, so that `flat` is right where the target is 0.
 `label`. The labels are the run's targets, those in the `enum` of a prompt's own schema, and
 `scores.label(labels=[...], aliases={...})`. A word that is no label is unread: name it, and it is
 a wrong answer. Single letters are labels where they stand as one: `a` and `I` in a sentence are
-words. Labels that are numbers are compared by value.
+words. Where a label ends with a sign (`AA-`), `AA` is not read from `AA−` or `AA minus`. Labels
+that are numbers are compared by value.
 """,
     "json": """\
 ## JSON

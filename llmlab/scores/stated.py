@@ -9,7 +9,7 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.records import Answer
-from llmlab.scores.chances import read_probability
+from llmlab.scores.chances import doubtful_document, read_probability
 from llmlab.scores.digits import Mark
 from llmlab.scores.fields import stated
 from llmlab.scores.numbers import only_number, prepared
@@ -109,7 +109,8 @@ def _reader(field: str | None, mark: Mark | None) -> Callable[[Answer], Read[flo
         possible = isinstance(value, int | float) and not isinstance(value, bool)
         return float(value) if possible and 0.0 <= value <= 1.0 else None
 
-    return partial(stated, field=field, read=read, taken=taken)
+    doubt = partial(doubtful_document, chance=lambda value: taken(value) is not None)
+    return partial(stated, field=field, read=read, taken=taken, doubt=doubt)
 
 
 def _outcomes(name: str, targets: Sequence[object]) -> Floats:

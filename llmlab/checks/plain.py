@@ -8,6 +8,7 @@ from typing import Any, Final
 from llmlab.secrets.address import Address
 from llmlab.secrets.secret import Shy
 
+_NARROW: Final = frozenset({"float16", "float32"})
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
@@ -31,6 +32,8 @@ def plain(value: Any) -> Any:
 
 def _unboxed(value: Any) -> Any:
     """Return the scalar or the list in something of NumPy or pandas; a table stays."""
+    if getattr(getattr(value, "dtype", None), "name", "") in _NARROW:
+        value = value.astype(str).astype(float)  # a float32 of 0.1 prints as 0.1 and means it
     unboxed = value.item() if value.shape == () else getattr(value, "tolist", lambda: value)()
     return value if unboxed is value else plain(unboxed)
 
@@ -46,3 +49,8 @@ def _number_or_text(value: Any) -> Any:
         whole = value == value and value % 1 == 0  # noqa: PLR0124 - NaN is not itself
         return int(value) if whole else float(value)
     return float(value) if isinstance(value, float) else value
+
+
+def whole(value: Any) -> Any:
+    """Return a float such as 50.0, which NumPy makes of whole numbers, as an int; else *value*."""
+    return int(value) if type(value) is float and value.is_integer() else value

@@ -14,7 +14,7 @@ from llmlab.scores.digits import Mark
 from llmlab.scores.fields import stated
 from llmlab.scores.numbers import only_number, prepared
 from llmlab.scores.numeric import by_decimal
-from llmlab.scores.scorer import Floats, Score, Scorer, as_float, known_targets, numeric
+from llmlab.scores.scorer import Floats, Score, Scorer, as_float, known_targets, numeric, real
 from llmlab.scores.unread import Read, Unread
 
 Value: TypeAlias = Callable[[float, float], float]
@@ -50,7 +50,8 @@ def brier(
     def value(stated: float, came: float) -> float:
         return -((stated - came) ** 2)
 
-    made = partial(_scorer, "brier", value, missing, -1.0, field, decimal)
+    silent = None if missing is None else real(missing, "missing")
+    made = partial(_scorer, "brier", value, silent, -1.0, field, decimal)
     return Score(name="brier", make=made)
 
 
@@ -67,7 +68,8 @@ def log_loss(
         held = min(max(stated, CLIP), 1.0 - CLIP)
         return came * math.log(held) + (1.0 - came) * math.log(1.0 - held)
 
-    made = partial(_scorer, "log_loss", value, missing, math.log(CLIP), field, decimal)
+    silent = None if missing is None else real(missing, "missing")
+    made = partial(_scorer, "log_loss", value, silent, math.log(CLIP), field, decimal)
     return Score(name="log_loss", make=made)
 
 

@@ -1,9 +1,11 @@
 """What an answer says: read right or not at all; tests/readings.py has the tables."""
 
+import json as stdlib
 import math
 import re
 import unicodedata
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,60 @@ def test_the_decimal_mark_and_the_unit_can_be_said() -> None:
     assert read(number(unit="bp").make([1.0]), "3.2 %") == 320.0
     assert read(brier(field="p.up").make([1, 0]), '{"p": {"up": "60 %", "down": 0.4}}') == 0.6
     assert read(label(field="rates").make(["up", "down"]), '{"rates": "up", "fx": "down"}') == "up"
+
+
+class Side(Enum):
+    UP = "up"
+
+
+@pytest.mark.parametrize(
+    ("target", "said", "worth"),
+    [
+        (pd.Period("2026-03", "M"), "2026-03", 1.0),
+        (pd.Timedelta("1D"), "1 days 00:00:00", 1.0),
+        (b"up", "up", 1.0),
+        (Side.UP, "up", 1.0),
+        ("1.0", "1", 1.0),
+        (True, "1", 1.0),
+        (1234, "1,234", None),
+        (5, "no idea", None),
+        (5, "6", 0.0),
+        (True, "perhaps", None),
+        (pd.Timestamp("2026-03-01"), "1 March 2026", None),
+        ("", "up", None),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("score", ["exact", "json:v"])
+def test_a_value_that_cannot_be_compared_is_unread(
+    score: str, target: Any, said: str, worth: float | None
+) -> None:
+    """Periods, bytes and enumerations by value; what is not of the target's kind is no 0."""
+    text = said if score == "exact" else stdlib.dumps({"v": said})
+
+    made = scored([row(text, 0)], scorer_of(score, [target, "other"]), {"0": target})[0]
+
+    assert made.score == worth
+    assert made.became == (
+        "untargeted" if target == "" else "unread" if worth is None else "scored"
+    )
+
+
+@pytest.mark.parametrize("held", ["null", '""'])
+def test_an_empty_field_says_nothing(held: str) -> None:
+    """It is unread, not wrong."""
+    made = scored([row(f'{{"v": {held}}}', 0)], scorer_of("json:v", ["up"]), {"0": "up"})[0]
+
+    assert (made.score, made.score_error) == (None, "the field 'v' of the JSON is empty")
+
+
+def test_a_blank_target_is_no_label() -> None:
+    """As a file of text columns has it for a gap: the other inputs are scored."""
+    rows = [row("up", 0), row("up", 1)]
+
+    made = scored(rows, scorer_of("label", ["up", "down", ""]), {"0": "up", "1": ""})
+
+    assert [each.became for each in made] == ["scored", "untargeted"]
 
 
 # ---- laws -----------------------------------------------------------------------------------

@@ -51,6 +51,19 @@ def _number_or_text(value: Any) -> Any:
     return float(value) if isinstance(value, float) else value
 
 
+_UNSEEN: Final = (
+    " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\xad\u061c\u115f\u1160\u1680\u180e\u2000\u2001\u2002"
+    "\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029"
+    "\u202f\u205f\u2060\u3000\u3164\ufeff"
+)
+"""Characters without ink: blanks, and those that are not even as wide as one."""
+
+
+def is_blank(text: str) -> bool:
+    """Say whether a text has nothing to read in it."""
+    return not text.strip(_UNSEEN)
+
+
 def whole(value: Any) -> Any:
     """Return a float such as 50.0, which NumPy makes of whole numbers, as an int; else *value*."""
     return int(value) if type(value) is float and value.is_integer() else value

@@ -39,10 +39,10 @@ the report, below the plots, and in one note an arm.
   asked about every answer and sees `answer.finish`; NaN or an error leaves a gap what it is.
 - `brier(missing=-0.25)` gives a number to what says none. The outcome stays `unread`, `cut` ...,
   and `error` says so.
-- **Statistics take whatever has a score.** An input that an arm has no score for is left out of
-  that arm's mean, and of each pair with that arm. That is harmless only if answers are missing by
-  chance. A verdict that leaves out 5 % of an arm's answers or more says so in its own sentence,
-  and the notes count what is missing and why.
+- **Statistics take whatever has a score.** An input that a ranked arm has no score for is left
+  out of all arms' scores and pairs (`summary.compared`). That is harmless only if answers are
+  missing by chance. A verdict that leaves out 5 % of an arm's answers or more says so in its own
+  sentence, and the notes count what is missing and why.
 
 ## Where in an answer it stands
 
@@ -123,7 +123,7 @@ or an object in prose; a comma too many is passed over. Of several, those that l
 break the schema do not count, and the rest must agree. A key that stands twice with two values
 says neither. Without a field, being no JSON, or breaking the schema, is what the score is about:
 0, with the reason in `error`. With one, a document that breaks the schema is 0, too; no document,
-or one without the field, is unread.
+or one without the field or with nothing in it (null, an empty text), is unread.
 
 A template's own `schema:` is sent to every model that takes it (unless `schema=` is given) and
 checked in every answer; a note an arm counts those that do not follow it.
@@ -132,8 +132,9 @@ checked in every answer; a note an arm counts those that do not follow it.
 ## Targets
 
 A target is compared by its value, never by how Python writes it: a 1 that a gap in its column
-made 1.0, float32, Decimal, booleans, dates, categories. `None`, `NaN`, `NaT`, `pd.NA` are no
-target: the outcome is `untargeted`, said once.
+made 1.0, float32, Decimal, booleans, dates, periods, categories, enumerations. What cannot be
+compared (`1,234` or `no idea` where 1234 is right) is unread. `None`, `NaN`, `NaT`, `pd.NA` and
+blank text are no target: the outcome is `untargeted`, said once.
 
 | target | answer or field that is right |
 | --- | --- |

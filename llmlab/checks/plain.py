@@ -61,7 +61,7 @@ _UNSEEN: Final = (
 
 def is_blank(text: str) -> bool:
     """Say whether a text has nothing to read in it."""
-    return not text.strip(_UNSEEN)
+    return text[:1] in _UNSEEN and not text.strip(_UNSEEN)
 
 
 def whole(value: Any) -> Any:

@@ -109,7 +109,9 @@ class Labels:
             return
         for found in self._lettered.finditer(text):
             start, end = found.span(found.lastgroup or 0)
-            if _NAMED_BEFORE.search(text, 0, start) or _NAMED_AFTER.match(text, end):
+            if _NAMED_BEFORE.search(text, max(0, start - 16), start) or _NAMED_AFTER.match(
+                text, end
+            ):
                 continue
             yield start, end, self._letters[text[start:end].lower()]
 

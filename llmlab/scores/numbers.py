@@ -222,7 +222,9 @@ def _ranges(text: str, found: list[Number]) -> list[Number]:
     made = list(found)
     for at, (one, other) in enumerate(pairwise(found)):
         first = next(place for place in range(other.start, other.end) if text[place].isdigit())
-        spans = _BETWEEN.search(text, 0, one.start) and _AND.fullmatch(text, one.end, other.start)
+        spans = _BETWEEN.search(text, max(0, one.start - _NEAR), one.start) and _AND.fullmatch(
+            text, one.end, other.start
+        )
         if spans or any(_RANGE.fullmatch(text, one.end, to) for to in (other.start, first)):
             shown = text[one.start : other.end].strip()
             why = f"{shown} is a range or a ratio, no single number"

@@ -27,7 +27,7 @@ _BOXED: Final = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _LATEX: Final = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
 _TAGGED: Final = re.compile(
     r"<((?:final[_-]?)?(?:answer|result|output|label|number|value|prediction|sentiment|direction"
-    r"|probability|forecast|estimate|response|choice|verdict|winner))>(.*?)</\1>",
+    r"|probability|forecast|estimate|response|choice|verdict|winner))>(.{0,2000}?)</\1>",
     re.DOTALL | re.IGNORECASE,
 )
 _ESCAPED: Final = re.compile(r"\\([%$#&_*])")

@@ -397,7 +397,7 @@ def _clauses(sentence: str) -> Iterator[tuple[str, str]]:
     at, opened = 0, ""
     for cut in [*_CLAUSE.finditer(sentence), None]:
         clause = sentence[at : cut.start() if cut else len(sentence)]
-        chosen = _ENDS_WITH_OPTION.search(sentence[: at - len(opened)])
+        chosen = _ENDS_WITH_OPTION.search(sentence[max(0, at - _BACK) : at - len(opened)])
         granted = chosen and _WHILE.search(opened + clause[:_OPENING])
         yield ("although" if granted else opened), clause
         if cut:
@@ -412,6 +412,7 @@ _BUT: Final = re.compile(r"\b(?:but|yet|however)\b", re.IGNORECASE)
 _OPTIONS: Final = re.compile(_EITHER, re.IGNORECASE)
 _ENDS_WITH_OPTION: Final = re.compile(rf"{_EITHER}[ \t,]*(?:\w+ly)?[ \t,]*$", re.IGNORECASE)
 _OPENING: Final = 12
+_BACK: Final = 64
 _HEDGED: Final = re.compile(
     r"\b(?:lean\w*|slight\w*|edge|nudge\w*|forced|pressed|narrow\w*|close to|near(?:ly)?|almost"
     r"|would be|could be|virtual\w*|not quite)\b",

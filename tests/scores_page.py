@@ -39,10 +39,10 @@ the report, below the plots, and in one note an arm.
   asked about every answer and sees `answer.finish`; NaN or an error leaves a gap what it is.
 - `brier(missing=-0.25)` gives a number to what says none. The outcome stays `unread`, `cut` ...,
   and `error` says so.
-- **Statistics take whatever has a score.** An input that an arm has no score for is left out of
-  that arm's mean, and of each pair with that arm. That is harmless only if answers are missing by
-  chance. A verdict that leaves out 5 % of an arm's answers or more says so in its own sentence,
-  and the notes count what is missing and why.
+- **Statistics take whatever has a score.** An input that a ranked arm has no score for is left
+  out of all arms' scores and pairs (`summary.compared`). That is harmless only if answers are
+  missing by chance. A verdict that leaves out 5 % of an arm's answers or more says so in its own
+  sentence, and the notes count what is missing and why.
 
 ## Where in an answer it stands
 
@@ -52,7 +52,8 @@ decides, and if it says two things the answer is unread:
 1. a JSON document: the `field=` that was named; else the values under `answer`, `value`, `label`,
    `result`, `direction`, `probability` and their like; else all its values, which must come to
    one;
-2. a final answer: `Final answer: x`, `Overall, the sentiment is x`, `\\\\boxed{x}`;
+2. a final answer: `Final answer: x`, `Overall, the sentiment is x`, `\\boxed{x}`,
+   `<answer>x</answer>`;
 3. a marked answer (`Answer: x`, `the forecast is x`) together with a first or last line or
    sentence that says only x;
 4. the whole text, which must mention one thing only.
@@ -72,8 +73,9 @@ must agree with the targets' own unit, and `scores.number(unit="%")` says that a
   `thousand`, `million`, `billion`, `trillion`, `Mio`, `Mrd`, `lakh`, `crore`, `万`, `亿` with or
   without.
 - A minus is `-`, `−`, `–` at the number, `minus`, or brackets around a number that stands alone
-  or has a currency. A sign that is only in words (`falls 5 %`) or behind the number, a long dash,
-  a dash with a blank after it: unread.
+  or has a currency. A sign that is only in words (`falls 5 %`, `a decline in sales of 5 %`, also in
+  other languages) or behind the number, a long dash, a dash with a blank after it: unread. A level
+  (`fell to 3.4`) is read, and so is a number that is named (`rates fall, and the return is 2 %`).
 - Dates, times, quarters, years, spans of time, list marks and names (`S&P 500`) in a sentence are
   no quantity; alone in an answer they are (`2024`, `5 days`).
 - Ranges, bounds (`up to 5`), ratios and powers are no single number.
@@ -110,7 +112,8 @@ sign of the target, so that `flat` is right where the target is 0.
 `label`. The labels are the run's targets, those in the `enum` of a prompt's own schema, and
 `scores.label(labels=[...], aliases={...})`. A word that is no label is unread: name it, and it is
 a wrong answer. Single letters are labels where they stand as one: `a` and `I` in a sentence are
-words. Labels that are numbers are compared by value.
+words. Where a label ends with a sign (`AA-`), `AA` is not read from `AA−` or `AA minus`. Labels
+that are numbers are compared by value.
 """,
     "json": """\
 ## JSON
@@ -120,7 +123,7 @@ or an object in prose; a comma too many is passed over. Of several, those that l
 break the schema do not count, and the rest must agree. A key that stands twice with two values
 says neither. Without a field, being no JSON, or breaking the schema, is what the score is about:
 0, with the reason in `error`. With one, a document that breaks the schema is 0, too; no document,
-or one without the field, is unread.
+or one without the field or with nothing in it (null, an empty text), is unread.
 
 A template's own `schema:` is sent to every model that takes it (unless `schema=` is given) and
 checked in every answer; a note an arm counts those that do not follow it.
@@ -129,8 +132,9 @@ checked in every answer; a note an arm counts those that do not follow it.
 ## Targets
 
 A target is compared by its value, never by how Python writes it: a 1 that a gap in its column
-made 1.0, float32, Decimal, booleans, dates, categories. `None`, `NaN`, `NaT`, `pd.NA` are no
-target: the outcome is `untargeted`, said once.
+made 1.0, float32, Decimal, booleans, dates, periods, categories, enumerations. What cannot be
+compared (`1,234` or `no idea` where 1234 is right) is unread. `None`, `NaN`, `NaT`, `pd.NA` and
+blank text are no target: the outcome is `untargeted`, said once.
 
 | target | answer or field that is right |
 | --- | --- |

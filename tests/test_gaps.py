@@ -23,7 +23,10 @@ from llmlab.tokens.pack import Packer
 from tests.test_experiment import design
 from tests.test_runs import lab_for
 
-GAPS = [None, float("nan"), pd.NaT, pd.NA, "", "  \n", np.float32("nan"), Decimal("NaN")]
+GAPS = [
+    None, float("nan"), pd.NaT, pd.NA, "", "  \n", "\u200b \ufeff", np.float32("nan"),
+    Decimal("NaN"), pd.DataFrame(), np.array([]),
+]  # fmt: skip
 DAY = pd.Timestamp("2026-01-02")
 
 
@@ -269,3 +272,32 @@ def test_a_gap_behind_row_is_a_gap() -> None:
 def test_a_column_called_row_is_a_column() -> None:
     """A value of that name wins."""
     assert parse("{{ row }}", name="A").fill({"row": "here"}).user == "here"
+
+
+@pytest.mark.parametrize("kind", ["float32", "Float32", "float16"])
+async def test_a_short_float_is_written_as_it_prints(simulator: Simulator, kind: str) -> None:
+    """A column of float32 is widened on its way out of a frame; 0.1 stays 0.1."""
+    frame = pd.DataFrame({"price": [0.1, 4.2]}).astype({"price": kind})
+
+    said, _ = await asked(simulator, frame, "At {{ price }}")
+
+    assert said == ["At 0.1", "At 4.2"]
+
+
+async def test_bytes_are_no_words(simulator: Simulator) -> None:
+    """They were sent as Python writes them; nothing is sent now."""
+    frame = pd.DataFrame({"text": [b"up"]})
+
+    with pytest.raises(TemplateError, match="of type bytes: decode it first"):
+        await asked(simulator, frame, "Say {{ text }}")
+
+    assert not [each for each in simulator.log if each.user]
+
+
+async def test_a_prompt_of_invisible_characters_is_blank(simulator: Simulator) -> None:
+    """It looks empty, and is."""
+    async with lab_for(simulator) as lab:
+        with pytest.raises(UsageError, match="the prompt is empty"):
+            await lab.ask_async("\u200b\ufeff ", "gpt")
+        with pytest.raises(TemplateError, match="prompt 'A' is empty"):
+            await lab.abtest_async({"A": "\u200b"}, ["gpt"], quiet=True)

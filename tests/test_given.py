@@ -117,6 +117,7 @@ class Word(StrEnum):
 
 PLAIN = [
     (np.float64(0.5), 0.5), (np.int64(3), 3), (np.bool_(True), True), (np.str_("a"), "a"),
+    (np.float32(0.1), 0.1), (np.array([0.1], dtype="float32"), [0.1]),
     (np.array(2.0), 2.0), (np.array([1, 2]), [1, 2]), (Decimal("0.5"), 0.5), (Decimal(3), 3),
     (Fraction(1, 2), 0.5), (Level.LOW, 3), (Word.STOP, "END"), (("a", np.str_("b")), ["a", "b"]),
     ({np.str_("a"): [np.int8(1)]}, {"a": [1]}), (None, None), (pd.Series([1.5]), [1.5]),
@@ -151,6 +152,50 @@ async def test_a_loop_over_numpy_asks(simulator: Simulator) -> None:
 
     assert len(run.rows) == 2
     assert len(sent(simulator)) == 3 + 2 + 1 + 1 + 2
+
+
+WHOLE = [np.int64(20), np.float64(20), 20.0, Decimal(20), Fraction(20), np.array(20)]
+
+
+@pytest.mark.parametrize("number", WHOLE, ids=repr)
+async def test_a_whole_number_is_one_whatever_its_type(simulator: Simulator, number: Any) -> None:
+    """In a question, a stream, a run and its judge; half a token is a line, and nothing is sent."""
+    judging = scores.judge("claude", max_tokens=number)
+    async with lab_for(simulator) as lab:
+        asked = await lab.ask_async("Say it", "gpt", max_tokens=number, seed=number)
+        streamed = [
+            each async for each in lab.stream("Say it", "qwen", max_tokens=number, context=4096.0)
+        ]
+        run = await lab.abtest_async(
+            {"A": "Say it", "B": "Tell it"}, ["gpt"], max_tokens=number, score=judging,
+            stream=np.bool_(False), quiet=True,
+        )  # fmt: skip
+        before = len(sent(simulator))
+        with pytest.raises(UsageError, match=r"max_tokens=20.5"):
+            await lab.ask_async("Say it", "gpt", max_tokens=20.5)
+
+    assert asked.sent["max_completion_tokens"] == 20
+    assert asked.sent["seed"] == 20
+    assert type(asked.sent["seed"]) is int
+    assert streamed[-1].answer is not None
+    assert set(run.rows["status"]) == {"ok"}
+    assert before == len(sent(simulator)) == 2 + 2 + 2
+    with pytest.raises(UsageError, match=r"the judge's max_tokens is 20.5; it must be a whole"):
+        scores.judge("claude", max_tokens=20.5)  # type: ignore[arg-type]  # the slip
+
+
+@pytest.mark.parametrize("number", [Decimal("0.1"), np.float32(0.1), Fraction(1, 10)], ids=repr)
+def test_a_score_takes_numbers_of_any_kind(number: Any) -> None:
+    """As its tolerance, cost or score of silence; what is no number is said at once."""
+    near = scores.scorer_of(scores.number(number), [1.0])
+    earned = scores.scorer_of(scores.signed_return(number), [0.5])
+    silent = scores.scorer_of(scores.brier(number), [1, 0])
+
+    assert near.value(1.05, 1.0) == 1.0
+    assert earned.value(1, 0.5) == 0.4
+    assert (silent.silent, type(silent.silent)) == (0.1, float)
+    with pytest.raises(UsageError, match=r"tolerance must be a number, not '0.1'"):
+        scores.number("0.1")  # type: ignore[arg-type]  # the slip
 
 
 def test_settings_take_numbers_of_any_kind() -> None:

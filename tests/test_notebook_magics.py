@@ -248,6 +248,24 @@ def test_a_mistake_in_a_cell_is_one_line_with_its_fix(lab: Kernel, mistake: str)
     assert "Traceback" not in said.text + "".join(said.traceback)
 
 
+def test_a_variable_in_the_line_may_be_of_any_kind(lab: Kernel) -> None:
+    """NumPy's whole floats, Decimals and arrays of names reach the options as what they are."""
+    lab.run(
+        "import numpy as np\nfrom decimal import Decimal\n"
+        "room, heat = np.linspace(10, 20, 2)[1], np.float32(0.5)\n"
+        "twice, dollars, who = np.int64(2), Decimal('0.5'), np.array(['gpt'])"
+    )
+
+    said = lab.run(
+        "%%abtest {who} --on headlines --repeats {twice} --budget {dollars} --max-tokens {room} "
+        "--temperature {heat} -o kinds\n{{ headline }}"
+    )
+
+    assert said.status == "ok", said.errors
+    assert lab.value("len(kinds.rows) == 2 * len(headlines)").strip("'") == "True"
+    assert lab.run("%%llm gpt --max-tokens {room} --seed {twice}\nhi").status == "ok"
+
+
 LAB_WORDS = {
     "": "Line-up six",
     "models": "anthropic/claude-haiku-4-5",

@@ -1,9 +1,11 @@
 """What an answer says: read right or not at all; tests/readings.py has the tables."""
 
+import json as stdlib
 import math
 import re
 import unicodedata
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,60 @@ def test_the_decimal_mark_and_the_unit_can_be_said() -> None:
     assert read(label(field="rates").make(["up", "down"]), '{"rates": "up", "fx": "down"}') == "up"
 
 
+class Side(Enum):
+    UP = "up"
+
+
+@pytest.mark.parametrize(
+    ("target", "said", "worth"),
+    [
+        (pd.Period("2026-03", "M"), "2026-03", 1.0),
+        (pd.Timedelta("1D"), "1 days 00:00:00", 1.0),
+        (b"up", "up", 1.0),
+        (Side.UP, "up", 1.0),
+        ("1.0", "1", 1.0),
+        (True, "1", 1.0),
+        (1234, "1,234", None),
+        (5, "no idea", None),
+        (5, "6", 0.0),
+        (True, "perhaps", None),
+        (pd.Timestamp("2026-03-01"), "1 March 2026", None),
+        ("", "up", None),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("score", ["exact", "json:v"])
+def test_a_value_that_cannot_be_compared_is_unread(
+    score: str, target: Any, said: str, worth: float | None
+) -> None:
+    """Periods, bytes and enumerations by value; what is not of the target's kind is no 0."""
+    text = said if score == "exact" else stdlib.dumps({"v": said})
+
+    made = scored([row(text, 0)], scorer_of(score, [target, "other"]), {"0": target})[0]
+
+    assert made.score == worth
+    assert made.became == (
+        "untargeted" if target == "" else "unread" if worth is None else "scored"
+    )
+
+
+@pytest.mark.parametrize("held", ["null", '""'])
+def test_an_empty_field_says_nothing(held: str) -> None:
+    """It is unread, not wrong."""
+    made = scored([row(f'{{"v": {held}}}', 0)], scorer_of("json:v", ["up"]), {"0": "up"})[0]
+
+    assert (made.score, made.score_error) == (None, "the field 'v' of the JSON is empty")
+
+
+def test_a_blank_target_is_no_label() -> None:
+    """As a file of text columns has it for a gap: the other inputs are scored."""
+    rows = [row("up", 0), row("up", 1)]
+
+    made = scored(rows, scorer_of("label", ["up", "down", ""]), {"0": "up", "1": ""})
+
+    assert [each.became for each in made] == ["scored", "untargeted"]
+
+
 # ---- laws -----------------------------------------------------------------------------------
 
 TEXTS: list[tuple[Scorer, str]] = [
@@ -226,6 +282,28 @@ def test_the_sign_is_never_lost(
     said = read(NUMBER, frame.format(f"{minus}{grouped(value, style)}{unit}"))
 
     assert said == pytest.approx(right, rel=1e-9)
+
+
+FALLS = (
+    "fall", "drop", "decline", "loss", "decrease", "retreat", "dip", "slump", "contraction", "miss",
+    "shortfall", "drawdown", "pullback", "correction", "sell-off", "Rückgang", "Verlust", "baisse",
+    "recul", "caída", "calo", "queda", "падение", "снижение", "下跌", "減少", "▼",
+)  # fmt: skip
+IN_WORDS = (
+    "a {} of {}", "{} {}", "a {} of about {}", "{}: {}", "The {} is expected to be {}",
+    "a {}, {}", "I see a {} in the next days, by {}", "a {} in its price of {}",
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(FALLS),
+    st.sampled_from(IN_WORDS),
+    st.sampled_from(["5", "5 %", "$5", "4,2 %", "25 bp", "$1.2bn"]),
+    st.sampled_from(["{}", "Answer: {}", "{}.\n\nThat is all.", "**{}**"]),
+)
+def test_a_sign_in_words_is_never_a_gain(word: str, told: str, amount: str, frame: str) -> None:
+    """A number without a sign beside a word for a fall is unread, never positive. # K-2."""
+    assert read(NUMBER, frame.format(told.format(word, amount))) is None
 
 
 @given(

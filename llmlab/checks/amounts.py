@@ -61,6 +61,7 @@ class Allowed:
 DOLLARS: Final = Allowed(low=0, high=1e9, unit="dollars")
 SECONDS: Final = Allowed(low=0.001, high=86_400, unit="seconds")
 REPEATS: Final = Allowed(low=1, high=1_000_000, whole=True)
+TOKENS: Final = Allowed(low=1, high=10_000_000, unit="tokens", whole=True)
 NUMBERED: Final = Allowed(low=0, high=2**63 - 1, whole=True)
 """Which of several repeats is meant."""
 
@@ -69,6 +70,8 @@ def _exact(value: object) -> Fraction | None:
     """Return the number that *value* says, exactly; None when it says none, or none that ends."""
     if isinstance(value, bool):
         return None
+    if getattr(value, "shape", None) == () and not isinstance(value, Real):
+        value = value[()]  # type: ignore[index]  # an array of one number, as the scalar that it is
     if isinstance(value, Rational):
         return Fraction(int(value.numerator), int(value.denominator))
     if not isinstance(value, Real | Decimal | str) or (isinstance(value, str) and "_" in value):

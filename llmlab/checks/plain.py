@@ -8,6 +8,7 @@ from typing import Any, Final
 from llmlab.secrets.address import Address
 from llmlab.secrets.secret import Shy
 
+_NARROW: Final = frozenset({"float16", "float32"})
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
@@ -31,6 +32,8 @@ def plain(value: Any) -> Any:
 
 def _unboxed(value: Any) -> Any:
     """Return the scalar or the list in something of NumPy or pandas; a table stays."""
+    if getattr(getattr(value, "dtype", None), "name", "") in _NARROW:
+        value = value.astype(str).astype(float)  # a float32 of 0.1 prints as 0.1 and means it
     unboxed = value.item() if value.shape == () else getattr(value, "tolist", lambda: value)()
     return value if unboxed is value else plain(unboxed)
 
@@ -46,3 +49,21 @@ def _number_or_text(value: Any) -> Any:
         whole = value == value and value % 1 == 0  # noqa: PLR0124 - NaN is not itself
         return int(value) if whole else float(value)
     return float(value) if isinstance(value, float) else value
+
+
+_UNSEEN: Final = (
+    " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\xad\u061c\u115f\u1160\u1680\u180e\u2000\u2001\u2002"
+    "\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029"
+    "\u202f\u205f\u2060\u3000\u3164\ufeff"
+)
+"""Characters without ink: blanks, and those that are not even as wide as one."""
+
+
+def is_blank(text: str) -> bool:
+    """Say whether a text has nothing to read in it."""
+    return text[:1] in _UNSEEN and not text.strip(_UNSEEN)
+
+
+def whole(value: Any) -> Any:
+    """Return a float such as 50.0, which NumPy makes of whole numbers, as an int; else *value*."""
+    return int(value) if type(value) is float and value.is_integer() else value

@@ -138,7 +138,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         inputs,
         repeats=repeats,
         parameters=parameters,
-        stream=stream,
+        stream=bool(stream),
         seed=int(NUMBERED.read(seed, "order_seed")),
         first_repeat={t.name: repeats for t in templates[len(templates) // 2 :]} if aa else None,
         whole=units_by_input(inputs, clusters) if stop_when_clear else None,

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from llmlab.checks.plain import is_blank
 from llmlab.design.grid import Input
 from llmlab.errors import UsageError
 from llmlab.templates import Template
 from llmlab.templates.reads import spelt
+from llmlab.templates.written import is_table
 
 Missing: TypeAlias = Literal["skip", "send"]
 """What becomes of an input with a gap: it is left out, or the gap is sent as a word (`nan`)."""
@@ -51,10 +53,12 @@ def gaps_of(templates: Sequence[Template], inputs: Sequence[Input]) -> Gaps:
 
 
 def is_gap(value: object) -> bool:
-    """Say whether *value* is nothing: None, NaN, NaT, `pd.NA`, empty or blank text."""
+    """Say whether *value* is nothing: None, NaN, NaT, `pd.NA`, blank text, an empty table."""
     if isinstance(value, str):
-        return not value.strip()
+        return is_blank(value)
     if value is None:
+        return True
+    if is_table(value) and 0 in value.shape:  # type: ignore[attr-defined]  # a table has one
         return True
     import pandas as pd
 

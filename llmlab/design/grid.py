@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from llmlab.catalogue import Model, ModelVariant, default_api, for_arm
 from llmlab.checks.amounts import REPEATS
-from llmlab.checks.plain import plain
+from llmlab.checks.plain import plain, whole
 from llmlab.design.options import schema_of, search_of
 from llmlab.errors import BadParameter
 from llmlab.records import Api, Parameters, Prompt, Request
@@ -206,6 +206,9 @@ def reasons(parameters: Parameters, model: Model) -> bool:
     return rules.thinks_by_default or (bool(rules.efforts) and effort not in {None, "none"})
 
 
+_WHOLE: Final = frozenset({"max_tokens", "seed", "context"})
+
+
 def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Parameters:
     """
     Make `Parameters` of keyword arguments; None leaves a default alone.
@@ -221,6 +224,7 @@ def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Param
     if unknown:
         raise BadParameter(_unknown(unknown[0], own))
     said = {name: plain(value) for name, value in given.items() if value is not None}
+    said |= {name: whole(said[name]) for name in _WHOLE & said.keys()}
     if "stop" in said:
         said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
     said["schema"] = schema_of(said.get("schema"))

@@ -7,7 +7,7 @@ thing that does not fit is one line with its fix.
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from llmlab.checks.plain import plain
 from llmlab.design.grid import Input
@@ -174,7 +174,8 @@ def _inputs(
         raise UsageError("the frame's index has duplicates, and the index names the inputs: "
                          "use frame.reset_index(drop=True)")  # fmt: skip
     records: list[dict[str, Any]] = [
-        {str(key): value for key, value in record.items()} for record in on.to_dict("records")
+        {str(key): value for key, value in record.items()}
+        for record in _widened(on).to_dict("records")
     ]
     if target is None or isinstance(target, str):
         targets = [record.get(target) if target else None for record in records]
@@ -185,6 +186,24 @@ def _inputs(
         Input(id=each, values={**values, **record}, target=None if missing(value) else value)
         for each, record, value in zip(ids, records, targets, strict=True)
     )
+
+
+def _widened(on: "pd.DataFrame") -> "pd.DataFrame":
+    """Return *on* with its short floats as they print: as a double, 0.1 has noise behind it."""
+    narrow = [at for at, kind in enumerate(on.dtypes) if str(kind).lower() in _NARROW]
+    if not narrow:
+        return on
+    made = on.copy(deep=False)
+    for at in narrow:
+        made.isetitem(at, [_printed(each) for each in on.iloc[:, at].array])
+    return made
+
+
+_NARROW: Final = frozenset({"float16", "float32"})
+
+
+def _printed(value: Any) -> Any:
+    return value if missing(value) else float(str(value))
 
 
 def clusters_of(

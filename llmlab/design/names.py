@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from llmlab.checks.plain import is_blank
 from llmlab.errors import TemplateError, UsageError
 
 _MODELS: Final = "name some, such as 'gpt' or 'six'; left out, models are the usual line-up"
@@ -37,7 +38,7 @@ def prompt_words(prompts: object) -> dict[str, str] | list[str]:
         for name, text in prompts.items():
             if not isinstance(text, str):
                 raise TemplateError(f"prompt {name!r} must be text, not {_a(text)}")
-            if not text.strip():
+            if is_blank(text):
                 raise TemplateError(f"prompt {name!r} is empty: write what is to be asked")
         return {name: str(text) for name, text in zip(names, prompts.values(), strict=True)}
     if isinstance(prompts, str):

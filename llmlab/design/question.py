@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from llmlab.checks.plain import is_blank
 from llmlab.design.gaps import gaps_of
 from llmlab.design.grid import Input
 from llmlab.errors import TemplateError, UsageError
@@ -42,7 +43,7 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
         """
         user = _text(self.prompt, "the prompt")
         system = None if self.system is None else _text(self.system, "system")
-        if not user.strip():
+        if is_blank(user):
             raise UsageError("the prompt is empty: write what is to be asked")
         if self.values is not None:
             return _filled(user, system, self.values, fill)

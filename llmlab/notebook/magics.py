@@ -22,7 +22,7 @@ from llmlab.notebook.background import shown_in_background
 from llmlab.notebook.cells import lookup
 from llmlab.notebook.completion import LAB_WORDS
 from llmlab.notebook.design import design_of, schema_of, stopped_short
-from llmlab.notebook.parsing import arguments, one_line
+from llmlab.notebook.parsing import arguments, one_line, whole
 from llmlab.notebook.stream_display import StreamDisplay
 
 
@@ -47,9 +47,9 @@ class LLMLab(Magics):
     @argument("-o", "--out", metavar="NAME", help="bind the Answer to this name")
     @argument("-s", "--system", metavar="NAME", help="variable with the system prompt")
     @argument("--schema", metavar="NAME", help="variable (dict) or file with a JSON schema")
-    @argument("-m", "--max-tokens", type=int, default=512, help="output limit (default 512)")
+    @argument("-m", "--max-tokens", type=whole, default=512, help="output limit (default 512)")
     @argument("-t", "--temperature", type=float, help="sampling temperature")
-    @argument("--seed", type=int, help="sampling seed, where the model takes one")
+    @argument("--seed", type=whole, help="sampling seed, where the model takes one")
     @argument("--no-stream", action="store_true", help="show the answer only when it is whole")
     def llm(self, line: str, cell: str, local_ns: Mapping[str, object] | None = None) -> None:
         """
@@ -95,11 +95,11 @@ class LLMLab(Magics):
     @argument("--target", metavar="COLUMN", help="what should have been answered")
     @argument("--cluster", metavar="COLUMN", help="inputs that belong together (day, ticker)")
     @argument("--prompts", metavar="A,B", help="templates of the prompts folder, by name")
-    @argument("--repeats", type=int, default=1, help="how often each question is asked")
+    @argument("--repeats", type=whole, default=1, help="how often each question is asked")
     @argument("--budget", type=float, metavar="USD", help="dollars this run may spend at most")
-    @argument("--max-tokens", type=int, help="output limit of each answer (default 512)")
+    @argument("--max-tokens", type=whole, help="output limit of each answer (default 512)")
     @argument("--temperature", type=float, help="sampling temperature for every arm")
-    @argument("--seed", type=int, help="sampling seed for every arm, where models take one")
+    @argument("--seed", type=whole, help="sampling seed for every arm, where models take one")
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
     @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")
     @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")

@@ -1,5 +1,6 @@
 """A magic's line, read: unknown options get a suggestion, and every slip is one line."""
 
+import argparse
 import difflib
 import keyword
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from IPython.core import error as ipython
 from IPython.utils.process import arg_split  # type: ignore[attr-defined]  # public, not re-exported
 
+from llmlab.checks.plain import plain
 from llmlab.errors import LabError, UsageError
 
 
@@ -52,14 +54,22 @@ def _said(word: str, names: Mapping[str, object]) -> list[str]:
         return [word]
     if name not in names:
         raise UsageError(f"{word}: nothing in this notebook is called {name}")
-    held = names[name]
-    many = list(held) if isinstance(held, list | tuple) else [held]
+    held = plain(names[name])
+    many = held if isinstance(held, list) else [held]
     if not many:
         raise UsageError(f"{word} is empty: give it a value, or leave it out")
     if not all(isinstance(each, str | Number) for each in many):  # Decimal and NumPy, too
         kind = type(held).__name__
         raise UsageError(f"{word}: must be words or numbers, not a {kind}; write {name}")
     return [str(each) for each in many]
+
+
+def whole(text: str) -> int:
+    """Read a whole number; `50.0`, as NumPy writes one of its floats, is one."""
+    try:
+        return int(text.removesuffix(".0"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}") from None
 
 
 def options_of(parser: Any) -> list[str]:

@@ -1,9 +1,9 @@
 """The probability that an answer states: not the 2 % of a premise, no range, not its opposite."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from llmlab.scores.dates import without_dates
 from llmlab.scores.digits import Mark
@@ -45,12 +45,30 @@ _TOLD: Final = re.compile(
     re.IGNORECASE,
 )
 _DENIED: Final = (
-    r"\b(?:not|won't|doesn't|no|fall\w*|declin\w+|drop\w*|lower|down|decreas\w+|against)\b"
+    r"(?:\b(?:not|won't|doesn't|no|never|against|unlikely|fails?|below|under|fall\w*|declin\w+"
+    r"|drop\w*"
+    r"|lower|down\w*|decreas\w+|loss|losses|crash\w*|sell-?offs?|corrections?|weak\w*|slip\w*"
+    r"|slid\w*"
+    r"|tumbl\w*|slump\w*|plung\w*|underperform\w*|bearish|short|retreat\w*|negative|r\u00fcckg\w+"
+    r"|verlust\w*|baisse|chute|ca\u00edda|calo|queda|\u043f\u0430\u0434\u0435\u043d\w+"
+    r"|\u0441\u043d\u0438\u0436\w+)\b|[\u4e0d\u8dcc\u964d])"
 )
 _DENIED_AFTER: Final = re.compile(rf"[^.;,\n]{{0,40}}?{_DENIED}", re.IGNORECASE)
+_DENIED_AT_ONCE: Final = re.compile(rf" ?(?:\w+ ){{0,3}}?{_DENIED}", re.IGNORECASE)
+_EVENT: Final = (
+    r"(?:\b(?:chance|probability|likelihood|odds|wahrscheinlichkeit|probabilit\u00e9|probabilidad"
+    r"|probabilit\u00e0|p\()|\u6982\u7387)"
+)
 _DENIED_BEFORE: Final = re.compile(
-    rf"\b(?:chance|probability|likelihood|odds)\b[^.;,\n]{{0,50}}{_DENIED}[^.;\n\d]{{0,20}}$",
+    rf"{_EVENT}[^.;,\n]{{0,50}}?{_DENIED}[^.;\n\d]{{0,24}}$"
+    r"|[\u4e0d\u8dcc\u964d][^\u3002\uff0c]{0,8}\u6982\u7387[^\u3002\uff0c\d]{0,6}$"
+    rf"|{_DENIED} (?:probability|chance|likelihood|odds)[^.;,\n\d]{{0,12}}$"
+    r"|\b(?:flat|unchanged|sideways|neutral)\W{0,3}$",
     re.IGNORECASE,
+)
+_SAYS_OTHER: Final = re.compile(_DENIED, re.IGNORECASE)
+_SAYS_NO: Final = re.compile(
+    r"(?:^|\n|[.!?:]\s)\W*(?:no|nein|non|\u5426|\u4e0d)(?![\w.])", re.IGNORECASE
 )
 _WINDOW: Final = 96
 
@@ -64,10 +82,10 @@ def read_probability(text: str, *, mark: Mark | None = None) -> Read[float]:
     """
     words = prepared(text)
     only = only_number(words, mark=mark)
-    if isinstance(only, float) and 0.0 <= only <= 1.0:
+    if isinstance(only, float) and 0.0 <= only <= 1.0 and not _SAYS_OTHER.search(words):
         return only
     own = without_dates(own_words(words))
-    found = [each for each in numbers_in(own, mark=mark) if not _premise(own, each)]
+    found = [each for each in numbers_in(own, mark=mark, signed=False) if not _premise(own, each)]
     single = only is not None
     stated = list(_possible(own, found, single=single))
     if found and not stated:
@@ -100,5 +118,34 @@ def _opposite(text: str, number: Number) -> bool:
         return True
     if _CHANCE.match(text, number.end) and _DENIED_AFTER.match(text, number.end):
         return True
+    if _DENIED_AT_ONCE.match(text, number.end):
+        return True
     # "Down, 80 % sure" is 20 % for up: whose chance it is must be said where it is stated.
-    return _TOLD.search(before) is None and read_side(text) == -1
+    if _TOLD.search(before) is not None:
+        return False
+    return _SAYS_NO.search(text) is not None or read_side(text) == -1
+
+
+_AGAINST: Final = re.compile(
+    r"(?:^|[_ .-])(?:down\w*|fall\w*|lower|declin\w+|drop\w*|bear\w*|loss\w*|negative|no|not)(?:$"
+    r"|[_ .-])",
+    re.IGNORECASE,
+)
+_SURE: Final = re.compile(r"confiden|certain|convict|sure", re.IGNORECASE)
+
+
+def doubtful_document(found: Sequence[tuple[str, Any]], chance: Callable[[Any], bool]) -> str:
+    """
+    Say why the one probability of a JSON document may be that of the other event.
+
+    Args:
+        found: Each value with the key it stands under.
+        chance: Whether a value may be a probability.
+    """
+    stated = [key for key, value in found if chance(value)]
+    if stated and all(_AGAINST.search(key) for key in stated):
+        return f"{stated[0]!r} is the chance that something does not come: of which event?"
+    sides = [read_side(value) for _, value in found if isinstance(value, str)]
+    if -1 in sides and all(_SURE.search(key) for key in stated):
+        return "a confidence in a fall is not the probability of a rise: name the field="
+    return ""

@@ -9,7 +9,7 @@ from llmlab.errors import UsageError
 from llmlab.records import Answer
 from llmlab.scores.jsons import NOTHING, at_path, document_in
 from llmlab.scores.scorer import Found, Score, Scorer
-from llmlab.scores.targets import same
+from llmlab.scores.targets import agreement
 from llmlab.scores.unread import Read, Unread
 
 
@@ -41,15 +41,13 @@ def json(
         if isinstance(data, Unread):
             return data if field is not None else Found(NOTHING, data.why)
         wrong = "" if violated is None else violated(data)
-        said = data if field is None else at_path(data, field)
-        if said is NOTHING:
-            return Unread(f"the JSON has no field {field!r}")
-        return Found(said, f"the JSON does not follow the schema: {wrong}" if wrong else "")
+        wrong = f"the JSON does not follow the schema: {wrong}" if wrong else ""
+        return Found(data, wrong) if field is None else _held(data, field, wrong)
 
     def value(found: Found, target: object) -> float:
         if found.wrong:
             return 0.0
-        return 1.0 if field is None else float(same(found.value, target, tolerance))
+        return 1.0 if field is None else agreement(found.value, target, tolerance)
 
     def make(_: Sequence[object]) -> Scorer:
         return Scorer(
@@ -57,6 +55,16 @@ def json(
         )
 
     return Score(name="json", make=make, needs_target=field is not None)
+
+
+def _held(data: Any, field: str, wrong: str) -> Read[Found]:
+    """Return what the field of a document holds; null and an empty text say nothing."""
+    said = at_path(data, field)
+    if said is NOTHING:
+        return Unread(f"the JSON has no field {field!r}")
+    if (said is None or said == "") and not wrong:
+        return Unread(f"the field {field!r} of the JSON is empty")
+    return Found(said, wrong)
 
 
 TARGET: Final = "target"

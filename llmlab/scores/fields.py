@@ -42,6 +42,7 @@ def stated(
     field: str | None,
     read: Callable[[str], Read[T]],
     taken: Callable[[Any], T | None],
+    doubt: Callable[[list[tuple[str, Any]]], str] = lambda _: "",
 ) -> Read[T]:
     """
     Read *answer*: *field* of its JSON, else the one value in it that can be taken, else its words.
@@ -52,6 +53,7 @@ def stated(
             like are looked at first, then all.
         read: From words.
         taken: From a single value of a document; None when it is not of the kind.
+        doubt: Why a document whose values stand under these keys does not say it, or nothing.
     """
     if field is None and answer.parsed is None and "{" not in answer.text:
         return read(answer.text)
@@ -59,14 +61,16 @@ def stated(
     if isinstance(data, Unread):
         return data if field is not None else read(answer.text)
     if field is None:
-        return _only(list(leaves(data)), taken)
-    found = at_path(data, field)
-    if found is NOTHING:
+        found = list(leaves(data))
+        said, why = _only(found, taken), doubt(found)
+        return Unread(why) if why and not isinstance(said, Unread) else said
+    value = at_path(data, field)
+    if value is NOTHING:
         return Unread(f"the JSON has no field {field!r}")
-    if isinstance(found, str):
-        return read(found)
-    said = None if found is None or isinstance(found, dict | list) else taken(found)
-    return Unread(f"the field {field!r} of the JSON holds no answer") if said is None else said
+    if isinstance(value, str):
+        return read(value)
+    held = None if value is None or isinstance(value, dict | list) else taken(value)
+    return Unread(f"the field {field!r} of the JSON holds no answer") if held is None else held
 
 
 def _has(field: str | None, data: Any) -> bool:

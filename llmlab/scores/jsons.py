@@ -120,6 +120,7 @@ def _refuse(word: str) -> float:
     raise ValueError(f"{word} is no JSON")
 
 
+_PLACE: Final = re.compile(r"[0-9]{1,9}")
 NOTHING: Final = object()
 """What stands at a path that leads nowhere."""
 
@@ -129,7 +130,7 @@ def at_path(data: Any, path: str) -> Any:
     for name in path.split("."):
         if isinstance(data, Mapping) and name in data:
             data = data[name]
-        elif isinstance(data, Sequence) and not isinstance(data, str) and name.isdigit():
+        elif isinstance(data, Sequence) and not isinstance(data, str) and _PLACE.fullmatch(name):
             data = data[int(name)] if int(name) < len(data) else NOTHING
         else:
             return NOTHING

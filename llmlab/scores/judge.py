@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final, Literal
 
+from llmlab.checks.amounts import TOKENS
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Prompt, Row, Schema
 from llmlab.scores.verdicts import Choice, choice_of
@@ -104,13 +105,15 @@ def judge(
     Let a model compare the answers of the arms, pairwise and in both orders.
 
     Raises:
-        UsageError: The rubric is empty, or *against* is neither `first` nor `all`.
+        UsageError: The rubric is empty, *against* is neither `first` nor `all`, or *max_tokens*
+            is no whole number.
     """
     if not rubric.strip():
         raise UsageError("the judge's rubric is empty: say what makes an answer better")
     if against not in ("first", "all"):
         raise UsageError(f"against must be 'first' or 'all', not {against!r}")
-    return Judge(model=model, rubric=rubric, against=against, max_tokens=max_tokens, labels=labels)
+    tokens = int(TOKENS.read(max_tokens, "the judge's max_tokens"))
+    return Judge(model=model, rubric=rubric, against=against, max_tokens=tokens, labels=labels)
 
 
 def matches(

@@ -12,7 +12,7 @@ from typing import Final
 from llmlab.scores.folded import Folded, fold
 from llmlab.scores.mentions import Mention, Places, chosen, listed, negated, own_words
 from llmlab.scores.numbers import numbers_in
-from llmlab.scores.plain import plain, unmarked, unshortened
+from llmlab.scores.plain import DASH, MINUS, plain, unmarked, unshortened
 from llmlab.scores.unread import Read
 
 _LEAD: Final = re.compile(
@@ -38,7 +38,9 @@ _UNSPACED: Final = re.compile(
 """Characters of scripts that write no blanks between words, or tie endings to them."""
 _WORDS: Final = frozenset("ai")
 """Letters that are words of English."""
-_NUMBER: Final = re.compile(r"[-+\u2212]?\d+(?:\.\d+)?")
+_NUMBER: Final = re.compile(r"[-+\u2212]?[0-9]+(?:\.[0-9]+)?")
+_GRADED: Final = re.compile(r"\w[-+]")
+"""A label that ends with a sign, as ratings do: `AA-`."""
 
 
 class Labels:
@@ -46,16 +48,21 @@ class Labels:
 
     def __init__(self, meanings: Mapping[str, str]) -> None:
         self._numbers = {
-            float(word.replace("\u2212", "-")): label
+            float(_dashes(word)): label
             for word, label in meanings.items() if _NUMBER.fullmatch(word)
         }  # fmt: skip
         self._meanings = {
             word: label for word, label in meanings.items() if not _NUMBER.fullmatch(word)
         }
+        self._graded = any(_GRADED.search(word[-2:]) for word in self._meanings)
+        if self._graded:
+            self._meanings = {_dashes(word): label for word, label in self._meanings.items()}
         words = [word for word in self._meanings if not _is_letter(word)]
         self._letters = {word: label for word, label in self._meanings.items() if _is_letter(word)}
-        self._spoken = _pattern(words) if words else None
-        self._lettered = _letter_pattern(self._letters) if self._letters else None
+        self._spoken = _pattern(words, graded=self._graded) if words else None
+        self._lettered = (
+            _letter_pattern(self._letters, graded=self._graded) if self._letters else None
+        )
 
     def said(self, text: str) -> Read[str]:
         """Return the label that *text* says, folded, or why it says none."""
@@ -63,6 +70,7 @@ class Labels:
         if only:
             return only
         own = own_words(unshortened(unmarked(plain(text))))
+        own = _dashes(own) if self._graded else own
         found = sorted(self._found(own), key=lambda each: (each.start, -each.end))
         said: Read[str] = chosen(own, listed(own, found), PLACES, "label")
         return said
@@ -75,6 +83,7 @@ class Labels:
         return self._numbers.get(float(value))
 
     def _number(self, word: str) -> str | None:
+        word = _dashes(word)
         return self._numbers.get(float(word)) if _NUMBER.fullmatch(word) else None
 
     def _found(self, text: str) -> Iterator[Mention]:
@@ -91,6 +100,8 @@ class Labels:
         folded = Folded(text)
         for found in self._spoken.finditer(folded.text):
             word = " ".join(found[0].split())
+            if word == "no" and _DETERMINER.match(folded.text, found.end()):
+                continue
             yield folded.start(found.start()), folded.end(found.end()), self._meanings[word]
 
     def _letters_in(self, text: str) -> Iterator[tuple[int, int, str]]:
@@ -98,11 +109,15 @@ class Labels:
             return
         for found in self._lettered.finditer(text):
             start, end = found.span(found.lastgroup or 0)
+            if _NAMED_BEFORE.search(text, max(0, start - 16), start) or _NAMED_AFTER.match(
+                text, end
+            ):
+                continue
             yield start, end, self._letters[text[start:end].lower()]
 
     def _numbers_in(self, text: str) -> Iterator[Mention]:
         """Yield the numbers that are labels; a number that is none says something else."""
-        for each in numbers_in(text):
+        for each in numbers_in(text, signed=min(self._numbers) < 0):
             bracketed = "a number in brackets may be a label or a loss"
             why = each.why or (bracketed if text[each.start] == "(" else "")
             if why and abs(each.value) in map(abs, self._numbers):
@@ -115,25 +130,48 @@ def _is_letter(word: str) -> bool:
     return len(word) == 1 and word.isascii() and word.isalpha()
 
 
-def _pattern(words: list[str]) -> re.Pattern[str]:
+def _dashes(text: str) -> str:
+    """Write each minus and dash as the plain one."""
+    return text.replace(MINUS, "-").replace(DASH, "-")
+
+
+_DETERMINER: Final = re.compile(
+    r"\s+(?!(?:because|since|as|it|i|this|that|they|we|he|she|there|but|and|the|not)\b)\w"
+)
+"""A word after `no` that makes it no answer: `no evidence`."""
+_NAMED_BEFORE: Final = re.compile(
+    r"(?:\b(?:Series|Plan|Vitamin|Schedule|Exhibit|Appendix|Section|Mrs?|Ms|Dr)\.?|S&P) $"
+)
+_NAMED_AFTER: Final = re.compile(r"\+\+|-[a-z]| (?:shares?|round|stock|funding)\b")
+"""What makes a letter part of a name: `Series B`, `Class A shares`, `C-suite`."""
+
+
+def _pattern(words: list[str], *, graded: bool) -> re.Pattern[str]:
     """Find whole words; in a script without blanks there is no edge to look for."""
-    return re.compile("|".join(_bounded(word) for word in sorted(words, key=len, reverse=True)))
+    longest = sorted(words, key=len, reverse=True)
+    return re.compile("|".join(_bounded(word, graded=graded) for word in longest))
 
 
-def _bounded(word: str) -> str:
+def _bounded(word: str, *, graded: bool) -> str:
     before = "" if _UNSPACED.match(word[0]) else r"(?<!\w)(?<!\w-)"
     after = "" if _UNSPACED.match(word[-1]) else r"(?!\w|-\w)"
-    return before + r"\s+".join(re.escape(part) for part in word.split()) + after
+    sign = _NO_SIGN if graded else ""
+    return before + r"\s+".join(re.escape(part) for part in word.split()) + after + sign
 
 
-def _letter_pattern(letters: Mapping[str, str]) -> re.Pattern[str]:
+_NO_SIGN: Final = r"(?!\s?[-+]|\s(?i:minus|plus)\b)"
+"""Where some labels end with a sign, `AA` is not the label of `AA-`."""
+
+
+def _letter_pattern(letters: Mapping[str, str], *, graded: bool) -> re.Pattern[str]:
     """
     Find letters where they are labels: alone in a line, in brackets or quotes, after `answer`.
 
-    A capital that is no word may also stand in a sentence; the article `a` and the pronoun `I` not.
+    A capital that is no word may also stand in a sentence; the article `a` and the pronoun `I` only
+    before what follows neither of them: `A because`, `A or B`.
     """
-    every = "".join(letters)
-    either = f"[{every}{every.upper()}]"
+    every, edge = "".join(letters), _NO_SIGN if graded else ""
+    either, capital = f"[{every}{every.upper()}]{edge}", f"[{every.upper()}]{edge}"
     upper = "".join(set(every.upper()) - set("".join(_WORDS).upper()))
     nouns = "option|label|class|category|choice|grade"
     ends = r"(?=\s*(?:[.,;:!)\]]|$))"
@@ -141,10 +179,22 @@ def _letter_pattern(letters: Mapping[str, str]) -> re.Pattern[str]:
         rf"(?m:^[ ]*(?P<line>{either})[ ]*[).:,;!\-\u2013\u2014]*[ ]*$)",
         rf"(?m:^[ ]*(?P<lead>{either})[).:](?=\s))",
         rf"[(\[\"']\s?(?P<held>{either})\s?[)\]\"']",
-        rf"(?:\b(?i:{nouns}|answer|type|is)|[:=])\s*(?P<told>[{every.upper()}]){ends}",
-        rf"\b(?i:{nouns})\s+(?P<noun>[{every.upper()}])(?!['\w])",
-        rf"(?<![\w'.])(?P<end>[{every.upper()}])(?=[.,;:!)]*\s*$)",
+        rf"(?:\b(?i:{nouns}|answer|type|is)|[:=])\s*(?P<told>{capital}){ends}",
+        rf"\b(?i:{nouns})\s+(?P<noun>{capital})(?!['\w])",
+        rf"(?<![\w'.])(?P<end>{capital})(?=[.,;:!)]*\s*$)",
     ]
     if upper:
-        parts.append(rf"(?<![\w'.])(?P<bare>[{upper}])(?![\w'&]|\.\w)")
+        parts.append(rf"(?<![\w'.])(?P<bare>[{upper}]{edge})(?![\w'&]|\.\w)")
+    parts += [
+        rf"(?<![\w'.&])(?P<word_{word}>{word.upper()}{edge}){after}"
+        for word, after in _NO_WORD.items() if word in letters
+    ]  # fmt: skip
     return re.compile("|".join(parts))
+
+
+_NO_WORD: Final = {
+    "a": r"(?=\s+(?:because|since|is|was|or|over|versus|vs|rather|instead|fits|wins)\b"
+    r"|\s+and\s+[B-Z]\b|\s*[/,\u2013\u2014])",
+    "i": r"(?=\s+(?:because|or|over|versus|vs)\b|\s*/)",
+}
+"""What follows a letter that is a word only where it is a label."""

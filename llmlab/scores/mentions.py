@@ -163,22 +163,30 @@ def _ends(text: str, cut: re.Pattern[str]) -> Iterator[tuple[int, int]]:
 
 _NOT: Final = re.compile(
     r"(?:\b(?:not|never|neither|nor|non|no|without|cannot|hardly|barely|scarcely|unlikely|fails? to"
-    r"|failed to|far from|limited|lack of|rather than|instead of|anything but|less|nicht|kein\w*"
-    r"|weder|noch|pas|ni"
+    r"|failed to|far from|limited|lack of|rather than|instead of|anything but|less|doubt\w*|nothing"
+    r"|nobody|no one|none|lacks?|lacking|hesitate|wrong to|mistake to|opposite of|false|if|whether"
+    r"|avoid\w*|prevent\w*|caps?|curb\w*|resist\w*|stop|stops|stopped|ceas\w+|halt\w*|eras\w+"
+    r"|revers\w+"
+    r"|(?:gives?|gave|giving) (?:up|back)|par(?:e|es|ed|ing)|(?<!a )little|nicht|kein\w*|kaum"
+    r"|weder|noch|pas|ni|peu|gu\u00e8re|jamais|aucun\w*|\u0644\u064a\u0633\w*|\u063a\u064a\u0631"
     r"|nunca|neither|\u043d\u0435|\u043d\u0435\u0442)\b|n't\b"
     r"|\bnon-)(?:[^\w.;:!?,\n]+\w+){0,3}?[^\w.;:!?,\n]*$",
     re.IGNORECASE,
 )
 _NOT_AFTER: Final = re.compile(
-    r"[\"')\]\u201d]*\s*(?:(?:is|was|would|does|did|can|could|seems|are)\s*(?:not|n't)\b"
+    r"[\"')\]\u201d]*\s*(?:[:?]\s*no\b|(?:is|was|would|does|did|can|could|seems|are)\s*(?:not"
+    r"|n't)\b"
     r"|(?:isn|wasn|wouldn|doesn|can|couldn|aren)'t\b|cannot\b|not\b(?!\s+only)"
-    r"|(?:is|was|would be|seems)\s+(?:wrong|incorrect|unlikely|ruled out|out)\b"
-    r"|\u3067\u306f\u306a|\u3067\u306f\u3042\u308a|\u3058\u3083\u306a|\uc9c0 \uc54a"
+    r"|(?:is|was|would be|seems|looks)\s+(?:wrong|incorrect|unlikely|improbable|ruled out|out|over"
+    r"|too strong|limited|capped)\b|(?:capped|nicht|fad(?:es|ed)|fizzles?|fails?|ends|stalls?)\b"
+    r"|\u3067\u306f\u306a|\u3067\u306f\u3042\u308a|\u3058\u3083\u306a"
+    r"|[\uac00-\ud7a3]{0,3}\uc9c0 \uc54a"
     r"|\uc774 \uc544\ub2c8|\uac00 \uc544\ub2c8)",
     re.IGNORECASE,
 )
 _NOT_BEFORE_HAN: Final = re.compile(
-    "[\u4e0d\u975e\u6ca1\u7121\u65e0\u672a\u522b][\u662f\u4f1a\u80fd\u592a\u5f88\u7b97]{0,2}$"
+    "(?:[\u4e0d\u975e\u6ca1\u7121\u65e0\u672a\u522b][\u662f\u4f1a\u80fd\u592a\u5f88\u7b97\u6709]{0,2}"
+    "|\u8c08\u4e0d\u4e0a|\u96be\u8a00|\u7f3a\u4e4f|\u0e44\u0e21\u0e48)$"
 )
 _STILL: Final = re.compile(
     r"\b(?:not only|not just|no doubt|without(?: a)? doubt|not surprisingly|no question)\b[^.]*$",

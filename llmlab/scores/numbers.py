@@ -14,9 +14,11 @@ from typing import Final
 
 from llmlab.scores.dates import without_dates
 from llmlab.scores.digits import DIGITS, Mark, amount, common, mark_of
+from llmlab.scores.losses import fall_word
 from llmlab.scores.mentions import Mention, Places, chosen, own_words
 from llmlab.scores.plain import DASH, MINUS, plain, unmarked, unshortened
-from llmlab.scores.signs import Before, signed
+from llmlab.scores.signs import Before
+from llmlab.scores.signs import signed as sign_of
 from llmlab.scores.units import IN_UNIT, Unit, after
 from llmlab.scores.unread import Read, Unread
 
@@ -35,6 +37,8 @@ class Number:
     value: float = 0.0
     count: bool = False
     """Whether it has neither decimals nor a unit: it may count something."""
+    bare: bool = False
+    """Whether no sign is written at it."""
     why: str = ""
     """Why its value is in doubt."""
     by_others: bool = False
@@ -51,12 +55,19 @@ def shown_mark(text: str) -> Mark | None:
     return common(mark_of(_digits(core)) for core in _CORE.finditer(words))
 
 
-def numbers_in(text: str, *, mark: Mark | None = None, unit: Unit = "1") -> list[Number]:
-    """Return every number of *text*, which `prepared` made, with what is doubtful about each."""
+def numbers_in(
+    text: str, *, mark: Mark | None = None, unit: Unit = "1", signed: bool = True
+) -> list[Number]:
+    """
+    Return every number of *text*, which `prepared` made, with what is doubtful about each.
+
+    *signed* says whether one may be negative: then words such as `falls` put its sign in doubt.
+    """
     cores = list(_CORE.finditer(text))
     mark = mark or common(mark_of(_digits(core)) for core in cores)
     found = [_number(text, core, mark, unit) for core in cores]
-    return _ranges(text, [each for each in found if each is not None])
+    known = [_denied(text, each) for each in found if each is not None]
+    return _ranges(text, [_worded(text, each) for each in known] if signed else known)
 
 
 def read_number(text: str, *, mark: Mark | None = None, unit: Unit = "1") -> Read[float]:
@@ -144,7 +155,7 @@ def _number(text: str, core: re.Match[str], mark: Mark | None, unit: Unit) -> Nu
     if behind is None or before.named or _compound(text, core.end()):
         return None
     closed = before.close(behind.end) if closed is None else behind.end
-    sign = signed(before, behind.end if closed is None else closed, closed=closed is not None)
+    sign = sign_of(before, behind.end if closed is None else closed, closed=closed is not None)
     power = int((core["power"] or "e0")[1:].replace(MINUS, "-"))
     scale = power + behind.power + (IN_UNIT[unit] if behind.share else 0)
     value = amount(_digits(core), mark, scale=Decimal(1).scaleb(scale))
@@ -152,7 +163,36 @@ def _number(text: str, core: re.Match[str], mark: Mark | None, unit: Unit) -> Nu
     if isinstance(value, Unread):
         return replace(made, why=value.why, by_others=value.by_others and not made.why)
     count = not behind.share and not power and _digits(core).isdigit()
-    return replace(made, value=sign.sign * value, count=count)
+    return replace(made, value=sign.sign * value, count=count, bare=sign.bare)
+
+
+_NOT: Final = re.compile(
+    r"(?:\b(?:not|never|nicht|kein|keine|pas|no es|non)|n't)(?: (?:about|quite|exactly|really"
+    r"|the))?"
+    r"\s*[\"']?$",
+    re.IGNORECASE,
+)
+_WRONG: Final = re.compile(
+    r"[\"']?\s*(?:(?:is|was|would be) (?:wrong|incorrect|false|not\b)|isn't\b)", re.IGNORECASE
+)
+_NEAR: Final = 24
+"""Characters before a number in which it can be denied."""
+
+
+def _denied(text: str, number: Number) -> Number:
+    """Doubt a number that the answer says it is not."""
+    before = text[max(0, number.start - _NEAR) : number.start]
+    if number.why or not (_NOT.search(before) or _WRONG.match(text, number.end)):
+        return number
+    return replace(number, why=f"the answer says what it is not ({number.value:g})")
+
+
+def _worded(text: str, number: Number) -> Number:
+    """Doubt a number without a sign that words may make a loss."""
+    said = fall_word(text, number.start, number.end) if number.bare and number.value else ""
+    if number.why or not said:
+        return number
+    return replace(number, why=f"the sign is in words ({said!r}): a loss is written -5")
 
 
 def _torn(text: str, core: re.Match[str]) -> str:
@@ -182,7 +222,9 @@ def _ranges(text: str, found: list[Number]) -> list[Number]:
     made = list(found)
     for at, (one, other) in enumerate(pairwise(found)):
         first = next(place for place in range(other.start, other.end) if text[place].isdigit())
-        spans = _BETWEEN.search(text, 0, one.start) and _AND.fullmatch(text, one.end, other.start)
+        spans = _BETWEEN.search(text, max(0, one.start - _NEAR), one.start) and _AND.fullmatch(
+            text, one.end, other.start
+        )
         if spans or any(_RANGE.fullmatch(text, one.end, to) for to in (other.start, first)):
             shown = text[one.start : other.end].strip()
             why = f"{shown} is a range or a ratio, no single number"

@@ -11,7 +11,7 @@ from llmlab.records import Answer
 from llmlab.scores.digits import Mark, common
 from llmlab.scores.fields import stated
 from llmlab.scores.numbers import only_number, prepared, read_number, shown_mark
-from llmlab.scores.scorer import Score, Scorer, as_float, known_targets
+from llmlab.scores.scorer import Score, Scorer, as_float, known_targets, real
 from llmlab.scores.scorer import numeric as checked
 from llmlab.scores.units import Unit
 from llmlab.scores.unread import Read, Unread
@@ -86,6 +86,7 @@ def number(
         decimal: "." or ","; by what each answer, or the arm's others, show when None.
         field: Path of the number in a JSON answer; the only number of the document when None.
     """
+    tolerance = None if tolerance is None else real(tolerance, "tolerance")
     if tolerance is not None and not 0.0 <= tolerance < math.inf:
         raise UsageError(f"tolerance must not be negative, got {tolerance!r}")
     if unit not in {"1", "%", "bp"}:

@@ -25,6 +25,11 @@ _BREAKS: Final = "\r\u0085\u2028\u2029"
 _THOUGHT: Final = re.compile(r".*</think(?:ing)?>|<think(?:ing)?>.*", re.DOTALL | re.IGNORECASE)
 _BOXED: Final = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _LATEX: Final = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
+_TAGGED: Final = re.compile(
+    r"<((?:final[_-]?)?(?:answer|result|output|label|number|value|prediction|sentiment|direction"
+    r"|probability|forecast|estimate|response|choice|verdict|winner))>(.{0,2000}?)</\1>",
+    re.DOTALL | re.IGNORECASE,
+)
 _ESCAPED: Final = re.compile(r"\\([%$#&_*])")
 _MATHS: Final = re.compile(r"\\[()\[\]]|\$\$")
 _FENCE: Final = re.compile(r"(?m)^[ ]*(?:```|~~~).*$")
@@ -34,8 +39,8 @@ _LINES: Final = re.compile(r"(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 _HEADING: Final = re.compile(r"(?m)^[ ]{0,3}#{1,6}[ ]+")
 _BULLET: Final = re.compile(r"(?m)^[ ]*[*+\u2022\u25cf\u25aa\u00b7][ ]+")
 _SHORTENED: Final = re.compile(
-    r"\b(approx|ca|circa|est|vs|resp|incl|excl|inc|corp|ltd|co|no|e\.g|i\.e|z\.B|d\.h|mio|mrd"
-    r"|bzw)\.",
+    r"\b(approx|ca|circa|est|vs|resp|incl|excl|inc|corp|ltd|co|no(?=\.\s?\d)|e\.g|i\.e|z\.B|d\.h"
+    r"|mio|mrd|bzw)\.",
     re.IGNORECASE,
 )
 
@@ -50,7 +55,13 @@ def plain(text: str) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Return *text* without Markdown and LaTeX; a box is a final answer on a line of its own."""
+    """
+    Return *text* without Markdown and LaTeX.
+
+    What stands in a box, or a few words between `<answer>` and `</answer>`, is a final answer.
+    """
+    if "</" in text:
+        text = _TAGGED.sub(_untagged, text)
     if "\\" in text:
         text = _BOXED.sub(r"\nFinal answer: \1\n", text)
         text = _ESCAPED.sub(r"\1", _LATEX.sub(r"\1", _MATHS.sub("", text)))
@@ -58,6 +69,16 @@ def unmarked(text: str) -> str:
         text = _FENCE.sub("", text)
     text = _BULLET.sub("", _HEADING.sub("", text))
     return _LINES.sub("", _STARS.sub("", text)).strip()
+
+
+def _untagged(found: re.Match[str]) -> str:
+    """Return what stands between two tags; a word or two are a final answer, prose is prose."""
+    held = found[2].strip()
+    short = len(held) <= _SHORT and "\n" not in held
+    return f"\n{'Final answer: ' if short else ''}{held}\n"
+
+
+_SHORT: Final = 60
 
 
 def unshortened(text: str) -> str:

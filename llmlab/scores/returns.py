@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from llmlab.scores.fields import stated
-from llmlab.scores.scorer import Score, Scorer, as_float, best_constant, known_targets, numeric
+from llmlab.scores.scorer import (
+    Score,
+    Scorer,
+    as_float,
+    best_constant,
+    known_targets,
+    numeric,
+    real,
+)
 from llmlab.scores.sides import read_side
 from llmlab.scores.unread import Unread
 
@@ -48,6 +56,7 @@ def signed_return(cost: float = 0.0, *, field: str | None = None) -> Score:
     points). The chance level is the better of always up and always down. An answer that says no
     direction has no score: it is not taken for flat.
     """
+    cost = real(cost, "cost")
 
     def value(said: int, target: object) -> float:
         return said * as_float(target) - cost * abs(said)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from llmlab.checks.plain import plain
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Usage
 from llmlab.scores.folded import fold
@@ -109,6 +110,19 @@ def numeric(name: str, targets: Sequence[object], what: str = "numeric targets")
         if not (is_number(target) or isinstance(plain_value(target), bool)):
             raise UsageError(f"score {name!r} needs {what}; {target!r} is not a number")
     return np.array([as_float(target) for target in targets], dtype=float)
+
+
+def real(value: object, name: str) -> float:
+    """
+    Return a number that a caller gave, such as NumPy's or a Decimal, as a float.
+
+    Raises:
+        UsageError: It is none.
+    """
+    made = plain(value)
+    if isinstance(made, bool) or not isinstance(made, int | float):
+        raise UsageError(f"{name} must be a number, not {made!r}")
+    return float(made)
 
 
 def as_float(target: object) -> float:

@@ -10,18 +10,20 @@ from typing import Final
 
 from llmlab.scores.mentions import Mention, Places, chosen, listed, negated, own_words
 from llmlab.scores.plain import plain, unmarked, unshortened
-from llmlab.scores.unread import Read
+from llmlab.scores.unread import Read, Unread
 
 _UP: Final = (
     r"up|upward|upwards|upside|rise|rises|rising|higher|increase|increases|increasing"
     r"|gain"
     r"|gains|gaining|climb|climbs|climbing|rally|rallies|rallying|appreciate|appreciates|buy|long"
-    r"|positive|bullish|outperform|outperforms|steigt|steigen|hausse|sube|alza|\u2191|\U0001f4c8"
+    r"|rebounds|recovers|bounces|surges|jumps|soars|advances|positive|bullish|outperform"
+    r"|outperforms|steigt|steigen|hausse|sube|alza|\u2191|\U0001f4c8"
     r"|\u4e0a\u6da8|\u770b\u6da8|\u4e0a\u5347"
 )
 _DOWN: Final = (
     r"down|downward|downwards|downside|fall|falls|falling|lower|decrease|decreases"
     r"|decreasing|decline|declines|declining|drop|drops|dropping|depreciate|depreciates|sell|short"
+    r"|slumps|plunges|tumbles|sinks|slides|slips|retreats|dips|weakens|sinkt|sinken"
     r"|negative|bearish|underperform|underperforms|f\u00e4llt|baja|baisse|\u2193|\U0001f4c9"
     r"|\u4e0b\u8dcc|\u770b\u8dcc|\u4e0b\u964d"
 )
@@ -35,7 +37,8 @@ _SIDE: Final = re.compile(
     re.IGNORECASE,
 )
 _NO_SIDE: Final = re.compile(
-    r"\b(?:(?:short|long|near|medium|mid)(?:er)?[ -](?:to[ -](?:short|long|medium|mid)(?:er)?[ -])?"
+    r"\b(?:(?:giv\w+|gave) up(?: \w+){0,2} gains?"
+    r"|(?:short|long|near|medium|mid)(?:er)?[ -](?:to[ -](?:short|long|medium|mid)(?:er)?[ -])?"
     r"(?:term|run|dated|lived|haul|time|standing|established|while|ago|way)\b|(?:as|so|how|too|all"
     r"|before|no|very) long(?:er)?\b|long (?:after|before|since|enough|history|track record|list)"
     r"|short (?:of|on|notice|period|window|answer|version|summary|squeeze|interest|sellers?"
@@ -97,6 +100,12 @@ _STEPS: Final = frozenset(
     for form in (verb, f"{verb}s")
 )
 
+_DE: Final = re.compile(
+    r"\s+(?:du|des|de la|de l')\s?(?!(?:cours|prix|titre|action|march\u00e9"
+    r"|indice)\b)",
+    re.IGNORECASE,
+)
+
 _LEAD: Final = re.compile(
     r"(?:(?:it(?:'s| is| will| goes| should| will go)|i(?:'d| would)? (?:say|go|expect|guess"
     r"|think)|likely"
@@ -123,7 +132,28 @@ def read_side(text: str) -> Read[int]:
     own = own_words(words)
     found = [_mention(own, each) for each in _SIDE.finditer(own)]
     said: Read[int] = chosen(own, listed(own, found), PLACES, "direction")
+    if not isinstance(said, Unread) and (odds := _less_than_even(own)):
+        return Unread(f"{odds!r} makes the other direction the likelier one")
     return said
+
+
+def _less_than_even(text: str) -> str:
+    """Return where a direction is said to be less likely than not: `a 30 % chance of a rise`."""
+    for found in _ODDS.finditer(text):
+        share = float((found["before"] or found["after"]).replace(",", "."))
+        if share / (100 if found["percent"] or found["of"] else 1) < _EVEN:
+            return found[0].strip()
+    return ""
+
+
+_EVEN: Final = 0.5
+_SHARE: Final = r"(?<![\d.,])\d+(?:[.,]\d+)?"
+_LIKELY: Final = r"(?:chance|probab\w*|likelihood|odds|likely)"
+_ODDS: Final = re.compile(
+    rf"(?P<before>{_SHARE}) ?(?P<percent>%|percent)?[ -]{_LIKELY}\b"
+    rf"|\b(?:{_LIKELY}\b|p\()[^.;,\n\d]{{0,40}}?[ =:](?P<after>{_SHARE}) ?(?P<of>%|percent)?",
+    re.IGNORECASE,
+)
 
 
 def _value(found: re.Match[str]) -> int:
@@ -144,6 +174,8 @@ def _mention(text: str, found: re.Match[str]) -> Mention:
 def _of_something_else(text: str, found: re.Match[str]) -> bool:
     """Say whether what moves is named and is not what was asked for: `a rise in costs`."""
     word = found[0].casefold()
+    if word in {"hausse", "baisse"} and _DE.match(text, found.end()):
+        return True
     if word in _STEPS and _OBJECT.match(text, found.end()):
         return True
     return word in _ADJECTIVES and _NOUN.match(text, found.end()) is not None

@@ -1,8 +1,8 @@
 """
 What stands before a number: its sign, in any of the ways in which one is written, or a doubt.
 
-A minus that may be a range, a pause, a bullet or only said in words (`falls 5 %`) is a doubt:
-the number is then not read, since a sign that is lost turns a loss into a gain.
+A minus that may be a range, a pause or a bullet is a doubt: the number is then not read, since a
+sign that is lost turns a loss into a gain. Signs that are only words are met in `losses`.
 """
 
 import re
@@ -24,18 +24,8 @@ _LEFT: Final = re.compile(
 _CLOSE: Final = re.compile(r"\s?\)")
 _TRAILING: Final = re.compile(rf"[-{MINUS}](?:\s|$)")
 _MINUS_WORD: Final = re.compile(
-    r"\b(?:minus|negative|moins|menos|meno)\s*$|\u8d1f\s*$", re.IGNORECASE
-)
-_LOSS_BEFORE: Final = re.compile(
-    r"\b(?P<said>down|fall\w*|fell|drop\w*|declin\w+|decreas\w+|los(?:e|es|s|ses|t|ing)|lower\w*"
-    r"|cuts?"
-    r"|shrinks?|shrank|slump\w*|plung\w+|sinks?|sank|slid\w*|negativ\w*|verlust|perte|baisse)"
-    r"(?:\s+(?:of|by|about|around|roughly|nearly|approximately|another|some|von|um|de))*\s*$",
-    re.IGNORECASE,
-)
-_LOSS_AFTER: Final = re.compile(
-    r"\s*(?P<said>lower|down|below|loss|losses|decline|decrease|drop|fall|less|cut|reduction"
-    r"|downside)\b",
+    r"\b(?:minus|negative|moins|menos|meno|\u043c\u0438\u043d\u0443\u0441)\s*$"
+    r"|(?:[\u8d1f\u8ca0]|\u30de\u30a4\u30ca\u30b9|\ub9c8\uc774\ub108\uc2a4)\s*$",
     re.IGNORECASE,
 )
 _BOUND_BEFORE: Final = re.compile(
@@ -48,6 +38,7 @@ _BOUND_BEFORE: Final = re.compile(
 _BOUND_AFTER: Final = re.compile(
     r"\s*(?P<said>or (?:more|less|higher|lower|above|below)|plus\b|\+(?!\s*\d))", re.IGNORECASE
 )
+_WORD: Final = re.compile(r"[\w.,]+$")
 _WINDOW: Final = 48
 _NEAR: Final = 12
 """Characters before a number that its signs, currency and bracket can fill."""
@@ -62,6 +53,8 @@ class Signed(NamedTuple):
     start: int
     end: int
     why: str = ""
+    bare: bool = False
+    """Whether no sign is written, so that words may say one."""
 
 
 class Before:
@@ -84,9 +77,12 @@ class Before:
 
     @property
     def named(self) -> bool:
-        """Whether a hyphen ties the digits to a word, as in `COVID-19`."""
+        """Whether a hyphen ties the digits to a word, as in `COVID-19`; `$5bn-6bn` is a range."""
         tied = self.found["before"].isalpha() and not self.found["gap"]
-        return tied and not self.found["wide"] and self.found["outer"] == "-"
+        if not tied or self.found["wide"] or self.found["outer"] != "-":
+            return False
+        word = _WORD.search(self.text, max(0, self.start - _NEAR), self.found.start("outer"))
+        return word is None or not word[0][:1].isdigit()
 
 
 def signed(before: Before, end: int, *, closed: bool) -> Signed:
@@ -100,20 +96,29 @@ def signed(before: Before, end: int, *, closed: bool) -> Signed:
 def _sign(before: Before, end: int, *, closed: bool) -> Signed:
     start, spelled = before.start, _MINUS_WORD.search(before.words)
     minus = [each for each in before.signs if each != "+"]
-    earlier = before.text[max(0, start - 1) : start]
-    if len(before.signs) + bool(spelled) > 1 or earlier in {"-", "+", MINUS}:
-        return Signed(1.0, start, end, "it has two signs")
-    if _TRAILING.match(before.text, end):
-        return Signed(1.0, start, end, "a sign after the number is not read: write it before")
+    doubt = _doubt(before, end, signs=len(before.signs) + bool(spelled), closed=closed)
+    if doubt:
+        return Signed(1.0, start, end, doubt)
     if minus:
         return Signed(-1.0, start, end, _dash_doubt(before.found, minus[0]))
     if closed:
         return Signed(-1.0, start, end, _bracket_doubt(before, end))
     if spelled:
         return Signed(-1.0, start - len(spelled[0]), end)
-    said = "" if before.signs else _loss(before, end)
-    why = f"the sign is in words ({said!r}): a loss is written -5" if said else ""
-    return Signed(1.0, start, end, why)
+    return Signed(1.0, start, end, bare=not before.signs)
+
+
+def _doubt(before: Before, end: int, *, signs: int, closed: bool) -> str:
+    """Say why it cannot be told which sign the number has."""
+    earlier = before.text[max(0, before.start - 1) : before.start]
+    bracketed = closed and before.found["outer"] not in {None, "+"}
+    if signs > 1 or bracketed or earlier in {"-", "+", MINUS}:
+        return "it has two signs"
+    if _TRAILING.match(before.text, end):
+        return "a sign after the number is not read: write it before"
+    if not signs and not closed and _torn_bracket(before, end):
+        return "half a pair of brackets may be half of a loss"
+    return ""
 
 
 def _dash_doubt(found: re.Match[str], sign: str) -> str:
@@ -137,9 +142,12 @@ def _bracket_doubt(before: Before, end: int) -> str:
     return "a number in brackets may be a loss or an aside"
 
 
-def _loss(before: Before, end: int) -> str:
-    found = _LOSS_BEFORE.search(before.words) or _LOSS_AFTER.match(before.text, end)
-    return "" if found is None else found["said"]
+def _torn_bracket(before: Before, end: int) -> bool:
+    """Say whether one bracket of a pair is missing: `(5.2` and `5.2)` may have been `(5.2)`."""
+    text = before.text
+    if before.found["open"]:
+        return ")" not in text[end : end + _WINDOW]
+    return _CLOSE.match(text, end) is not None and "(" not in text[:end]
 
 
 def _bound(before: Before, end: int) -> str:

@@ -9,12 +9,12 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.records import Answer
-from llmlab.scores.chances import read_probability
+from llmlab.scores.chances import doubtful_document, read_probability
 from llmlab.scores.digits import Mark
 from llmlab.scores.fields import stated
 from llmlab.scores.numbers import only_number, prepared
 from llmlab.scores.numeric import by_decimal
-from llmlab.scores.scorer import Floats, Score, Scorer, as_float, known_targets, numeric
+from llmlab.scores.scorer import Floats, Score, Scorer, as_float, known_targets, numeric, real
 from llmlab.scores.unread import Read, Unread
 
 Value: TypeAlias = Callable[[float, float], float]
@@ -50,7 +50,8 @@ def brier(
     def value(stated: float, came: float) -> float:
         return -((stated - came) ** 2)
 
-    made = partial(_scorer, "brier", value, missing, -1.0, field, decimal)
+    silent = None if missing is None else real(missing, "missing")
+    made = partial(_scorer, "brier", value, silent, -1.0, field, decimal)
     return Score(name="brier", make=made)
 
 
@@ -67,7 +68,8 @@ def log_loss(
         held = min(max(stated, CLIP), 1.0 - CLIP)
         return came * math.log(held) + (1.0 - came) * math.log(1.0 - held)
 
-    made = partial(_scorer, "log_loss", value, missing, math.log(CLIP), field, decimal)
+    silent = None if missing is None else real(missing, "missing")
+    made = partial(_scorer, "log_loss", value, silent, math.log(CLIP), field, decimal)
     return Score(name="log_loss", make=made)
 
 
@@ -109,7 +111,8 @@ def _reader(field: str | None, mark: Mark | None) -> Callable[[Answer], Read[flo
         possible = isinstance(value, int | float) and not isinstance(value, bool)
         return float(value) if possible and 0.0 <= value <= 1.0 else None
 
-    return partial(stated, field=field, read=read, taken=taken)
+    doubt = partial(doubtful_document, chance=lambda value: taken(value) is not None)
+    return partial(stated, field=field, read=read, taken=taken, doubt=doubt)
 
 
 def _outcomes(name: str, targets: Sequence[object]) -> Floats:

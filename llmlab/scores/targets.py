@@ -6,8 +6,10 @@ missing values of every library are met here, and nowhere else.
 """
 
 import math
+import re
 from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 from numbers import Real
 from typing import Any, Final
 
@@ -19,11 +21,11 @@ from llmlab.scores.unread import Unread
 
 
 def missing(target: object) -> bool:
-    """Say whether a target is not there: None, NaN, NaT, pandas' NA, a Decimal NaN."""
+    """Say whether a target is not there: None, NaN, NaT, pandas' NA, a Decimal NaN, blank text."""
     if target is None:
         return True
     if isinstance(target, str | bytes):
-        return False
+        return not target.strip()
     try:
         return bool(target != target)  # noqa: PLR0124 - only what is missing differs from itself
     except (TypeError, ValueError):
@@ -37,6 +39,10 @@ def plain_value(target: object) -> Any:
         if isinstance(target, np.float32 | np.float16):
             return float(str(target))
         return target.item() if not isinstance(target, np.datetime64) else _of_numpy(target)
+    if isinstance(target, bytes):
+        return target.decode(errors="replace")
+    if isinstance(target, Enum):
+        return target.value
     if isinstance(target, Decimal):
         return int(target) if target == target.to_integral_value() else float(target)
     pydatetime = getattr(target, "to_pydatetime", None)
@@ -104,8 +110,32 @@ def same(said: object, target: object, tolerance: float = 0.0) -> bool:
         number = _number(value)
         return number is not None and near(float(said), number, tolerance)
     if isinstance(value, str) and isinstance(said, str):
-        return fold(said.strip()) == fold(value.strip())
-    return bool(said == value)
+        return _words(said) == _words(value)
+    return bool(said == value) or (isinstance(said, str) and _words(said) == _words(written(value)))
+
+
+_WHOLE: Final = re.compile(r"([-+]?\d+)\.0+")
+
+
+def _words(text: str) -> str:
+    """Return a text as it is compared; `1.0`, which a gap made of a 1, is the same text as `1`."""
+    words = fold(text.strip())
+    whole = _WHOLE.fullmatch(words)
+    return words if whole is None else whole[1]
+
+
+def agreement(said: object, target: object, tolerance: float = 0.0) -> float:
+    """Return 1 where a value that was said is *target*, else 0; NaN where it cannot be told."""
+    value = plain_value(target)
+    if isinstance(value, bool):
+        readable = _truth(said) is not None
+    elif isinstance(said, str) and isinstance(value, Real):
+        readable = _number(said) is not None
+    elif isinstance(said, str) and isinstance(value, date):
+        readable = _date(said) is not None
+    else:
+        readable = True
+    return float(same(said, target, tolerance)) if readable else math.nan
 
 
 def near(said: float, target: float, tolerance: float = 0.0) -> bool:
@@ -119,8 +149,11 @@ def near(said: float, target: float, tolerance: float = 0.0) -> bool:
 
 def _truth(value: object) -> bool | None:
     if isinstance(value, str):
-        return {"true": True, "yes": True, "false": False, "no": False}.get(fold(value.strip()))
+        return _TRUTHS.get(fold(value.strip()))
     return bool(value) if isinstance(value, Real) and value in (0, 1) else None
+
+
+_TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def _number(value: object) -> float | None:

@@ -33,8 +33,14 @@ _SCALES: Final = {
 }
 _ATTACHED: Final = frozenset("kmb")
 """A scale only where no blank stands before it: `5 m` may be metres."""
-_DOUBTED: Final = frozenset(("billions", "billionen", "billones", "mm", "t"))
-"""10^9 in one country and 10^12 in the next, or a length, or a weight."""
+_DOUBTED: Final = frozenset(
+    (
+        *("billions", "billionen", "billones", "mm", "t", "cr", "dr", "cent", "cents", "pence"),
+        *("hundred", "hundreds", "hundert", "dozen", "hundredths", "tenths", "thousandths"),
+        *("basis", "ppm", "permille", "permil", "promille", "half", "halves"),
+    )
+)
+"""10^9 in one country and 10^12 in the next, a weight, a credit, or a part of what is meant."""
 _JOINED: Final = frozenset(("x", "usd", "eur", "gbp", "jpy", "chf", "cny", "cad", "aud", "inr"))
 """Words that may stand at a number without a blank; with any other it is a name: `3D`, `5th`."""
 
@@ -50,15 +56,25 @@ _AFTER: Final = re.compile(
     re.IGNORECASE,
 )
 _RAISED: Final = re.compile(
-    "[\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u00bc-\u00be\u2150-\u215e^]"
-    "|\\s?[\u00d7*x]\\s?10(?![\\d.,])"
+    "[\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u00a2^]|\\s?[\u00bc-\u00be\u2150-\u215e]"
+    "|\\s?[\u00d7*x]\\s?10(?![\\d.,])|\\s(?:and|und|et|y) (?:an? |one |three )?(?:half|quarter"
+    "|third)"
+    "|\\sper mill?e?\\b",
+    re.IGNORECASE,
+)
+_NAME: Final = re.compile(r"[A-Za-z]+\d")
+"""Letters and digits in one word after digits, as in `2s10s` and `0x1F`."""
+_MORE: Final = re.compile(
+    r"\s*(?:hundred|thousand|million|billion|trillion|dozen)s?\b", re.IGNORECASE
 )
 
 
 def after(text: str, end: int) -> After | None:
     """Return the unit of the number that ends at *end*; None when the digits are part of a name."""
     if _RAISED.match(text, end):
-        return After(0, False, end, "a power or a fraction is not read: write the number out")
+        return After(0, False, end, "a power or a part is not read: write the number out")
+    if _NAME.match(text, end):
+        return None
     found = _AFTER.match(text, end)
     if found is None:
         return After(0, False, end)
@@ -76,6 +92,8 @@ def _worded(found: re.Match[str], end: int) -> After | None:
     word, apart = (found["word"] or "").casefold(), bool(found["blank"])
     if word in _DOUBTED or (apart and word in _ATTACHED):
         return After(0, False, found.end(), f"{word!r} after a number may mean several things")
+    if word in _SCALES and _MORE.match(found.string, found.end()):
+        return After(0, False, found.end(), "a number with two scales is not read: write it out")
     if word in _SCALES:
         return After(_SCALES[word], False, found.end())
     if word and not apart and word not in _JOINED and word[0].isascii():

@@ -67,6 +67,9 @@ _GOOD: Final = (
     r"|truthful|factual|sound|consistent|to the point|concise|detailed|direct|on point"
     r"|well[- ]reasoned)"
 )
+_BAD: Final = (
+    r"(?:wrong|incorrect|inaccurate|misleading|flawed|confusing|vague|erroneous|unhelpful)"
+)
 _IS: Final = (
     r"(?:is|are|was|seems|seems to be|appears|appears to be|looks|would be|ist|est|es|\u00e8"
     r"|\u00e9|feels|reads"
@@ -74,8 +77,10 @@ _IS: Final = (
 )
 _BETTER: Final = (
     rf"(?:better|superior|stronger|preferable|preferred|best|the winner|winner|winning|more {_GOOD}"
-    r"|besser|meilleure?|mejor|migliore|melhor|better one|clearer|the one)(?! (?:off|avoided"
-    r"|ignored|left))"
+    r"|besser|meilleure?|mejor|migliore|melhor|better one|clearer|the one)"
+    r"(?![- ](?:off|avoided|ignored|left|described|seen|understood|viewed|suited|known|written"
+    r"|worded"
+    r"|formatted|looking|structured|phrased|styled|organi[sz]ed))"
 )
 _WORSE: Final = (
     rf"(?:worse|inferior|weaker|the worse one|worst|less {_GOOD}|schlechter|pire|peor|peggiore"
@@ -89,8 +94,8 @@ _BEATS: Final = (
 )
 _LOSES: Final = (
     r"(?:loses (?:to|against)|falls short of|is (?:beaten|outperformed|surpassed|edged out) by"
-    r"|is (?:much |far |slightly |clearly )?(?:worse|weaker|inferior) (?:than|to)|is not as \w+ as"
-    r"|isn't as \w+ as|is less \w+ than)"
+    r"|is (?:much |far |slightly |clearly )?(?:worse|weaker|inferior) (?:than|to)"
+    rf"|(?:is not|isn't) as (?:good|strong|well\w*|{_GOOD}) as|is less {_GOOD} than)"
 )
 _PICK: Final = (
     r"(?:prefer|prefers|preferring|choose|chose|choosing|pick|picked|select|selected|favou?rs?"
@@ -98,7 +103,7 @@ _PICK: Final = (
     r"|goes to)"
     r"|lean(?:ing)? (?:to|towards?|for)|i (?:really )?like|opt for|award it to|give it to|goes to"
     r"|(?:winner|choice|verdict|pick) is|win(?:s|ner)? goes to|edge (?:goes )?to"
-    rf"|(?:better|best|stronger|superior|preferred|preferable|winning|more {_GOOD})"
+    rf"|(?:better|best|stronger|superior|preferred|preferable|winning|correct|right|more {_GOOD})"
     r"(?: (?:one|answer|response|option|reply|output|choice|of the two))? (?:is|would be))"
 )
 _CUE_WORSE: Final = (
@@ -106,6 +111,8 @@ _CUE_WORSE: Final = (
     r"|of the two))? is)"
 )
 
+_WINS: Final = "(?:wins|won|has the edge|comes out on top|it is)"
+_NO_POINT: Final = r"(?! (?:(?:a |some )?(?:points?|marks?|bit)|out|on|in|of|some)\b)"
 _NOT_OF: Final = r"(?! ?(?:length|in (?:length|style|tone|format|structure|size)|long\b|short\b))"
 _TIES: Final = re.compile(
     r"(?<![\w-])(?:(?:(?:an?|the) )?(?:tie|draw|stalemate|tied|toss-?up)(?![\w-])"
@@ -131,7 +138,8 @@ _ONLY_TIE: Final = re.compile(
     re.IGNORECASE,
 )
 _DENIED: Final = re.compile(
-    r"\b(?:not|never|no|cannot|hardly|barely|scarcely|neither|nor|without|rather than|instead of"
+    r"\b(?:not|never|no|few|nobody|none|hesitate|supposedly|cannot|hardly|barely|scarcely|neither"
+    r"|nor|without|rather than|instead of"
     r"|unless|if"
     r"|had|whether|might|may|could|would have|would be|at first|initially|wrong to|mistake to"
     r"|claim\w*"
@@ -158,12 +166,17 @@ def choice_of(text: str) -> Choice | None:
         return only
     stated = set(_stated(words))
     if stated:
-        return stated.pop() if len(stated) == 1 else None
-    own = own_words(words)
+        return stated.pop() if len(stated) == 1 and not _REVISED.search(words) else None
+    own = _CONCEDED.sub(r"\1", own_words(words))
     said = {*_led(own), *_claims(own)}
     return said.pop() if len(said) == 1 else None
 
 
+_REVISED: Final = re.compile(
+    r"\b(?:wait|actually|correction|scratch that|on second thought|on reflection)\b[ ,:]*"
+    rf"[^\n]{{0,30}}(?:{_A}|{_B})",
+    re.IGNORECASE,
+)
 _WORDLIKE: Final = 12
 """Characters of a reply that can be nothing but a choice; then `a` is one, too."""
 
@@ -206,7 +219,7 @@ _STATED: Final = re.compile(
     r"(?:choice|winner|verdict|decision|preference|judge?ment|final answer|pick|better|best"
     r"|(?:better|preferred|best) (?:answer|response|option|one)|answer)"
     r"[ \t]*(?::|=|\bis:?(?= ?[\"'(\[]*(?-i:[ABT])[\"')\]]*[.!]?[ \t]*(?:\n|$))"
-    r"|(?<=choice )(?=(?-i:[AB])[.!]?[ \t]*(?:\n|$)))[ \t]*(?P<said>[^\n]*)",
+    r"|(?<=choice )(?=(?-i:[AB])[.!]?[ \t]*(?:\n|$)))[ \t]*(?:\n\s*)?(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
 
@@ -283,12 +296,24 @@ _CLAUSE: Final = re.compile(
     re.IGNORECASE,
 )
 _BECAUSE: Final = (
-    r"(?:[ \t]*(?:\u2013|\u2014|-)[ \t]|[ \t]*,?[ \t]*(?:because|since|as|for being|due to|by)\b)"
+    r"(?:[ \t]*[\u2013\u2014][ \t]|[ \t]+-[ \t]|[ \t]*,?[ \t]*(?:because|since|as|for being"
+    r"|due to|by)\b)"
 )
+_OPENER: Final = (
+    r"(?:(?:i(?:'d| would)? (?:say|think|believe|guess)|it(?:'s| is)|definitely|clearly|probably"
+    r"|overall|therefore|thus|hence|so|in (?:conclusion|sum|short))[,:]? )*"
+)
+_LED: Final = rf"{_OPENER}[\"'(\[]*(?:{{option}})[\"')\]]*(?:[ \t.!,;]*$|{_BECAUSE})"
 _LEADS: Final[tuple[tuple[Choice, re.Pattern[str]], ...]] = (
-    ("A", re.compile(rf"[\"'(\[]*(?:{_A})[\"')\]]*(?:[ \t.!,]*$|{_BECAUSE})", re.IGNORECASE)),
-    ("B", re.compile(rf"[\"'(\[]*(?:{_B})[\"')\]]*(?:[ \t.!,]*$|{_BECAUSE})", re.IGNORECASE)),
+    ("A", re.compile(_LED.replace("{option}", _A), re.IGNORECASE)),
+    ("B", re.compile(_LED.replace("{option}", _B), re.IGNORECASE)),
 )
+_CONCEDED: Final = re.compile(
+    rf"(?m)^([ \t]*{_OPENER}(?:{_A}|{_B})),? (?:even though|although|though|despite|albeit|while"
+    r"|whereas)\b[^.;!?\n]*",
+    re.IGNORECASE,
+)
+"""What is granted to the other answer after a choice: `B, although A is more concise`."""
 _ITEMS: Final = tuple(
     re.compile(rf"(?:^|[\n.;,])[ \t]*(?:{option})[ \t]*[:(=\u2013\u2014-]", re.IGNORECASE)
     for option in (_A, _B)
@@ -336,9 +361,11 @@ def _patterns() -> Iterator[tuple[re.Pattern[str], Choice]]:
         (rf"\bonly {{one}}{_SPACE}(?:is|was) (?:right|correct)", True),
         (rf"{{one}}{_SPACE}{_VERY}{_IS} {_VERY}{_BETTER}\b(?! (?:at|in|on|than)\b)", True),
         (rf"{{one}}{_SPACE}{_VERY}{_IS} {_VERY}{_WORSE}\b(?! (?:at|in|on)\b)", False),
-        (rf"\b{_PICK}{_SPACE}{{one}}", True),
-        (rf"{{one}}{_SPACE}{_VERY}(?:wins|won|has the edge|comes out on top|it is)\b", True),
-        (rf"{{one}}{_SPACE}{_VERY}(?:loses|lost|falls short)\b", False),
+        (rf"{{one}}{_SPACE}{_IS} {_VERY}less {_BAD}\b", True),
+        (rf"{{one}}{_SPACE}{_IS} {_VERY}more {_BAD}\b", False),
+        (rf"\b{_PICK}{_SPACE}{{one}}(?! (?:less|least|the least|worse)\b)", True),
+        (rf"{{one}}{_SPACE}{_VERY}{_WINS}\b{_NO_POINT}", True),
+        (rf"{{one}}{_SPACE}{_VERY}(?:loses|lost|falls short)\b{_NO_POINT}", False),
         (r"{one} over {other}", True),
         (rf"{{one}}\s*(?:{_BETTER_ELSEWHERE})", True),
     )  # fmt: skip
@@ -353,11 +380,45 @@ _CLAIMS: Final = tuple(_patterns())
 
 
 def _claims(text: str) -> Iterator[Choice | None]:
-    """Yield what sentences claim; None for what is denied, or only supposed."""
+    """Yield what sentences claim; None for what is denied, supposed, granted or taken back."""
     for sentence in _SENTENCE.split(text):
-        for clause in _CLAUSE.split(sentence):
-            if clause and clause.strip():
-                yield from _claimed(clause)
+        hedged = _HEDGED.search(sentence) is not None
+        for opened, clause in _clauses(sentence):
+            granted = _GRANTED.search(opened) or _GRANTED.match(clause.lstrip())
+            claims = list(_claimed(clause))
+            if not claims and _BUT.search(opened) and _OPTIONS.search(clause):
+                yield None
+            for said in claims:
+                yield None if granted or (hedged and said == "T") else said
+
+
+def _clauses(sentence: str) -> Iterator[tuple[str, str]]:
+    """Yield each clause with what opens it; one that may concede what was chosen before it, too."""
+    at, opened = 0, ""
+    for cut in [*_CLAUSE.finditer(sentence), None]:
+        clause = sentence[at : cut.start() if cut else len(sentence)]
+        chosen = _ENDS_WITH_OPTION.search(sentence[max(0, at - _BACK) : at - len(opened)])
+        granted = chosen and _WHILE.search(opened + clause[:_OPENING])
+        yield ("although" if granted else opened), clause
+        if cut:
+            at, opened = cut.end(), cut[0] if clause.strip() else opened + cut[0]
+
+
+_EITHER: Final = rf"(?:{_A}|{_B})"
+_GRANTED: Final = re.compile(r"\b(?:although|though|albeit|even if|despite)\b", re.IGNORECASE)
+"""Opens what speaks against the choice: `B, although A is more concise`."""
+_WHILE: Final = re.compile(r"^[ \t,]*(?:while|whereas|when)\b", re.IGNORECASE)
+_BUT: Final = re.compile(r"\b(?:but|yet|however)\b", re.IGNORECASE)
+_OPTIONS: Final = re.compile(_EITHER, re.IGNORECASE)
+_ENDS_WITH_OPTION: Final = re.compile(rf"{_EITHER}[ \t,]*(?:\w+ly)?[ \t,]*$", re.IGNORECASE)
+_OPENING: Final = 12
+_BACK: Final = 64
+_HEDGED: Final = re.compile(
+    r"\b(?:lean\w*|slight\w*|edge|nudge\w*|forced|pressed|narrow\w*|close to|near(?:ly)?|almost"
+    r"|would be|could be|virtual\w*|not quite)\b",
+    re.IGNORECASE,
+)
+"""What makes of a tie less than one: `nearly a tie, but A`."""
 
 
 def _claimed(clause: str) -> Iterator[Choice | None]:
@@ -376,6 +437,9 @@ def _claimed(clause: str) -> Iterator[Choice | None]:
 
 
 def _denied(clause: str, claim: re.Match[str]) -> bool:
-    """Say whether a denial or a condition stands before or in a claim."""
+    """Say whether a denial stands before or in a claim, or a condition before or after it."""
     words = _ALLOWED.sub(" ", clause[: claim.end()])
-    return _DENIED.search(words) is not None
+    return _DENIED.search(words) is not None or _IF.search(clause, claim.end()) is not None
+
+
+_IF: Final = re.compile(r"\b(?:if|unless|until|provided|were it|had it|or so)\b", re.IGNORECASE)

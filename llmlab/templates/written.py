@@ -28,7 +28,7 @@ def written(value: object) -> object:
     A gap (NaN, None) is a word here, for whoever asked that it be sent.
 
     Raises:
-        TemplateError: It is a table or an array, of which only a shortened print would be sent.
+        TemplateError: It is bytes, or a table of which only a shortened print would be sent.
     """
     if type(value) is str:
         return value
@@ -36,6 +36,8 @@ def written(value: object) -> object:
         return _real(value)
     if isinstance(value, date | timedelta):
         return str(value).removesuffix(_MIDNIGHT)
+    if isinstance(value, bytes | bytearray):
+        raise TemplateError("a slot's value is of type bytes: decode it first, .decode('utf-8')")
     if is_table(value):
         raise TemplateError(
             f"a {type(value).__name__} of shape {_shape(value)} would be sent as a shortened "

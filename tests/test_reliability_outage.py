@@ -75,7 +75,7 @@ async def test_waits_count_against_the_deadline() -> None:
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.attempts) == ("Throttled", 3)
     assert time.waits == [7.0, 7.0]
-    assert "it asks to wait 7 s, and 6 s is all there is" in outcome.message
+    assert "the server asked for 7 s; the deadline leaves 6 s" in outcome.message
 
 
 async def test_words_that_were_shown_are_not_shown_twice() -> None:

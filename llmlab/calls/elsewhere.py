@@ -1,4 +1,4 @@
-"""Wait for another kernel that has the same question under way, instead of paying for it twice."""
+"""Wait for another kernel that has the same question under way: it is paid for once."""
 
 import asyncio
 from typing import Final
@@ -10,17 +10,17 @@ from llmlab.records import Answer
 
 _FIRST_LOOK: Final = 0.02
 _LAST_LOOK: Final = 0.25
-"""Seconds between two looks, which grow: a call takes from a tenth of a second to minutes."""
+"""Seconds between two checks, which grow: a call takes from a tenth of a second to minutes."""
 
 
 async def answer_from(
     context: CallContext, key: str, found: Elsewhere, *, within: float
 ) -> tuple[Answer | None, bool]:
     """
-    Return the answer that another kernel brings, and whether it has ended.
+    Return the answer of another kernel's attempt, and whether that attempt has ended.
 
-    None when it got none, or is not done in *within* seconds: then the question may be asked
-    here. A kernel that died has ended.
+    The answer is None when the attempt failed, or has not ended in *within* seconds: then the
+    question may be asked here. The attempt of a kernel that died has ended.
     """
     ended = found.attempt is None or await _ended(context, found.attempt, within)
     stored = context.book.answer(key) if ended else None

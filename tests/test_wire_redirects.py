@@ -50,7 +50,7 @@ async def test_nothing_follows_a_redirect(
 
     error = caught.value
     assert str(error) == (
-        f"openai: {status} sends the call on to http://localhost:{other.port}/v2/chat, which is "
+        f"openai: {status} redirects to http://localhost:{other.port}/v2/chat, which is "
         "not followed; set base_urls.openai if that is where it should go"
     )
     assert (error.status, error.retryable, error.maybe_charged) == (status, False, False)

@@ -1,4 +1,4 @@
-"""What aiohttp raises, as the `CallError` it means."""
+"""Transport errors: aiohttp's exceptions as `CallError`."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from llmlab.secrets import Scrubber, redact
 
 
 class errors_of:  # noqa: N801 - a context manager, read as a word: `with errors_of(...)`
-    """Turn what aiohttp raises into the `CallError` it means; never let its text out unclean."""
+    """Turn aiohttp's exceptions into the `CallError` they mean, with keys redacted."""
 
     __slots__ = ("_provider", "_scrubber")
 
@@ -28,12 +28,12 @@ class errors_of:  # noqa: N801 - a context manager, read as a word: `with errors
             try:
                 raise meant from None
             finally:
-                # Not even as a context: its frames are aiohttp's, with what was sent and came.
+                # Not even as a context: aiohttp's frames hold what was sent and received.
                 meant.__context__ = None
 
 
 def _meaning(error: BaseException, provider: str, scrubber: Scrubber) -> CallError | None:
-    """Return the first meaning that fits; None leaves a bug to be seen as one."""
+    """Return the first error that fits; None for anything else: a bug stays visible as one."""
     import aiohttp
     from aiohttp.http_exceptions import HttpProcessingError
 
@@ -49,14 +49,14 @@ def _meaning(error: BaseException, provider: str, scrubber: Scrubber) -> CallErr
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         told = scrubber.text(f"the reply is no HTTP: {_told(error.message)}")
     elif isinstance(error, aiohttp.ServerDisconnectedError):
-        told = "Server disconnected"  # what aiohttp adds is what came of the headers
+        told = "Server disconnected"  # aiohttp appends the headers that it had received
     if isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError):
         return Unavailable(f"{provider}: {told}", provider=provider, maybe_charged=True)
     return None
 
 
 def _not_connected(error: Exception, provider: str) -> Unavailable:
-    """Say what kept the connection from being made: nothing was sent, so nothing is charged."""
+    """Return why the connection failed; nothing was sent, so nothing is charged."""
     import aiohttp
 
     if not isinstance(error, aiohttp.ClientConnectorError):
@@ -70,20 +70,20 @@ def _not_connected(error: Exception, provider: str) -> Unavailable:
 
 
 def _told(error: BaseException | str) -> str:
-    """Say on one line what aiohttp said."""
+    """Return aiohttp's message on one line."""
     return redact(" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
 def _distrust(
     error: Exception,
 ) -> str:
-    """Say why a handshake failed: what is wrong with the certificate, or OpenSSL's reason."""
+    """Say why a TLS handshake failed: what is wrong with the certificate, or OpenSSL's reason."""
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     return getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or _told(error)
 
 
 def _reason(error: OSError) -> str:
-    """Say why a connection failed in the system's words, without the address again."""
+    """Say why a connection failed in the system's words, without repeating the address."""
     if isinstance(error, socket.gaierror):
         return "the host is not known"
     return os.strerror(error.errno).lower() if error.errno else type(error).__name__

@@ -133,7 +133,7 @@ def test_an_unknown_charge_counts_at_its_worst(*, billed: bool | None) -> None:
         book.finish(sent, cost(None, billed=billed, status="error")).result()
 
         assert book.account().unknown == Decimal("0.5")
-        with pytest.raises(LimitError, match=r"\$0.50 of it at worst price"):
+        with pytest.raises(LimitError, match=r"\$0.50 of it at worst case"):
             book.begin(attempt("0.6"), Limits(total=Decimal(1))).result()
 
 

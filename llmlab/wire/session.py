@@ -185,7 +185,7 @@ class Session:
         unlike = differences(plain)
         if unlike:
             LOG.debug(
-                "aiohttp %s lacks names that the fast path uses (%s): calls go through ClientSession",
+                "aiohttp %s lacks names of the fast path (%s): calls go through ClientSession",
                 aiohttp.__version__,
                 ", ".join(unlike),
             )

@@ -131,7 +131,7 @@ def test_the_living_are_left_alone(tmp_path: Path) -> None:
 
         account = book.account()
         assert (account.unknown, account.reserved) == (Decimal("0.01"), Decimal(0))
-        with pytest.raises(LimitError, match="worst price"):
+        with pytest.raises(LimitError, match="worst case"):
             book.begin(attempt("a", "0.995"), Limits(total=Decimal(1))).result()
 
 

@@ -126,7 +126,7 @@ def test_what_was_not_billed_costs_nothing() -> None:
 
 @pytest.mark.parametrize("billed", [True, None])
 def test_an_unknown_charge_counts_at_its_worst(*, billed: bool | None) -> None:
-    """When nobody knows what was charged, the worst price counts, apart from what is known."""
+    """When nobody knows what was charged, the worst case counts, apart from what is known."""
     with Book.open(None) as book:
         sent = book.begin(attempt("0.5")).result()
 

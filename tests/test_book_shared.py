@@ -99,7 +99,7 @@ def test_handles_share_one_open_book(tmp_path: Path) -> None:
 
 
 def test_a_closed_handle_gives_up_only_its_own(tmp_path: Path) -> None:
-    """What a closed lab had under way counts at its worst price; the other lab's goes on."""
+    """What a closed lab had under way counts at its worst case; the other lab's goes on."""
     path = tmp_path / "lab.db"
     with Book.open(path) as stays:
         kept = stays.begin(attempt("kept", "0.02")).result()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-_GLANCE: Final = 1.0
+_CHECK_S: Final = 1.0
 """Seconds between checks whether the loop of the flight still runs."""
 
 
@@ -44,7 +44,7 @@ class Flights:
         with self._lock:
             flight = self._flights.pop(key, None)
         if flight is not None and flight.waiting:
-            _tell(flight, result)
+            _set_results(flight, result)
 
     async def landed(self, key: str, *, within: float | None = None) -> Any:
         """
@@ -62,7 +62,7 @@ class Flights:
         async with asyncio.timeout(within):
             while not future.done():
                 # Not `wait_for`: `wait` does not cancel the future when it times out.
-                await asyncio.wait([future], timeout=_GLANCE)
+                await asyncio.wait([future], timeout=_CHECK_S)
                 self._give_up_dead(key, flight)
         return future.result()
 
@@ -90,10 +90,10 @@ class Flights:
             if self._flights.get(key) is not flight:
                 return
             del self._flights[key]
-        _tell(flight, None)
+        _set_results(flight, None)
 
 
-def _tell(flight: Flight, result: Any) -> None:
+def _set_results(flight: Flight, result: Any) -> None:
     for future in flight.waiting:
         loop = future.get_loop()
         try:

@@ -19,7 +19,7 @@ from llmlab.book.rows import Row, insert_rows
 from llmlab.errors import LimitError
 
 SETTLED, UNKNOWN, RESERVED = 0, 1, 2
-_PAYERS = ("total", "day", "run")
+_LIMITED = ("total", "day", "run")
 
 _INSERT = "INSERT INTO ledger VALUES "
 _UPDATE = (
@@ -129,7 +129,7 @@ def check(
     call, run, day, total = limits.picos
     if call is not None and earlier + worst > call:
         raise _refusal("call", call, (earlier, 0, 0), worst)
-    payers = zip(_PAYERS, (total, day, run), ledger.accounts(scopes), strict=False)
+    payers = zip(_LIMITED, (total, day, run), ledger.accounts(scopes), strict=False)
     for name, limit, held in payers:
         if limit is None:
             continue

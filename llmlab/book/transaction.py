@@ -28,7 +28,7 @@ _ATTEMPTS = "INSERT INTO attempts VALUES "
 _OUTCOMES = "INSERT INTO outcomes VALUES "
 _ANSWERS = "INSERT OR IGNORE INTO answers VALUES "
 _SUPERSEDE = "INSERT INTO superseded SELECT * FROM outcomes WHERE attempt = ?"
-_FACTS = (
+_REPLACE_UNKNOWN = (
     "UPDATE outcomes SET status = ?, settled_at = ?, cost_pico = ?, charge_pico = ?, billed = ?, "
     "input_tokens = ?, cached_tokens = ?, output_tokens = ?, reasoning_tokens = ?, latency_s = ?, "
     "http_status = ?, request_id = ?, error = ?, sequence = ?, link = ? WHERE attempt = ?"
@@ -233,7 +233,7 @@ class Transaction:
         insert_rows(cursor, _OUTCOMES, chain.extend(self._outcomes, answers))
         for attempt, *facts in chain.extend(self._facts, answers):
             cursor.execute(_SUPERSEDE, (attempt,))
-            cursor.execute(_FACTS, (*facts, attempt))
+            cursor.execute(_REPLACE_UNKNOWN, (*facts, attempt))
 
     def _insert_answers(self, cursor: sqlite3.Cursor) -> Mapping[int, bytes]:
         """Insert the answers; return those that were the first of their keys, by attempt."""

@@ -21,7 +21,7 @@ from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
 
-_SAVING_AGAIN: Final = (0.1, 0.5, 2.0)
+_SAVE_RETRIES: Final = (0.1, 0.5, 2.0)
 """Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""
 
 
@@ -72,7 +72,7 @@ class AttemptLoop:
             if self._pending is not None:
                 # Shielded: a wait that is cancelled would take the settlement out of the queue.
                 await asyncio.shield(asyncio.wrap_future(self._pending))
-            return self.failure(self._late())
+            return self.failure(self._deadline_over())
         except LimitError as error:
             self._limit.end()
             if self._run is None or not self.number:
@@ -139,7 +139,7 @@ class AttemptLoop:
             unsure_usd=self._unsure.usd(self._prepared.worst),
         )
 
-    def _late(self) -> TimedOut:
+    def _deadline_over(self) -> TimedOut:
         last = f"; before that: {self._last}" if self._last is not None else ""
         provider = self._prepared.request.provider
         tries = "1 attempt" if self.number == 1 else f"{self.number} attempts"
@@ -225,7 +225,7 @@ class AttemptLoop:
             except BaseException:
                 # Cancelled or broken: the cost is unknown, so the book counts the worst case.
                 # The book's own thread completes the future.
-                self._pending = self._context.book.finish(ticket, self._gave_up())
+                self._pending = self._context.book.finish(ticket, self._cancelled())
                 raise
             # The answer is complete and paid for: only writing it to the book is left.
             self._limit.end()
@@ -306,7 +306,7 @@ class AttemptLoop:
         """Write the settlement; retry while the book fails, for the answer was paid for."""
         if self._prepared.endpoint.idempotency:
             self._context.groups.settled(self._prepared, settled, self._context.book)
-        for pause in _SAVING_AGAIN:
+        for pause in _SAVE_RETRIES:
             try:
                 await self._context.book.finish_async(ticket, settled)
             except BookError:
@@ -316,7 +316,7 @@ class AttemptLoop:
                 return
         await self._context.book.finish_async(ticket, settled)
 
-    def _gave_up(self) -> Settlement:
+    def _cancelled(self) -> Settlement:
         """Settle an attempt that was cancelled; the deadline counts against the provider."""
         if self._limit.cut:
             error = TimedOut(f"cut by the deadline of {self._deadline:g} s")

@@ -138,7 +138,7 @@ class Caller(CallContext):
         while not self.book.flights.take(name):
             shared = await self._from_another(name, prepared, came, deadline, strict=strict)
             if shared is not None:
-                return _told(shared, on_piece)
+                return _pass_on(shared, on_piece)
         outcome: Outcome | None = None
         try:
             if reuse and not twin and (run is None or self.book.flights.several_runs):
@@ -152,7 +152,7 @@ class Caller(CallContext):
                 outcome = await trial.outcome()
         finally:
             self.book.flights.land(name, outcome)
-        return _told(outcome, on_piece)
+        return _pass_on(outcome, on_piece)
 
     async def _from_another(
         self, name: str, prepared: Prepared, came: float, deadline: float, *, strict: bool
@@ -185,7 +185,7 @@ def _not_in_time(prepared: Prepared, deadline: float) -> Failure:
     )
 
 
-def _told(outcome: Outcome, on_piece: OnPiece | None) -> Outcome:
+def _pass_on(outcome: Outcome, on_piece: OnPiece | None) -> Outcome:
     """Pass an answer of the book to *on_piece* as one piece."""
     if on_piece is not None and isinstance(outcome, Answer) and outcome.from_book:
         on_piece(Piece(text=outcome.text, reasoning=outcome.reasoning))

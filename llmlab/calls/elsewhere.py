@@ -8,8 +8,8 @@ from llmlab.calls.context import CallContext
 from llmlab.calls.identity import recall
 from llmlab.records import Answer
 
-_FIRST_LOOK: Final = 0.02
-_LAST_LOOK: Final = 0.25
+_FIRST_WAIT: Final = 0.02
+_LAST_WAIT: Final = 0.25
 """Seconds between two checks, which grow: a call takes from a tenth of a second to minutes."""
 
 
@@ -28,10 +28,10 @@ async def answer_from(
 
 
 async def _ended(context: CallContext, attempt: int, within: float) -> bool:
-    until, wait = context.clock() + within, _FIRST_LOOK
+    until, wait = context.clock() + within, _FIRST_WAIT
     while not await asyncio.to_thread(context.book.has_ended, attempt):
         if context.clock() >= until:
             return False
         await context.sleep(wait)
-        wait = min(2 * wait, _LAST_LOOK)
+        wait = min(2 * wait, _LAST_WAIT)
     return True

@@ -14,7 +14,7 @@ from llmlab.book import Book, Settlement
 from llmlab.calls.prepared import Prepared
 from llmlab.records import HttpCall
 
-_STILL_AT_WORK: Final = 409
+_UNDER_WAY: Final = 409
 """HTTP status while the first request with the same key is under way: it ends no attempt."""
 
 
@@ -35,7 +35,7 @@ class Groups:
     def settled(self, prepared: Prepared, settled: Settlement, book: Book) -> None:
         """Count an attempt if it has certainly ended."""
         certain = settled.status == "ok" or settled.cost_usd is not None
-        if prepared.endpoint.idempotency and certain and settled.http_status != _STILL_AT_WORK:
+        if prepared.endpoint.idempotency and certain and settled.http_status != _UNDER_WAY:
             number = self._number(prepared.key, book) + 1
             if self._ended is not None:
                 self._ended[prepared.key] = number

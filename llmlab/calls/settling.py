@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _OK: Final = 200
 _BYTES_PER_TOKEN: Final = 4
-_GATEWAY_GAVE_UP: Final = frozenset({504, 524})
+_GATEWAY_TIMEOUT: Final = frozenset({504, 524})
 """Gateway timeouts while the model was generating: what was charged is unknown."""
 
 
@@ -91,7 +91,7 @@ def won(answer: Answer) -> Settlement:
 
 def is_free(error: CallError) -> bool:
     """Return whether the provider certainly charged nothing for a failed attempt."""
-    return not error.maybe_charged and error.status not in _GATEWAY_GAVE_UP
+    return not error.maybe_charged and error.status not in _GATEWAY_TIMEOUT
 
 
 def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Settlement:

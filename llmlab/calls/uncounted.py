@@ -17,17 +17,17 @@ ESTIMATED: Final = "tokens are llmlab's own estimate: the server did not count t
 CUT: Final = "the server read about"
 """Parts of the warnings by which a run finds them to make a note."""
 
-_SILENT: Final = "ollama"
+_OLLAMA: Final = "ollama"
 _BYTES_PER_TOKEN: Final = 5.5
 """More bytes per token than any language has: fewer tokens were read than sent."""
 
-_FAR: Final = 0.7
+_LOW_SHARE: Final = 0.7
 """Share of llmlab's own low bound below which another vocabulary cannot explain the count."""
 
 
 def counted(answer: Answer, request: Request, model: Model) -> Answer:
     """Return *answer* with absent counts estimated, and with a warning where the prompt was cut."""
-    if request.provider != _SILENT:
+    if request.provider != _OLLAMA:
         return answer
     usage = answer.usage
     if usage.input is None or usage.output is None:
@@ -56,7 +56,7 @@ def _cut(answer: Answer, request: Request, model: Model, read: int) -> Answer:
     from llmlab.tokens import count_prompt
 
     own = count_prompt(request.prompt, model)
-    if read >= _FAR * own.low:
+    if read >= _LOW_SHARE * own.low:
         return answer
     window = request.parameters.context
     given = f" (num_ctx {window:,})" if window else ""

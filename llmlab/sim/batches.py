@@ -24,7 +24,7 @@ from llmlab.sim.xai import chat as xai_chat
 
 _Endpoint: TypeAlias = Callable[[Call], Awaitable[Reply]]
 
-_LOOKS = 2
+_POLLS = 2
 """Number of polls until a batch has ended."""
 _PAGE = 100
 _DAY = timedelta(hours=24)
@@ -49,7 +49,7 @@ class _Batch:
 
     @property
     def ended(self) -> bool:
-        return self.looks >= _LOOKS
+        return self.looks >= _POLLS
 
     def count(self, *, ok: bool) -> int:
         return sum((status == 200) is ok for status, _ in self.done.values())  # noqa: PLR2004 - HTTP's OK
@@ -117,7 +117,7 @@ async def openai_list(call: Call) -> Reply:
 
 async def openai_show(call: Call) -> Reply:
     """Return a batch; when it has ended, its results are in a file."""
-    batch = await _looked(call, call.path.split("/")[-1], _OPENAI)
+    batch = await _polled(call, call.path.split("/")[-1], _OPENAI)
     if batch.ended and not batch.output:
         batch.output = f"file-{batch.id[-24:]}"
         lines = [
@@ -184,7 +184,7 @@ async def anthropic_list(call: Call) -> Reply:
 async def anthropic_show(call: Call) -> Reply:
     """Show a batch."""
     check_version(call)
-    return as_json(_anthropic(await _looked(call, call.path.split("/")[-1], _ANTHROPIC)))
+    return as_json(_anthropic(await _polled(call, call.path.split("/")[-1], _ANTHROPIC)))
 
 
 async def anthropic_results(call: Call) -> Reply:
@@ -256,7 +256,7 @@ async def xai_add(call: Call) -> Reply:
 
 async def xai_show(call: Call) -> Reply:
     """Return a batch: it has counts, and no status."""
-    batch = await _looked(call, call.path.split("/")[-1], _XAI)
+    batch = await _polled(call, call.path.split("/")[-1], _XAI)
     return as_json(_xai(batch))
 
 
@@ -322,7 +322,7 @@ _ANTHROPIC: Mapping[str, _Endpoint] = {"/v1/messages": anthropic.messages}
 _XAI: Mapping[str, _Endpoint] = {"/v1/chat/completions": xai_chat.chat}
 
 
-async def _looked(call: Call, name: str, endpoints: Mapping[str, _Endpoint]) -> _Batch:
+async def _polled(call: Call, name: str, endpoints: Mapping[str, _Endpoint]) -> _Batch:
     """Find a batch and count a poll; the poll that ends it processes it."""
     batch = _found(call, name)
     batch.looks += 1

@@ -20,8 +20,8 @@ class Channel(Generic[T]):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._items: deque[T | None] = deque()
-        self._bell = asyncio.Event()
-        self._rung = False
+        self._arrived = asyncio.Event()
+        self._woken = False
 
     def put(self, item: T) -> None:
         """Add *item*, from any thread; once the reader's loop is closed, nobody reads it."""
@@ -40,14 +40,14 @@ class Channel(Generic[T]):
             if len(items) < len(come):
                 return
             # In this order: an item put after the queue is read below wakes the loop again.
-            self._rung = False
-            self._bell.clear()
+            self._woken = False
+            self._arrived.clear()
             if not self._items:
-                await self._bell.wait()
+                await self._arrived.wait()
 
     def _put(self, item: T | None) -> None:
         self._items.append(item)
-        if not self._rung:
-            self._rung = True
+        if not self._woken:
+            self._woken = True
             with suppress(RuntimeError):  # the reader's loop is closed
-                self._loop.call_soon_threadsafe(self._bell.set)
+                self._loop.call_soon_threadsafe(self._arrived.set)

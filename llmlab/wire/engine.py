@@ -142,7 +142,7 @@ class Engine:
             thread.join(timeout)
             if not thread.is_alive():
                 loop.close()
-            self._strand(loop)
+            self._fail_waits(loop)
 
     def _bridge(
         self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop
@@ -155,7 +155,7 @@ class Engine:
                 found = self._bridges[here] = LoopBridge(here, there)
             return found
 
-    def _strand(self, there: asyncio.AbstractEventLoop) -> None:
+    def _fail_waits(self, there: asyncio.AbstractEventLoop) -> None:
         """End all waits on the loop *there* with an error: the engine has stopped."""
         with self._lock:
             stranded = [bridge for bridge in self._bridges.values() if bridge.there is there]

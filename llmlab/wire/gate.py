@@ -17,17 +17,17 @@ from llmlab.wire.retry import RetryBudget
 MARGIN: Final = 0.5
 """Seconds by which llmlab's window is longer than the provider's; see `Limiter`."""
 
-_LEFT: Final = (
+_REMAINING: Final = (
     ("x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens"),
     ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-tokens-remaining"),
 )
-_PLENTY: Final = 4
+_AMPLE: Final = 4
 """Rate windows with room for this many times the permits are not checked on each reply."""
 
-_A_MOMENT: Final = 1.0
+_DEFAULT_RESET_S: Final = 1.0
 """Seconds to wait where a reply names neither a reset nor a limit."""
 
-_PROMPT: Final = 1000.0
+_TYPICAL_TOKENS: Final = 1000.0
 """Tokens assumed for a call whose count is not given."""
 _COUNT: Final = re.compile(r"[0-9]{1,15}")
 _TOKENS: Final = ("tokens", "input-tokens", "output-tokens")
@@ -130,7 +130,7 @@ class Gate:
             reset = room.reset
             if reset is None:
                 # xAI names no reset: wait for one request's share of the window.
-                reset = WINDOW / room.limit if room.limit else _A_MOMENT
+                reset = WINDOW / room.limit if room.limit else _DEFAULT_RESET_S
             self.limiter.told_requests(start, room.remaining, reset)
         rooms = [room_of(headers, kind, now=now) for kind in _TOKENS]
         left = [
@@ -147,14 +147,14 @@ class Gate:
 
         It saves parsing a dozen headers of most replies.
         """
-        many = _PLENTY * self._permits
-        for requests, tokens in _LEFT:
+        many = _AMPLE * self._permits
+        for requests, tokens in _REMAINING:
             left, rest = headers.get(requests), headers.get(tokens)
             if left is not None or rest is not None:
                 return (
                     not self.limiter.told
                     and _above(left, many)
-                    and _above(rest, many * max(start.tokens, _PROMPT))
+                    and _above(rest, many * max(start.tokens, _TYPICAL_TOKENS))
                 )
         return True
 

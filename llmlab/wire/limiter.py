@@ -50,7 +50,7 @@ class Start:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Told:
+class _RateHeaders:
     """What the rate headers of the latest reply say is left, until the window resets."""
 
     left: float = inf
@@ -95,9 +95,9 @@ class Limiter:
         self._number = 0
         self._sum_tokens = 0.0
         self._waiting: deque[tuple[asyncio.Future[Start], float]] = deque()
-        self._rings_at = inf
+        self._timer_at = inf
         self._closed_until = 0.0
-        self._requests_told, self._tokens_told = _Told(), _Told()
+        self._requests_told, self._tokens_told = _RateHeaders(), _RateHeaders()
         self._waits, self._waited, self._peak = 0, 0.0, 0
 
     async def acquire(self, tokens: float = 0.0) -> float:
@@ -167,11 +167,15 @@ class Limiter:
         Requests that started since may not be counted in *left* yet, so they are subtracted.
         Replies to earlier starts than the latest one are ignored.
         """
-        self._hear(self._requests_told, start, left - (self._number - start.number - 1), reset)
+        self._take_headers(
+            self._requests_told, start, left - (self._number - start.number - 1), reset
+        )
 
     def told_tokens(self, start: Start, left: float, reset: float) -> None:
         """Take the rate headers for tokens; see `told_requests`."""
-        self._hear(self._tokens_told, start, left - (self._sum_tokens - start.sum_tokens), reset)
+        self._take_headers(
+            self._tokens_told, start, left - (self._sum_tokens - start.sum_tokens), reset
+        )
 
     @property
     def stats(self) -> LimiterStats:
@@ -194,7 +198,7 @@ class Limiter:
         now = self._clock()
         return max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
 
-    def _hear(self, told: _Told, start: Start, left: float, reset: float) -> None:
+    def _take_headers(self, told: _RateHeaders, start: Start, left: float, reset: float) -> None:
         if start.number < told.by:
             return
         told.left, told.until, told.by = left, self._clock() + _held_for(reset), start.number
@@ -231,21 +235,21 @@ class Limiter:
             now = self._clock()
             delay = self._delay(now, tokens)
             if delay > 0.0:
-                self._come_back(now, delay)
+                self._set_timer(now, delay)
                 return
             self._waiting.popleft()
             if not turn.done():
                 turn.set_result(self._take(now, tokens))
 
-    def _come_back(self, now: float, delay: float) -> None:
+    def _set_timer(self, now: float, delay: float) -> None:
         # A turn can become possible earlier than expected, when tokens are given back or rate
         # headers say that there is room: then the earlier timer serves it, the later finds nothing.
-        if now + delay < self._rings_at:
-            self._rings_at = now + delay
-            self._call_later(delay, self._rang)
+        if now + delay < self._timer_at:
+            self._timer_at = now + delay
+            self._call_later(delay, self._on_timer)
 
-    def _rang(self) -> None:
-        self._rings_at = inf
+    def _on_timer(self) -> None:
+        self._timer_at = inf
         self._pump()
 
     def _take(self, now: float, tokens: float) -> Start:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 CLOSED: Final = "the lab was closed while this was under way: make a new Lab and ask again"
 
-_COMPANY: Final = 4
+_LINGER_FROM: Final = 4
 _LINGER: Final = 0.001
 """Seconds for which a result waits for others, when many are under way."""
 
@@ -35,7 +35,7 @@ class LoopBridge:
 
     def land(self, call: Callable[[], object]) -> None:
         """Post *call* to the foreign loop; batch it with others when many are under way."""
-        self.back.post(call, linger=_LINGER if len(self.aboard) >= _COMPANY else 0.0)
+        self.back.post(call, linger=_LINGER if len(self.aboard) >= _LINGER_FROM else 0.0)
 
     def strand(self) -> None:
         """End every wait on the foreign loop: the engine's loop has stopped."""

@@ -33,7 +33,7 @@ class Mailbox:
         self._by = by
         self._undelivered = undelivered
         self._posted: deque[Callable[[], object]] = deque()
-        self._rung = False
+        self._woken = False
 
     def post(self, call: Callable[[], object], *, linger: float = 0.0) -> None:
         """
@@ -42,26 +42,26 @@ class Mailbox:
         The wake-up is sent after this iteration of the posting loop, or *linger* seconds later.
         """
         self._posted.append(call)
-        if self._rung:
+        if self._woken:
             return
-        self._rung = True
+        self._woken = True
         if linger:
-            self._by.call_later(linger, self._ring)
+            self._by.call_later(linger, self._wake)
         else:
-            self._by.call_soon(self._ring)
+            self._by.call_soon(self._wake)
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         try:
             self._to.call_soon_threadsafe(self._empty)
         except RuntimeError:  # the loop is closed
-            self._rung = False
+            self._woken = False
             self._posted.clear()
             if self._undelivered is not None:
                 self._undelivered()
 
     def _empty(self) -> None:
         # First: a call posted after the queue is read below sends a new wake-up.
-        self._rung = False
+        self._woken = False
         for _ in range(_MOST):
             if not self._posted:
                 return

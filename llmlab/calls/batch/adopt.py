@@ -64,14 +64,14 @@ class BatchSearch:
             for each in page.batches:
                 if each.token == self.batch.id:
                     return [each.id]
-                if each.id not in known and self._may_be(each):
+                if each.id not in known and self._may_match(each):
                     seen.append(each.id)
             after = page.more
             if not after or any(self._is_older(each) for each in page.batches):
                 break
         return seen
 
-    def _may_be(self, each: ListedBatch) -> bool:
+    def _may_match(self, each: ListedBatch) -> bool:
         """Return whether a batch without our token (Anthropic) has this one's size and time."""
         latest = self.batch.created_at + HAND_IN_S + _SKEW_S
         early_enough = each.created_at is None or each.created_at <= latest

@@ -84,7 +84,7 @@ class Batches:
                 key: each for key, each in left.items() if not any(key in b.items for b in held)
             }
             for group in groups_of(list(free.values())):
-                outcomes.update(await _to_its_end(self._hand_in(group)))
+                outcomes.update(await _uninterrupted(self._submit(group)))
             if not free:
                 followed = await asyncio.gather(*[self._follow(each, left) for each in held])
                 for each in followed:
@@ -130,22 +130,22 @@ class Batches:
         recent = self._now() < batch.created_at + HAND_IN_S + _PAUSE_S
         return batch.state == "intended" and batch.owner_lives and recent
 
-    async def _hand_in(self, group: Sequence[Prepared]) -> dict[str, Outcome]:
+    async def _submit(self, group: Sequence[Prepared]) -> dict[str, Outcome]:
         """
         Claim the free calls of *group* and submit them; return the outcomes of those that failed.
 
-        Must be awaited to its end (`_to_its_end`), so that an interruption leaves a record.
+        Must be awaited to its end (`_uninterrupted`), so that an interruption leaves a record.
         """
         token = new_token()
         try:
-            return await self._handed_in(token, group)
+            return await self._submit_now(token, group)
         except BaseException:
             # The engine was stopped meanwhile: the next run searches the provider's list.
             why = "interrupted while it was submitted"
             self._caller.book.turn_batch(token, "unsure", note=why)
             raise
 
-    async def _handed_in(self, token: str, group: Sequence[Prepared]) -> dict[str, Outcome]:
+    async def _submit_now(self, token: str, group: Sequence[Prepared]) -> dict[str, Outcome]:
         at, one, caller = self._now(), group[0], self._caller
         claimed = await caller.book.claim_async(
             [self._attempt(each, at) for each in group],
@@ -204,7 +204,7 @@ class Batches:
         try:
             found = await search.found()
         except CallError as error:
-            return _out_of_sight(batch, mine, error)
+            return _list_unreadable(batch, mine, error)
         if found is not None:
             future = self._caller.book.turn_batch(
                 batch.id, "handed_in", provider_id=found.provider_id, note="found at the provider"
@@ -273,7 +273,7 @@ def refuse_waiting(caller: Caller, missing: Sequence[Prepared]) -> None:
         )
 
 
-def _out_of_sight(
+def _list_unreadable(
     batch: Batch, mine: Mapping[str, Prepared], error: CallError
 ) -> dict[str, Outcome]:
     """Return failures that say that it is unknown whether the provider has the batch."""
@@ -285,7 +285,7 @@ def _out_of_sight(
     return {key: undecided(unsure, each, batch.created_at) for key, each in mine.items()}
 
 
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     """Await *work* to its end; an interruption is raised only after that."""
     task = asyncio.ensure_future(work)
     try:

@@ -22,7 +22,7 @@ _NO_TIMES: Final = Timing(latency=None, ttfb=None)
 
 _FAULTS: Final = 5
 """Polls that may fail in a row before the batch is left for a later run."""
-_GLANCE: Final = 1.0
+_CHECK_S: Final = 1.0
 """Seconds between two checks, during a wait, whether the run was stopped."""
 _GONE: Final = 404
 
@@ -45,7 +45,7 @@ class Collecting:
         try:
             results = await self.results()
         except CallError as error:
-            return await self._out_of_reach(error)
+            return await self._poll_failed(error)
         if results is None:
             return {}
         return {key: await self._settle(key, each, results) for key, each in self.mine.items()}
@@ -116,10 +116,10 @@ class Collecting:
     async def _pause(self) -> None:
         left = self.poll
         while left > 0.0 and await self.passes():
-            await self.sleep(min(left, _GLANCE))
-            left -= _GLANCE
+            await self.sleep(min(left, _CHECK_S))
+            left -= _CHECK_S
 
-    async def _out_of_reach(self, error: CallError) -> dict[str, Outcome]:
+    async def _poll_failed(self, error: CallError) -> dict[str, Outcome]:
         """Give up a batch that the provider no longer has; leave other faults for a later run."""
         if error.status == _GONE:
             note = f"{self.batch.provider} has no batch {self.provider_id} any more"

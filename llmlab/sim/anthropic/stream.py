@@ -54,14 +54,14 @@ def stream(
 
 
 def _block_events(block: Json) -> Iterator[Json]:
-    hollow = _hollow(block)
+    hollow = _without_content(block)
     yield {"type": "content_block_start", "content_block": hollow}
     for delta in _deltas(block):
         yield {"type": "content_block_delta", "delta": delta}
     yield {"type": "content_block_stop"}
 
 
-def _hollow(block: Json) -> Json:
+def _without_content(block: Json) -> Json:
     # a block starts with empty texts; a tool's input starts as an empty object
     empty = {"text": "", "thinking": "", "signature": "", "input": {}}
     return {name: empty.get(name, value) for name, value in block.items()}

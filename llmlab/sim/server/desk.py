@@ -46,7 +46,7 @@ class Desk:
             reply = refuse(call.provider, 400, f"{HEADER}: {error}").reply
         except CallError as error:
             reply = _author_failed(call, error)
-        return self._dressed(call, reply, self.clock() - began), manner(hit)
+        return self._with_headers(call, reply, self.clock() - began), manner(hit)
 
     def _hit(self, call: Call) -> tuple[SimulatedFault, ...]:
         asked = Faults.parse([call.headers.get(HEADER, "")])
@@ -71,7 +71,7 @@ class Desk:
         limit = self.limits.get(provider, Limit())
         return self.meters.setdefault(provider, Meter(limit=limit, clock=self.clock))
 
-    def _dressed(self, call: Call, reply: Reply, seconds: float) -> Reply:
+    def _with_headers(self, call: Call, reply: Reply, seconds: float) -> Reply:
         """Add the common headers, and Anthropic's request id to its errors."""
         headers = {**identity(call), "x-llmlab-simulator": call.author.name}
         if reply.status not in _NO_RATES and call.method == "POST":

@@ -253,7 +253,7 @@ def test_it_holds_with_several_processes_and_kills(tmp_path: Path) -> None:
         "for number in range(int(sys.argv[2])):\n"
         "    sent = book.begin(Attempt(key=f'k{number % 40}', provider='p', model='m',\n"
         "        started_at=1_795_348_800.0, worst_usd=Decimal('0.01'))).result()\n"
-        "    book.finish(sent, Settled(status='ok', answer=b'x' * 99, cost_usd=Decimal(0)))\n"
+        "    book.finish(sent, Settlement(status='ok', answer=b'x' * 99, cost_usd=Decimal(0)))\n"
         "    if number == 20: print('half', flush=True)\n"
     )
     path = tmp_path / "lab.db"

@@ -248,7 +248,7 @@ HAMMER = """
 import sys, threading, random
 from decimal import Decimal
 from pathlib import Path
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits, Settlement
 from llmlab.errors import LimitError
 seed = int(sys.argv[2])
 book = Book.open(Path(sys.argv[1]), timeout=60.0)
@@ -266,7 +266,7 @@ def work(number):
             refused += 1
             continue
         charge = worst * draw.randrange(20, 101) / 100
-        book.finish(attempt, Settled(status="ok", answer=b"x", cost_usd=charge)).result()
+        book.finish(attempt, Settlement(status="ok", answer=b"x", cost_usd=charge)).result()
 print("ready", flush=True)
 sys.stdin.readline()
 threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

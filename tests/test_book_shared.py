@@ -22,12 +22,12 @@ SPENDER = """
 import os, signal, subprocess, sys
 from decimal import Decimal
 from pathlib import Path
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 path = Path(sys.argv[1])
 def store(book, key):
     sent = book.begin(Attempt(key=key, provider="p", model="m", started_at=1_795_348_800.0,
         worst_usd=Decimal("0.01"))).result()
-    book.finish(sent, Settled(status="ok", answer=b"x" * 3000, cost_usd=Decimal("0.002"))).result()
+    book.finish(sent, Settlement(status="ok", answer=b"x" * 3000, cost_usd=Decimal("0.002"))).result()
 def look():
     code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); " \\
         "c.execute('SELECT count(*) FROM calls').fetchone(); c.close(); " \\
@@ -179,7 +179,7 @@ if os.fork() == 0:
 _, status = os.wait()
 assert os.waitstatus_to_exitcode(status) == 0, status
 assert book.answer("child")
-book.finish(begun, Settled(status="ok", answer=b"x", cost_usd=Decimal("0.002"))).result()
+book.finish(begun, Settlement(status="ok", answer=b"x", cost_usd=Decimal("0.002"))).result()
 store(book, "parent")
 assert book.verify() == [], book.verify()
 book.close()

@@ -86,7 +86,7 @@ _END = "the last 1 entries of the audit chain were deleted"
         (_ONE_MORE.format("13"), "attempt 7 was changed"),
         ("INSERT INTO answers VALUES ('f', 6, 0.0, x'00')", "answer of attempt 6 was changed"),
         ("INSERT INTO answers VALUES ('z', 6, 0.0, x'00')", "an answer of attempt 6 was inserted"),
-        ("INSERT INTO answers VALUES ('z', 99, 0.0, x'00')", "an answer of attempt 99 was inserted"),
+        ("INSERT INTO answers VALUES ('z', 99, 0.0, x'00')", "answer of attempt 99 was inserted"),
         ("UPDATE outcomes SET link = x'00' WHERE attempt = 2", "answer of attempt 2 was changed"),
         ("UPDATE attempts SET sequence = 8 - sequence WHERE id IN (2, 3)", "attempt 3 was changed"),
         ("UPDATE attempts SET key = iif(id = 2, 'c', 'b') WHERE id IN (2, 3)", "attempt 2 was cha"),

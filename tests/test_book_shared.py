@@ -27,7 +27,8 @@ path = Path(sys.argv[1])
 def store(book, key):
     sent = book.begin(Attempt(key=key, provider="p", model="m", started_at=1_795_348_800.0,
         worst_usd=Decimal("0.01"))).result()
-    book.finish(sent, Settlement(status="ok", answer=b"x" * 3000, cost_usd=Decimal("0.002"))).result()
+    settled = Settlement(status="ok", answer=b"x" * 3000, cost_usd=Decimal("0.002"))
+    book.finish(sent, settled).result()
 def look():
     code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); " \\
         "c.execute('SELECT count(*) FROM calls').fetchone(); c.close(); " \\

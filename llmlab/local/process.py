@@ -57,7 +57,7 @@ def spawn(
 
 def _popen(log: IO[bytes]) -> "subprocess.Popen[bytes]":
     if not sys.executable:
-        raise LocalModelError("this Python does not know its own program: sys.executable is empty")
+        raise LocalModelError("no process can be started: sys.executable is empty")
     return subprocess.Popen(  # noqa: S603 - our own interpreter and file, no shell
         [sys.executable, "-P", str(CHILD)],
         bufsize=0,

@@ -170,7 +170,7 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     usage: Usage
     finish: Finish
     model: str
-    """The model that the provider reported; may differ from `requested`, as by a date."""
+    """The model as the provider reported it; differs from `requested` by a date or a redirect."""
     requested: str = ""
     """`provider/model` as asked for."""
     provider: str = ""

@@ -23,6 +23,6 @@ class Unsure:
         return self.so_far - self.last
 
     def usd(self, worst: Decimal | None, *, count: int | None = None) -> Decimal | None:
-        """Return at most how many dollars *before*, or *count*, attempts cost, at *worst* each."""
+        """Return the upper bound of their cost in dollars: `before`, or *count*, times *worst*."""
         some = self.before if count is None else count
         return None if worst is None or not some else worst * some

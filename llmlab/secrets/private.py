@@ -25,7 +25,7 @@ def is_private_place(path: Path) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder *path* for its owner alone, if missing; other parents follow the umask."""
+    """Make the folder *path* for its owner alone, if missing; parents outside `HOME` by umask."""
     if is_private_place(path.parent):
         make_folder(path.parent)
     else:

@@ -6,7 +6,8 @@ from typing import Final
 from llmlab.errors import CallError
 
 LONGEST_DEMAND: Final = 120.0
-"""Longest wait, in seconds, that a provider may ask for and get (as in the OpenAI SDK 3.x)."""
+"""Longest wait in seconds that a provider may ask for; beyond it the call fails (as in the
+OpenAI SDK 3.x)."""
 
 _FIRST: Final = 0.5
 _CAP: Final = 8.0

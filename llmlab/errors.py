@@ -1,5 +1,5 @@
 """
-Every error llmlab raises, as one tree, divided by who can act.
+Every error that llmlab raises, as one tree, divided by who can fix it.
 
     LabError
     ├── Closed              the lab was closed while this was under way
@@ -8,7 +8,7 @@ Every error llmlab raises, as one tree, divided by who can act.
     │   ├── BadKey          a key is absent or malformed
     │   ├── BadParameter    the model refuses this parameter
     │   ├── TemplateError   a template does not parse, or a slot has no value
-    │   ├── TokenBudgetError     the prompt cannot be made to fit
+    │   ├── TokenBudgetError the prompt cannot be made to fit its token budget
     │   ├── LimitError      sending could pass a spending limit
     │   ├── ConfigError     a setting is unknown or ill-typed
     │   ├── ReplayMiss      replay mode, and the tape has no such request
@@ -19,12 +19,12 @@ Every error llmlab raises, as one tree, divided by who can act.
         ├── AuthFailed      the provider did not accept the key (401; xAI says it with 400)
         ├── OutOfCredit     no balance, quota or spend left (402, permanent 429)
         ├── ModelNotFound   the provider has no such model, or none for this key
-        ├── TooLong         the prompt does not fit the model's window
+        ├── TooLong         the prompt does not fit the model's context window
         ├── Throttled       too many, too fast (429): wait `retry_after` seconds
         ├── Unavailable     5xx, or no connection at all
         ├── TimedOut        no answer within the deadline
-        ├── Unreadable      the call succeeded, but the body is not what the wire promises
-        ├── CutOff          a stream ended before its end; `partial` has what came
+        ├── Unreadable      the call succeeded, but the body is not in the documented format
+        ├── CutOff          the reply is incomplete; `partial` has the text that arrived
         └── BreakerOpen     the provider failed too often just now; not sent
 """
 
@@ -34,7 +34,7 @@ class LabError(Exception):
 
 
 class Closed(LabError):
-    """The lab was closed while this was under way; what had come by then is in the book."""
+    """The lab was closed while this was under way; answers that had arrived are in the book."""
 
 
 class UsageError(LabError):
@@ -86,14 +86,14 @@ class CallError(LabError):
     One call failed; it becomes a row and the run goes on.
 
     Attributes:
-        provider: Who was asked, such as `openai`.
+        provider: The provider's name, such as `openai`.
         status: The HTTP status, or None when there was no reply.
-        request_id: The provider's own name for the request, for its support.
+        request_id: The provider's id of the request, for its support.
         retryable: Whether the same request may succeed later.
         retry_after: Seconds the provider asked us to wait, or None.
         partial: Text received before the failure.
-        maybe_charged: Whether the provider may have done the work and charge for it, as when
-            the connection broke after the request was sent.
+        maybe_charged: Whether the provider may have processed and charged the request, as when
+            the connection broke after it was sent.
     """
 
     retryable: bool = False
@@ -124,12 +124,12 @@ class CallError(LabError):
 
     @property
     def kind(self) -> str:
-        """The name a table shows, such as `Throttled`."""
+        """The class name, as tables show it, such as `Throttled`."""
         return type(self).__name__
 
 
 class Refused(CallError):
-    """The provider read the request and said no."""
+    """The provider refused the request itself."""
 
 
 class AuthFailed(CallError):
@@ -145,17 +145,17 @@ class ModelNotFound(CallError):
 
 
 class TooLong(CallError):
-    """The prompt does not fit the model's window."""
+    """The prompt does not fit the model's context window."""
 
 
 class Throttled(CallError):
-    """Too many calls, too fast."""
+    """Rate limited: too many requests or tokens in a short time."""
 
     retryable = True
 
 
 class Unavailable(CallError):
-    """The provider is down or out of reach."""
+    """The provider is down, or there is no connection to it."""
 
     retryable = True
 
@@ -168,20 +168,20 @@ class TimedOut(CallError):
 
 
 class Unreadable(CallError):
-    """The call succeeded, but the body is not what the wire promises."""
+    """The call succeeded, but the body is not in the documented format."""
 
     maybe_charged = True
 
 
 class CutOff(CallError):
-    """A stream ended before its end; `partial` has what came."""
+    """The reply is incomplete; `partial` has the text that arrived."""
 
     retryable = True
     maybe_charged = True
 
 
 class BreakerOpen(CallError):
-    """The provider failed too often just now, so nothing was sent."""
+    """The circuit breaker is open: the provider failed too often, so nothing was sent."""
 
 
 ERRORS_BY_KIND: dict[str, type[CallError]] = {
@@ -191,4 +191,4 @@ ERRORS_BY_KIND: dict[str, type[CallError]] = {
         Unavailable, TimedOut, Unreadable, CutOff, BreakerOpen,
     )
 }  # fmt: skip
-"""The call errors by the name a stored row carries."""
+"""The call errors by `kind`, as stored in rows."""

@@ -1,12 +1,12 @@
 """
-What travels through llmlab, in the order it travels.
+The records that llmlab passes on, in the order of processing.
 
     Prompt → Request → HttpCall → HttpReply → Answer | Failure → Row
 
-Every record is frozen: a stage makes the next record, it never edits the last one. What is made
-anew for each call is a `msgspec.Struct`, five times cheaper to make than a dataclass and as
-readable; copy it with `msgspec.structs.replace`. The garbage collector need not look at it
-(`gc=False`): a frozen record holds only what was there before it, so it is never part of a cycle.
+Every record is frozen: a stage makes the next record, it never changes the last one. Records made
+for each call are `msgspec.Struct`s, five times cheaper to make than a dataclass; copy them with
+`msgspec.structs.replace`. The garbage collector need not track them (`gc=False`): a frozen record
+refers only to older objects, so it is never part of a cycle.
 """
 
 import math
@@ -19,13 +19,13 @@ import msgspec
 from msgspec import Struct
 
 Api: TypeAlias = Literal["chat", "responses", "messages", "generate"]
-"""Which of a provider's wire formats; `chat` is chat completions (Ollama: /api/chat)."""
+"""A provider's API, by wire format; `chat` is chat completions (Ollama: /api/chat)."""
 
 Auth: TypeAlias = Literal["none", "bearer", "x-api-key"]
-"""How the wire attaches the key, which no adapter ever sees."""
+"""How `wire` attaches the key, which no adapter ever sees."""
 
 Backend: TypeAlias = Literal["live", "local", "stand-in"]
-"""Who really answered: the provider's server, the embedded model, or the simulator."""
+"""Who answered: the provider's server, the embedded model, or the simulator."""
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error"]
@@ -33,11 +33,11 @@ Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "erro
 Reading: TypeAlias = Literal[
     "scored", "unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored", "failed"
 ]
-"""What became of a call as evidence; every call is exactly one of these (docs/scores.md)."""
+"""What a score made of a call; every call is exactly one of these (docs/scores.md)."""
 
 
 class Prompt(Struct, frozen=True, kw_only=True, gc=False):
-    """A template with its slots filled: the words a model will read."""
+    """A template with its slots filled: the text that a model gets."""
 
     name: str
     user: str
@@ -46,7 +46,7 @@ class Prompt(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def words(self) -> str:
-        """All that the model will read, system prompt first: what counts and bounds go by."""
+        """All text that the model gets, system prompt first; token counts and bounds use it."""
         return f"{self.system or ''}{self.user}"
 
 
@@ -60,7 +60,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """Server-side search: which tools to offer, and where they may look."""
+    """Server-side search: which tools to offer, and which sources they may use."""
 
     web: bool = True
     x: bool = False
@@ -71,7 +71,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What the caller asks of the model; None leaves the provider's default alone."""
+    """The parameters of a request; None keeps the provider's default."""
 
     max_tokens: int = 512
     """Output limit, reasoning included."""
@@ -84,11 +84,11 @@ class Parameters:
     schema: Schema | None = None
     search: Search | None = None
     context: int | None = None
-    """Tokens of context to allocate (Ollama's `num_ctx`); no other provider takes it."""
+    """Context window to allocate, in tokens (Ollama's `num_ctx`); no other provider takes it."""
 
 
 class Request(Struct, frozen=True, kw_only=True, gc=False):
-    """One question for one model."""
+    """One question to one model."""
 
     provider: str
     model: str
@@ -98,10 +98,10 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     api: Api = "chat"
     stream: bool = False
     label: str = ""
-    """What the user called the model: an alias such as `deepseek-think`, or provider/model."""
+    """The user's name of the model: an alias such as `deepseek-think`, or provider/model."""
     repeat: int = 0
     occurrence: int = 0
-    """How many calls of the run before it ask the very same: each is a call of its own."""
+    """Number of earlier calls of the run with the same question: each is a call of its own."""
 
     @property
     def name(self) -> str:
@@ -110,7 +110,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class HttpCall(Struct, frozen=True, kw_only=True, gc=False):
-    """What is put on the wire, less the key: `auth` says how the wire attaches that."""
+    """An HTTP request without the API key: `auth` says how `wire` attaches that."""
 
     url: str
     body: bytes = b""
@@ -118,13 +118,13 @@ class HttpCall(Struct, frozen=True, kw_only=True, gc=False):
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     auth: Auth = "bearer"
     sent: Mapping[str, object] = msgspec.field(default_factory=dict)
-    """The parameters in it, by the provider's names: the body less the words."""
+    """The parameters sent, by the provider's names: the body without the prompt."""
     bulk: bool = False
-    """Whether the reply is a file of many answers, for which the larger bound holds."""
+    """Whether the reply is a file of many answers, which has a larger size bound."""
 
 
 class HttpReply(Struct, frozen=True, kw_only=True, gc=False):
-    """What came off the wire; header names are in lower case."""
+    """An HTTP reply; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -145,12 +145,12 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     cache_write: int = 0
     """Part of `input` written to the prompt cache, whatever its time to live."""
     cache_write_1h: int = 0
-    """Part of `cache_write` that is kept for an hour (dearer at Anthropic)."""
+    """Part of `cache_write` that is kept for an hour (costs more at Anthropic)."""
     output: int | None = None
     reasoning: int | None = None
     """Part of `output` spent on reasoning."""
     searches: int = 0
-    """Server-side tool calls that are charged each."""
+    """Number of server-side tool calls, each of which is charged."""
     estimated: bool = False
     """Whether a count was filled in by llmlab's own tokenizer."""
 
@@ -164,13 +164,13 @@ class Source:
 
 
 class Answer(Struct, frozen=True, kw_only=True, gc=False):
-    """What a model said, what it used, and what is known about how it came."""
+    """What a model answered, its usage and cost, and how long it took."""
 
     text: str
     usage: Usage
     finish: Finish
     model: str
-    """The model as the provider reported it; differs from `requested` by date or redirect."""
+    """The model as the provider reported it; differs from `requested` by a date or a redirect."""
     requested: str = ""
     """`provider/model` as asked for."""
     provider: str = ""
@@ -179,16 +179,16 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     parsed: object = None
     """The answer as data, when a schema was asked for and the text follows it."""
     cost: Decimal | None = None
-    """Dollars by `price_basis`; None when nobody knows the price."""
+    """Dollars by `price_basis`; None when the price is unknown."""
     billed: Decimal | None = None
     """Dollars as the provider stated them, where it does (xAI)."""
     price_basis: str = ""
     latency: float | None = None
     """Seconds from the start of the attempt that succeeded to its last byte."""
     ttfb: float | None = None
-    """Seconds to the first byte of that attempt."""
+    """Seconds to the first byte of the reply of that attempt."""
     ttft: float | None = None
-    """Seconds to its first piece of content; None when the answer was not streamed."""
+    """Seconds to its first piece of text; None when the answer was not streamed."""
     queued: float = 0.0
     """Seconds spent waiting in llmlab's own queue."""
     attempts: int = 1
@@ -208,7 +208,7 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def gap(self) -> Literal["", "cut", "empty", "refused", "filtered"]:
-        """Why this is no whole answer; empty when it is one."""
+        """Why the answer is incomplete or missing; empty for a complete one."""
         ended = _ENDED.get(self.finish)
         if ended is not None:
             return ended
@@ -223,7 +223,7 @@ _ENDED: Final[Mapping[str, Literal["cut", "refused", "filtered"]]] = {
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):
-    """Why a model said nothing; `partial` is what came before it stopped."""
+    """A call that ended without an answer; `partial` is the text that arrived before."""
 
     kind: str
     message: str
@@ -238,7 +238,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
     cost: Decimal | None = None
     """
     Dollars lost on it: 0 where it was certainly not charged, an estimate by its tokens where a
-    stream was cut, None where nobody knows.
+    stream was cut, None where it is unknown.
     """
     unsure: int = 0
     """Attempts before the last that may have been charged; not in `cost`."""
@@ -250,7 +250,7 @@ Outcome: TypeAlias = Answer | Failure
 
 
 class Piece(Struct, frozen=True, kw_only=True, gc=False):
-    """A piece of a stream: text, or reasoning that precedes it; the last carries the answer."""
+    """A piece of a stream: text, or reasoning before it; the last one carries the answer."""
 
     text: str = ""
     reasoning: str = ""
@@ -258,7 +258,7 @@ class Piece(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
-    """One request with all that became of it: one line of the DataFrame."""
+    """One call with its outcome and score: one row of the DataFrame."""
 
     run: str
     request: Request
@@ -267,13 +267,13 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     outcome: Outcome
     score: float | None = None
     score_error: str = ""
-    """Why there is no score, or why it is 0 where that does not show."""
+    """Why there is no score, or why it is 0 where that is not obvious."""
     reading: Reading | None = None
-    """What became of it; None until it was scored: see `became`."""
+    """What a score made of the call; None until it was scored: see `became`."""
 
     @property
     def became(self) -> Reading:
-        """Say what became of the call; without a score to go by, how far it came."""
+        """Return the reading of the call; without a score, whether it failed or why it is a gap."""
         if self.reading is not None:
             return self.reading
         if not isinstance(self.outcome, Answer):
@@ -285,18 +285,18 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeForecast:
-    """What judging a run may cost, before there is an answer to judge."""
+    """Forecast of the cost of judging a run, before there are answers to judge."""
 
     label: str
     calls: int
-    """At most, reminders aside: answers with the same words are not put to the judge."""
+    """Upper bound, without reminders: equal answers are not put to the judge."""
     expected_usd: float | None
-    """Dollars for all of them, as if answers had their usual length; None without a price."""
+    """Dollars for all of them, at the usual length of answers; None without a price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run before it is sent: how much, from whom, for how many dollars, to find what."""
+    """A run before it is sent: calls, models, cost, time, and detectable difference."""
 
     name: str
     calls: int
@@ -309,32 +309,32 @@ class Plan:
     expected_usd: float | None = None
     """Dollars by estimated tokens; None when a model has no known price."""
     worst_usd: float | None = None
-    """Dollars at most, retries aside."""
+    """Worst case in dollars, without retries."""
     limit_usd: float | None = None
     seconds: float | None = None
-    """Estimated time; None when nothing is known about how fast the models answer."""
+    """Estimated duration; None when the models' latencies are unknown."""
     seconds_by: str = ""
-    """By what the time is estimated, or why it is not known."""
+    """What the estimate is based on, or why there is none."""
     detectable: float | None = None
     """
-    Smallest difference of scores that the strictest paired test finds with 80 % power; infinite
-    when so few inputs or clusters can find none.
+    Smallest difference of scores that the strictest paired test detects with 80 % power; infinite
+    when there are too few inputs or clusters to detect any.
     """
     live: tuple[str, ...] = ()
     """Labels answered by their own provider."""
     stand_ins: tuple[str, ...] = ()
-    """Labels played by the simulator, since there is no key or server."""
+    """Labels answered by stand-ins, for want of a key or server."""
     author: str = ""
-    """Who writes the stand-ins' words."""
+    """What writes the stand-ins' answers: `embedded` or `rule`."""
     notes: tuple[str, ...] = ()
-    """What must be known before anything is sent: models that retire, what look-ahead may spoil."""
+    """Warnings before anything is sent, such as models that retire or look-ahead bias."""
     judge: JudgeForecast | None = None
-    """The judge's calls, which come on top of `calls` and of both costs."""
+    """The judge's calls, which are not in `calls` and in neither cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a run stands; `done` counts every finished call, failed and from the book included."""
+    """The progress of a run; `done` counts all finished calls, failed and from the book too."""
 
     total: int
     done: int
@@ -346,11 +346,11 @@ class Progress:
     arms: tuple[tuple[str, str, int, int, int], ...] = ()
     """`(prompt, label, done, total, failed)` for each arm."""
     waits: tuple[tuple[str, float], ...] = ()
-    """Who asked to wait before the next call, and the seconds that are left of it."""
+    """Providers that asked to wait before the next call, and the seconds left."""
 
     @property
     def left_s(self) -> float | None:
-        """Return the seconds left at the pace of the calls that were sent, or None before any."""
+        """Return the seconds left at the rate of the calls sent so far, or None before any."""
         sent = self.done - self.from_book
         if self.done >= self.total:
             return 0.0

@@ -1,9 +1,9 @@
 """
-Everything a lab can be told from outside, read once and checked when read.
+Settings of a lab: read once from all sources, and validated when read.
 
 Later sources win: defaults, `[tool.llmlab]` of pyproject.toml, llmlab.toml, `LLMLAB_*`
-variables, arguments. A table is merged word by word, so that a limit of one source does not
-lift those of another. Every value remembers where it came from, for `llmlab config`.
+variables, arguments. A table is merged key by key, so that a limit of one source does not
+remove those of another. Every value keeps its source, for `llmlab config`.
 """
 
 import difflib
@@ -25,13 +25,13 @@ from llmlab.secrets import Address, Environment
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
 
 Megabytes: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
-"""Millions of bytes: more than none, and a number."""
+"""Millions of bytes, above 0."""
 
 MAX_REPLY_MB: Final = 64.0
-"""More than any model's longest answer takes as a stream, which is some 350 bytes a token."""
+"""More than any model's longest answer as a stream, at about 350 bytes per token."""
 
 MAX_BATCH_MB: Final = 500.0
-"""The results of a batch lie in memory as they are read; a provider takes one of 200 MB."""
+"""The results of a batch are read into memory; a provider accepts batches of 200 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a lab is told; see `docs/configuration.md` for each entry."""
+    """The settings of a lab; see `docs/configuration.md` for each."""
 
     book: Path | None = None
-    """Where the book lies; None keeps it at `<project>/.llmlab/lab.db`."""
+    """Path of the book; None is `<project>/.llmlab/lab.db`."""
     mode: Mode = "live"
     tape: Path | None = None
     models: str = "six"
@@ -68,12 +68,12 @@ class Settings:
     per_provider: int = 32
     """Calls in flight at one provider."""
     max_reply_mb: Megabytes = MAX_REPLY_MB
-    """Million bytes of one reply that are read, unpacked or as a stream."""
+    """Largest reply that is read, in million bytes after decompression, or of a stream."""
     max_batch_mb: Megabytes = MAX_BATCH_MB
-    """The same for a file of a batch's results."""
+    """The same for a batch's file of results."""
     budget: Budget = field(default_factory=Budget)
     day_zone: str = "UTC"
-    """Where the days of `budget.day` begin at midnight, such as Europe/Zurich."""
+    """Time zone of the days of `budget.day`, such as Europe/Zurich."""
     limits: dict[str, RateLimit] = field(default_factory=dict)
     base_urls: dict[str, Address] = field(default_factory=dict)
     plain_http: bool = False
@@ -83,29 +83,29 @@ class Settings:
     unpriced: bool = False
     """Whether a model without a known price may be called under a spending limit."""
     tier_local: int = 8_192
-    """Tokens of prompt and answer together for models on this machine (tier 1)."""
+    """Context window of models on this machine (tier 1): tokens of prompt and answer together."""
     tier_api: int = 131_072
-    """Tokens of prompt and answer together for models behind an API (tier 2)."""
+    """Context window of models behind an API (tier 2): tokens of prompt and answer together."""
     catalogue: Path | None = None
     prices: dict[str, dict[str, float]] = field(default_factory=dict)
     prompts: Path = Path("prompts")
     templates: Literal["development", "production"] = "development"
     """Whether a template with faults is refused (production) or used with a warning."""
     remote_images: bool = False
-    """Whether a page that shows an answer may fetch the pictures that its words name."""
+    """Whether a page that shows an answer may load the images that the answer links to."""
     local_model: Path | None = None
     """Folder of the embedded model; None is the user's cache folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sourced:
-    """Settings, and where each value that is not a default came from: `budget.day` by its own."""
+    """Settings, and the source of each value that is not a default; tables entry by entry."""
 
     settings: Settings
     sources: Mapping[str, str]
 
     def entries(self) -> list[tuple[str, object, str]]:
-        """Return every setting as `(name, value, source)`, tables word by word, in order."""
+        """Return every setting as `(name, value, source)`, tables entry by entry, in order."""
         plain: dict[str, object] = msgspec.to_builtins(self.settings, enc_hook=str)
         flat = [pair for name, value in plain.items() for pair in _flat(name, value)]
         return [(name, value, self.sources.get(name, "default")) for name, value in flat]
@@ -123,9 +123,9 @@ class Sourced:
 
         Raises:
             ConfigError: An entry is unknown (the nearest name is given), ill-typed or out of
-                bounds.
+                range.
         """
-        # Before anything can fail: a traceback shows the locals of this frame.
+        # Wrapped before anything can fail: a traceback shows the locals of this frame.
         env, arguments = Environment.of(env or {}), shielded(arguments or {})
         values: dict[str, object] = {}
         sources: dict[str, str] = {}
@@ -158,7 +158,7 @@ _ALLOWED: Final[Mapping[str, Allowed]] = {
     "limits": Allowed(low=1, high=1e15),
     "prices": Allowed(low=0, high=1e6),
 }
-"""What each number may be; in a table, every number of it."""
+"""The range of each number; for a table, of every number in it."""
 _TABLES: Final[Mapping[str, str]] = {
     "budget": '{"day": 5}',
     "limits": '{"openai": {"rpm": 500}}',
@@ -166,21 +166,21 @@ _TABLES: Final[Mapping[str, str]] = {
     "prices": '{"openai/gpt-6-luna": {"input": 0.1, "output": 0.5}}',
     "prices.": '{"input": 0.1, "output": 0.5}',
 }
-"""Which entries are tables, the inner ones with a dot, and how one looks."""
+"""The entries that are tables, inner ones with a dot, and an example of each."""
 
 
 def _in_bounds(name: str, value: object, source: str) -> object:
     """
-    Return *value* with its numbers as plain ones; NaN or -1 dollars would limit nothing.
+    Return *value* with plain numbers, after a range check: NaN or -1 dollars would limit nothing.
 
-    Here, where each source still stands apart: a later one may hide what an earlier one says.
+    It runs for each source before merging: a later source may override an earlier wrong value.
     """
     allowed = _ALLOWED.get(name)
     return value if allowed is None else _bounded(name, name, value, allowed, source)
 
 
 def _bounded(kind: str, name: str, value: object, allowed: Allowed, source: str) -> object:
-    """Check one entry: *kind* is `limits.` for any provider's, *name* is its own."""
+    """Check one entry: *kind* is `limits.` for that of any provider, *name* is its full name."""
     shape = _TABLES.get(kind)
     if shape is not None and isinstance(value, Mapping):
         inner = f"{kind}." if f"{kind}." in _TABLES else ""
@@ -190,7 +190,7 @@ def _bounded(kind: str, name: str, value: object, allowed: Allowed, source: str)
         }
     if shape is not None:
         raise ConfigError(f"{source}: {name} is {value!r}; it must be a table, such as {shape}")
-    if value is None:  # inside a table it lifts a limit
+    if value is None:  # inside a table it removes a limit
         return None
     return allowed.read(value, f"{source}: {name}", error=ConfigError)
 
@@ -203,7 +203,7 @@ def _merged(before: object, value: object) -> object:
 
 
 def _flat(name: str, value: object) -> list[tuple[str, object]]:
-    """Spread a table over its words: `budget.day`, `limits.openai.rpm`."""
+    """Flatten a table into dotted names: `budget.day`, `limits.openai.rpm`."""
     if not isinstance(value, Mapping) or not value:
         return [(name, value)]
     return [pair for word, inner in value.items() for pair in _flat(f"{name}.{word}", inner)]
@@ -223,7 +223,7 @@ def _sources(
 
 
 def shielded(entries: Mapping[str, object]) -> dict[str, object]:
-    """Return *entries* with the addresses in `base_urls` taken apart from their passwords."""
+    """Return *entries* with the URLs in `base_urls` as `Address`, which hides passwords."""
     urls = entries.get("base_urls")
     if not isinstance(urls, Mapping):
         return dict(entries)
@@ -236,7 +236,7 @@ def _tool(path: Path) -> Mapping[str, object]:
 
 
 def address_of(value: object) -> Address:
-    """Take an address of a file apart; a TypeError becomes the line that names the entry."""
+    """Parse a URL of a file; a TypeError becomes the message that names the entry."""
     if isinstance(value, str):
         return Address.of(value)
     raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
@@ -256,7 +256,7 @@ def _table(outer: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any
 
 
 _NO_SETTINGS: Final = frozenset({"LLMLAB_TRUST_FILE"})
-"""Variables that are no lab's setting: see `backends.trusted`."""
+"""`LLMLAB_*` variables that are not settings: see `backends.trusted`."""
 
 
 def _from_env(env: Mapping[str, str]) -> dict[str, object]:
@@ -284,7 +284,7 @@ def _known(name: str, names: tuple[str, ...], source: str) -> None:
 
 
 def _known_inside(name: str, value: object, source: str) -> None:
-    """Check the words inside `budget` and `limits`: a misspelt limit must not be no limit."""
+    """Check the names inside `budget` and `limits`: a misspelt limit must not be ignored."""
     if not isinstance(value, Mapping):
         return
     if name == "budget":
@@ -297,7 +297,7 @@ def _known_inside(name: str, value: object, source: str) -> None:
 
 
 def _typed(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
-    """Convert text and TOML values to the declared types; say which one does not fit."""
+    """Convert text and TOML values to the declared types; name the one that does not fit."""
     try:
         return msgspec.convert(dict(values), Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
@@ -308,7 +308,7 @@ def _typed(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings
 
 
 def _check_zone(name: str, source: str) -> None:
-    """Raise `ConfigError` where nobody calls a zone by this name, with the nearest that is one."""
+    """Raise `ConfigError` for an unknown time zone, with the nearest known one."""
     if name == "UTC":
         return
     try:
@@ -320,7 +320,7 @@ def _check_zone(name: str, source: str) -> None:
 
 
 def _source_of(entry: str, sources: Mapping[str, str]) -> str:
-    """Find who set an entry that does not fit; msgspec writes a word of a table as `[...]`."""
+    """Return the source of an entry that does not fit; msgspec writes a table's key as `[...]`."""
     if entry in sources:
         return sources[entry]
     name = entry.partition(".")[0].partition("[")[0]
@@ -337,7 +337,7 @@ def _path(kind: type, value: object) -> object:
 
 
 def project_of(folder: Path) -> Path:
-    """Return the nearest folder upwards that is a project; *folder* itself when none is."""
+    """Return the nearest parent folder that is a project; *folder* itself when none is."""
     for each in (folder, *folder.parents):
         if any((each / name).exists() for name in ("llmlab.toml", "pyproject.toml", ".git")):
             return each

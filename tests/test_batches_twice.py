@@ -202,7 +202,7 @@ async def test_a_part_that_xai_does_not_take_at_once_is_sent_again(
 async def test_a_batch_that_the_provider_lost_is_final(
     simulator: Simulator, author: Counting, tmp_path: Path
 ) -> None:
-    """404: its calls count at their worst price, one line says so, and they may be sent again."""
+    """404: its calls count at their worst case, one line says so, and they may be sent again."""
     book = tmp_path / "lab.db"
     await kernel(simulator, book, "claude", 2)
     with closing(sqlite3.connect(book, isolation_level=None)) as connection:
@@ -240,7 +240,7 @@ async def test_a_batch_can_be_looked_at_and_given_up(
     assert (line["calls"], line["waiting"]) == (6, 6)
     assert codes == [0, 2, 0, 0]
     assert f"no batch 'nonsense' is waited for; there are {line['id']}" in said.err
-    assert f"{line['id']}: 6 calls count at their worst price from now on" in said.out
+    assert f"{line['id']}: 6 calls count at their worst case from now on" in said.out
     assert "no batch is waited for" in said.out
     rows = await whole(simulator, book, "claude")
     assert set(rows["status"]) == {"ok"}

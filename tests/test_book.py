@@ -167,7 +167,7 @@ def test_templates_keep_their_history(book: Book) -> None:
         ("v1", "One word."),
         ("v2", "One word only."),
     ]
-    with pytest.raises(BookError, match="give the new words a new version"):
+    with pytest.raises(BookError, match="give the new text a new version"):
         book.note_template("terse", "v1", "Two words.")
 
 
@@ -204,7 +204,7 @@ def test_the_audit_trail_refuses_changes(tmp_path: Path, sql: str) -> None:
 
 
 def test_verify_finds_what_was_tampered_with(tmp_path: Path) -> None:
-    """R-65: a row that was taken out by force, and sums that were changed, are found."""
+    """R-65: a row that was deleted by force, and sums that were changed, are found."""
     with Book.open(tmp_path / "lab.db") as book:
         for key in "abc":
             book.finish(book.begin(attempt(key)).result(), ok()).result()
@@ -217,10 +217,10 @@ def test_verify_finds_what_was_tampered_with(tmp_path: Path) -> None:
         problems = book.verify()
 
         assert problems == [
-            "entry 3 of the audit chain was taken out: the outcome or answer of attempt 2 is next",
-            "1 of 3 attempts were taken out",
-            "sums of day:2026-11-22 do not fit the attempts",
-            "sums of total do not fit the attempts",
+            "entry 3 of the audit chain was deleted: the outcome or answer of attempt 2 is next",
+            "1 of 3 attempts were deleted",
+            "sums of day:2026-11-22 do not match the attempts",
+            "sums of total do not match the attempts",
         ]
 
 

@@ -58,7 +58,7 @@ _ONE_MORE = (
     "INSERT INTO attempts SELECT 7, owner, 'g', run, provider, model, backend, number, "
     "started_at, 0, prompt, prompt_version, {}, link FROM attempts WHERE id = 1"
 )
-_END = "the last 1 entries of the audit chain were taken out"
+_END = "the last 1 entries of the audit chain were deleted"
 
 
 @pytest.mark.parametrize(
@@ -75,25 +75,25 @@ _END = "the last 1 entries of the audit chain were taken out"
         ("UPDATE answers SET attempt = 1 WHERE key = 'c'", "answer of attempt 3 was changed"),
         ("INSERT OR REPLACE INTO answers VALUES ('b', 2, 0, x'')", "answer of attempt 2 was chan"),
         ("DELETE FROM answers WHERE key = 'c'", "answer of attempt 3 was changed (entry 6"),
-        ("DELETE FROM attempts WHERE id = 3", "entry 5 of the audit chain was taken out"),
-        ("DELETE FROM attempts WHERE id = 6", "entry 11 of the audit chain was taken out"),
-        ("DELETE FROM outcomes WHERE attempt = 3", "entry 6 of the audit chain was taken out"),
+        ("DELETE FROM attempts WHERE id = 3", "entry 5 of the audit chain was deleted"),
+        ("DELETE FROM attempts WHERE id = 6", "entry 11 of the audit chain was deleted"),
+        ("DELETE FROM outcomes WHERE attempt = 3", "entry 6 of the audit chain was deleted"),
         ("DELETE FROM outcomes WHERE attempt = 6", _END),
         ("UPDATE ledger SET entries = 11 WHERE scope = 'total'", "end of the audit chain was ch"),
         ("UPDATE ledger SET link = x'' WHERE scope = 'total'", "end of the audit chain was chang"),
-        (_ONE_MORE.format("NULL"), "attempt 7 was put in"),
-        (_ONE_MORE.format("3"), "was put in"),
+        (_ONE_MORE.format("NULL"), "attempt 7 was inserted"),
+        (_ONE_MORE.format("3"), "was inserted"),
         (_ONE_MORE.format("13"), "attempt 7 was changed"),
         ("INSERT INTO answers VALUES ('f', 6, 0.0, x'00')", "answer of attempt 6 was changed"),
-        ("INSERT INTO answers VALUES ('z', 6, 0.0, x'00')", "an answer of attempt 6 was put in"),
-        ("INSERT INTO answers VALUES ('z', 99, 0.0, x'00')", "an answer of attempt 99 was put in"),
+        ("INSERT INTO answers VALUES ('z', 6, 0.0, x'00')", "an answer of attempt 6 was inserted"),
+        ("INSERT INTO answers VALUES ('z', 99, 0.0, x'00')", "answer of attempt 99 was inserted"),
         ("UPDATE outcomes SET link = x'00' WHERE attempt = 2", "answer of attempt 2 was changed"),
         ("UPDATE attempts SET sequence = 8 - sequence WHERE id IN (2, 3)", "attempt 3 was changed"),
         ("UPDATE attempts SET key = iif(id = 2, 'c', 'b') WHERE id IN (2, 3)", "attempt 2 was cha"),
     ],
 )
 def test_the_first_change_is_named(path: Path, sql: str, said: str) -> None:
-    """Whatever was changed, taken out, put in or moved, its first entry is named."""
+    """Whatever was changed, deleted, inserted or moved, its first entry is named."""
     force(path, sql)
 
     with Book.open(path) as book:
@@ -253,7 +253,7 @@ def test_it_holds_with_several_processes_and_kills(tmp_path: Path) -> None:
         "for number in range(int(sys.argv[2])):\n"
         "    sent = book.begin(Attempt(key=f'k{number % 40}', provider='p', model='m',\n"
         "        started_at=1_795_348_800.0, worst_usd=Decimal('0.01'))).result()\n"
-        "    book.finish(sent, Settled(status='ok', answer=b'x' * 99, cost_usd=Decimal(0)))\n"
+        "    book.finish(sent, Settlement(status='ok', answer=b'x' * 99, cost_usd=Decimal(0)))\n"
         "    if number == 20: print('half', flush=True)\n"
     )
     path = tmp_path / "lab.db"

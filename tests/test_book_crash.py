@@ -25,7 +25,7 @@ WORK = """
 import asyncio, os, sys
 from decimal import Decimal
 from pathlib import Path
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 book = Book.open(Path(sys.argv[1]), timeout=60.0)
 async def call(key):
     if book.answer(key) is not None:
@@ -34,7 +34,7 @@ async def call(key):
         started_at=1_795_348_800.0, worst_usd=Decimal("0.01")))
     os.write(1, f"sent {key} {attempt}\\n".encode())
     await asyncio.sleep(0.001)
-    await book.finish_async(attempt, Settled(status="ok", answer=key.encode() * 50,
+    await book.finish_async(attempt, Settlement(status="ok", answer=key.encode() * 50,
         cost_usd=Decimal("0.003")))
     os.write(1, f"told {key} {attempt}\\n".encode())
 async def main():
@@ -131,7 +131,7 @@ def test_the_living_are_left_alone(tmp_path: Path) -> None:
 
         account = book.account()
         assert (account.unknown, account.reserved) == (Decimal("0.01"), Decimal(0))
-        with pytest.raises(LimitError, match="worst price"):
+        with pytest.raises(LimitError, match="worst case"):
             book.begin(attempt("a", "0.995"), Limits(total=Decimal(1))).result()
 
 
@@ -157,13 +157,13 @@ SLEEPER = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 with Book.open(Path(sys.argv[1])) as book:
     sent = book.begin(Attempt(key="a", provider="p", model="m", started_at=1_795_348_800.0,
         worst_usd=Decimal("0.01"))).result()
     print("sent", flush=True)
     sys.stdin.readline()
-    book.finish(sent, Settled(status="ok", answer=b"late", cost_usd=Decimal("0.004"))).result()
+    book.finish(sent, Settlement(status="ok", answer=b"late", cost_usd=Decimal("0.004"))).result()
 """
 
 

@@ -315,14 +315,14 @@ import resource, sys
 from decimal import Decimal
 from pathlib import Path
 from llmlab import Lab
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 from llmlab.errors import BookError
 path = Path(sys.argv[1])
 book = Book.open(path)
 def store(key):
     attempt = book.begin(Attempt(key=key, provider="p", model="m", started_at=1_795_348_800.0,
         worst_usd=Decimal("0.01"))).result()
-    book.finish(attempt, Settled(status="ok", answer=b"x" * 9_000, cost_usd=Decimal(0))).result()
+    book.finish(attempt, Settlement(status="ok", answer=b"x" * 9_000, cost_usd=Decimal(0))).result()
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
 told = 0

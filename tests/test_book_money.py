@@ -126,14 +126,14 @@ def test_what_was_not_billed_costs_nothing() -> None:
 
 @pytest.mark.parametrize("billed", [True, None])
 def test_an_unknown_charge_counts_at_its_worst(*, billed: bool | None) -> None:
-    """When nobody knows what was charged, the worst price counts, apart from what is known."""
+    """When nobody knows what was charged, the worst case counts, apart from what is known."""
     with Book.open(None) as book:
         sent = book.begin(attempt("0.5")).result()
 
         book.finish(sent, cost(None, billed=billed, status="error")).result()
 
         assert book.account().unknown == Decimal("0.5")
-        with pytest.raises(LimitError, match=r"\$0.50 of it at worst price"):
+        with pytest.raises(LimitError, match=r"\$0.50 of it at worst case"):
             book.begin(attempt("0.6"), Limits(total=Decimal(1))).result()
 
 
@@ -248,7 +248,7 @@ HAMMER = """
 import sys, threading, random
 from decimal import Decimal
 from pathlib import Path
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits, Settlement
 from llmlab.errors import LimitError
 seed = int(sys.argv[2])
 book = Book.open(Path(sys.argv[1]), timeout=60.0)
@@ -266,7 +266,7 @@ def work(number):
             refused += 1
             continue
         charge = worst * draw.randrange(20, 101) / 100
-        book.finish(attempt, Settled(status="ok", answer=b"x", cost_usd=charge)).result()
+        book.finish(attempt, Settlement(status="ok", answer=b"x", cost_usd=charge)).result()
 print("ready", flush=True)
 sys.stdin.readline()
 threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

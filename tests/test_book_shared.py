@@ -22,12 +22,13 @@ SPENDER = """
 import os, signal, subprocess, sys
 from decimal import Decimal
 from pathlib import Path
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 path = Path(sys.argv[1])
 def store(book, key):
     sent = book.begin(Attempt(key=key, provider="p", model="m", started_at=1_795_348_800.0,
         worst_usd=Decimal("0.01"))).result()
-    book.finish(sent, Settled(status="ok", answer=b"x" * 3000, cost_usd=Decimal("0.002"))).result()
+    settled = Settlement(status="ok", answer=b"x" * 3000, cost_usd=Decimal("0.002"))
+    book.finish(sent, settled).result()
 def look():
     code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); " \\
         "c.execute('SELECT count(*) FROM calls').fetchone(); c.close(); " \\
@@ -99,7 +100,7 @@ def test_handles_share_one_open_book(tmp_path: Path) -> None:
 
 
 def test_a_closed_handle_gives_up_only_its_own(tmp_path: Path) -> None:
-    """What a closed lab had under way counts at its worst price; the other lab's goes on."""
+    """What a closed lab had under way counts at its worst case; the other lab's goes on."""
     path = tmp_path / "lab.db"
     with Book.open(path) as stays:
         kept = stays.begin(attempt("kept", "0.02")).result()
@@ -179,7 +180,7 @@ if os.fork() == 0:
 _, status = os.wait()
 assert os.waitstatus_to_exitcode(status) == 0, status
 assert book.answer("child")
-book.finish(begun, Settled(status="ok", answer=b"x", cost_usd=Decimal("0.002"))).result()
+book.finish(begun, Settlement(status="ok", answer=b"x", cost_usd=Decimal("0.002"))).result()
 store(book, "parent")
 assert book.verify() == [], book.verify()
 book.close()

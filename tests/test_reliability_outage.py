@@ -75,7 +75,7 @@ async def test_waits_count_against_the_deadline() -> None:
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.attempts) == ("Throttled", 3)
     assert time.waits == [7.0, 7.0]
-    assert "it asks to wait 7 s, and 6 s is all there is" in outcome.message
+    assert "the server asked for 7 s; the deadline leaves 6 s" in outcome.message
 
 
 async def test_words_that_were_shown_are_not_shown_twice() -> None:
@@ -93,7 +93,7 @@ async def test_words_that_were_shown_are_not_shown_twice() -> None:
 
 
 async def test_retries_are_rationed() -> None:
-    """With the budget used up a failure is final, and the line says why."""
+    """With the retry budget used up a failure is final, and the line says why."""
     server = Server(DOWN, fails=None)
     async with _bench(server) as (caller, time):
         gate = caller.gates["openai"]
@@ -103,5 +103,5 @@ async def test_retries_are_rationed() -> None:
 
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.attempts) == (Unavailable.__name__, 1)
-    assert outcome.message.endswith("not tried again: too many retries at openai just now")
+    assert outcome.message.endswith("not retried: too many retries at openai just now")
     assert time.waits == []

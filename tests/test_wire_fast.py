@@ -82,7 +82,7 @@ async def test_another_aiohttp_is_used_by_its_public_interface(
     said = [record.getMessage() for record in caplog.records if record.name.startswith("llmlab")]
     assert said == [
         (
-            f"aiohttp {aiohttp.__version__} is not as the fast way knows it ({missing}): "
+            f"aiohttp {aiohttp.__version__} lacks names of the fast path ({missing}): "
             "calls go through ClientSession"
         )
     ]

@@ -50,7 +50,7 @@ async def test_nothing_follows_a_redirect(
 
     error = caught.value
     assert str(error) == (
-        f"openai: {status} sends the call on to http://localhost:{other.port}/v2/chat, which is "
+        f"openai: {status} redirects to http://localhost:{other.port}/v2/chat, which is "
         "not followed; set base_urls.openai if that is where it should go"
     )
     assert (error.status, error.retryable, error.maybe_charged) == (status, False, False)
@@ -76,7 +76,7 @@ def test_the_other_address_is_shown_without_what_is_secret(location: str, shown:
     """Relative, broken and absent ones have words too; query, user and password are left out."""
     error = moved(307, {"location": location}, "https://u:p@api.openai.com/v1/chat?a=1", "openai")
 
-    assert f" on to {shown}, which" in str(error)
+    assert f" redirects to {shown}, which" in str(error)
 
 
 @given(location=st.text(max_size=400))

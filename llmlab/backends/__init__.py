@@ -1,1 +1,1 @@
-"""In: a provider. Out: who answers for it: its server, the simulator, or the embedded model."""
+"""In: a provider. Out: its endpoint: its own server, the simulator, or the embedded model."""

@@ -1,9 +1,9 @@
 """
-Who answers for each provider: its own server, or the simulator in its place.
+Backends: which server answers for each provider, its own or a stand-in.
 
-With a key (Ollama: with a server) the provider is live. Without, its arms are played by a
-stand-in: the loopback simulator speaks the provider's wire format and the embedded model
-writes the words. Where the embedded model cannot be had, a seeded rule writes them.
+With a key (Ollama: with a server) the provider is live. Otherwise a stand-in answers: the
+loopback simulator speaks the provider's wire format and the embedded model writes the text.
+Where the embedded model is not available, a seeded rule writes it.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ _STAND_IN_KEYS: Final = {
     "deepseek": "sk-00000000000000000000000000000000",
     "xai": "xai-stand-in-00000000000000000000000",
 }
-"""Well-formed keys that open nothing but the simulator, which checks their shape."""
+"""Well-formed dummy keys for the simulator, which checks their shape."""
 
 
 class Backends:
-    """The endpoints of a lab, made when first asked for; what it started it also stops."""
+    """The endpoints of a lab, made when first needed; it stops what it started."""
 
     def __init__(
         self,
@@ -54,18 +54,18 @@ class Backends:
         self._local: LocalServer | None = None
         self._lock = asyncio.Lock()
         self.author = ""
-        """Who writes the stand-ins' words: `embedded` or `rule`; empty before the first."""
+        """What writes the stand-ins' answers: `embedded` or `rule`; empty before the first."""
         self.trouble = ""
-        """Why the embedded model does not write them, and how to mend it."""
+        """Why the embedded model does not write them, and the fix."""
 
     def check(self, providers: Iterable[str]) -> None:
         """
-        Refuse malformed keys and addresses that would leak one; nothing is started or sent.
+        Refuse malformed keys, and addresses that would leak one; nothing is started or sent.
 
         Raises:
             BadKey: Names the variable and the shape of a key.
-            ConfigError: An address is no address, or plain http to another machine, or what a
-                file of the project says waits for the user's word.
+            ConfigError: An address is malformed, or plain http to another machine, or a project
+                file needs the user's approval.
         """
         self._require_word()
         for name in providers:
@@ -74,7 +74,7 @@ class Backends:
 
     async def endpoint(self, provider: str) -> Endpoint:
         """
-        Return the endpoint that answers for *provider*, starting what it needs.
+        Return the endpoint of *provider*, starting a stand-in where needed.
 
         Raises:
             UsageError: In replay mode, where nothing is started or sent.
@@ -89,19 +89,19 @@ class Backends:
 
     @property
     def all_stand_in(self) -> bool:
-        """Whether the lab's mode leaves no provider to answer for itself."""
+        """Whether the lab's mode replaces every provider by a stand-in."""
         return self._settings.mode == "stand-in"
 
     def profile(self, provider: str) -> Provider:
-        """Return who *provider* is."""
+        """Return the profile of *provider*."""
         return self._catalogue.providers[provider]
 
     def named(self, provider: str | None = None) -> tuple[str, ...]:
         """
-        Return the providers that may be asked how they are, or only *provider*.
+        Return the providers that may be checked, or only *provider*.
 
         Raises:
-            UsageError: No provider has this name, or replay mode, where nothing is asked.
+            UsageError: No provider has this name, or replay mode, where nothing is sent.
         """
         if self._settings.mode == "replay":
             raise UsageError("replay mode sends nothing: use mode='live' for this")
@@ -117,7 +117,7 @@ class Backends:
         return (provider,)
 
     async def live(self, provider: str) -> Endpoint | None:
-        """Return where *provider* itself answers, None without key or server; nothing starts."""
+        """Return *provider*'s own endpoint, None without key or server; nothing is started."""
         profile = self._catalogue.providers[provider]
         if self._settings.mode in {"replay", "stand-in"} or not profile.base_url:
             return None
@@ -157,7 +157,7 @@ class Backends:
         return self._own_address(provider) is not None or await self._answers(provider)
 
     async def _answers(self, provider: Provider) -> bool:
-        """Knock at a keyless provider's usual address on this machine (no completion)."""
+        """Return whether a keyless provider's usual address on this machine accepts connections."""
         host, _, port = provider.base_url.removeprefix("http://").partition(":")
         try:
             _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 0.5)
@@ -179,7 +179,7 @@ class Backends:
         )
 
     def _own_address(self, provider: Provider) -> Address | None:
-        """The address the user set, in the settings or in the provider's usual variable."""
+        """The address that the user set, in the settings or the provider's usual variable."""
         set_to = self._settings.base_urls.get(provider.name)
         return set_to or Address.of(self._env.get(provider.base_url_env, "")) or None
 
@@ -195,12 +195,12 @@ class Backends:
         return checked_url(url, name=where, plain_http=self._settings.plain_http)
 
     def _key(self, provider: Provider) -> Secret | None:
-        """Find the key in the provider's variables, best first; a malformed one is an error."""
+        """Return the key from the provider's variables, in order; a malformed one is an error."""
         for variable in provider.keys:
             key = self._env.secret(variable)
             if key is None:
                 continue
-            # Another server has its own idea of keys; only the provider's own are checked.
+            # Another server may have other keys; only the provider's own format is checked.
             standard = self._own_address(provider) is None
             if standard and provider.key_shape and not key.matches(provider.key_shape):
                 raise BadKey(
@@ -261,7 +261,7 @@ class Backends:
 
 
 def state_of(provider: Provider, env: Mapping[str, str]) -> str:
-    """Say in a word or two what a provider would be now: `live`, `stand-in`, or what is missing."""
+    """Return a provider's state in words: `live`, `stand-in`, or what is missing."""
     if any(env.get(key) for key in provider.keys) or env.get(provider.base_url_env):
         return "live"
     return "stand-in" if provider.key_needed else "live if a server answers, else stand-in"

@@ -1,4 +1,4 @@
-"""What a lab says of itself when a notebook begins."""
+"""The greeting of a lab in a notebook."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from llmlab.settings import Settings
 
 
 def greeting(catalogue: Catalogue, settings: Settings, env: Mapping[str, str]) -> str:
-    """Say which models the line-up has and who will answer for each."""
+    """Return the models of the line-up and which backend will answer for each."""
     arms = catalogue.arms(settings.models)
     lines = [f"llmlab: line-up {settings.models} is {', '.join(a.label for a in arms)}"]
     if settings.mode == "replay":

@@ -1,7 +1,8 @@
 """
-Whether providers are well and what they serve, by asking only what costs nothing.
+Health checks of providers and lists of what they serve, by free requests only.
 
-In: a session, endpoints. Out: one row a provider, lists of models, errors before a prompt is sent.
+In: a session, endpoints. Out: one row per provider, lists of models, errors before a prompt is
+sent.
 """
 
 import asyncio
@@ -25,19 +26,19 @@ from llmlab.wire import Endpoint, Session
 from llmlab.wire.session import Exchange
 
 KEPT_S: Final = 60.0
-"""Seconds for which a finding is handed out again."""
+"""Seconds for which a finding is cached."""
 
 PATIENCE_S: Final = 10.0
-"""Seconds that a provider has to answer a free question."""
+"""Time-out of a free request, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """How a provider was found; `checked` is the call that found it, empty when none was made."""
+    """The state of a provider; `checked` is the request that was made, empty for none."""
 
     provider: str
     endpoint: str
-    """Host that was asked."""
+    """Host that was checked."""
     state: str
     """`ok`, `no key`, `no server`, `stand-in`, or the kind of error, such as `AuthFailed`."""
     detail: str
@@ -47,7 +48,7 @@ class Finding:
 
 
 class Health:
-    """Asks each provider's free endpoint, and remembers what it said for a minute."""
+    """Checks each provider's free endpoint and caches the finding for a minute."""
 
     def __init__(
         self, session: Session, backends: Backends, *, clock: Callable[[], float] = time.time
@@ -59,12 +60,12 @@ class Health:
         self._listed: dict[str, tuple[float, tuple[ListedModel, ...]]] = {}
 
     async def look(self, providers: Iterable[str]) -> list[Finding]:
-        """Return a finding for each of *providers*, asking all that are not known at once."""
+        """Return a finding for each of *providers*; those not cached are checked concurrently."""
         looks = [self._remembered(name) for name in providers]
         return list(await asyncio.gather(*looks))
 
     async def listed(self, providers: Iterable[str]) -> dict[str, tuple[ListedModel, ...]]:
-        """Return what each provider says it serves; who cannot be asked is left out."""
+        """Return the models that each provider lists; providers that do not answer are left out."""
         names = list(providers)
         lists = await asyncio.gather(*[self._list(name) for name in names])
         return {name: each for name, each in zip(names, lists, strict=True) if each is not None}
@@ -123,7 +124,7 @@ class Health:
             exchange = await _ask(self._session, models_call(adapter, endpoint.base_url), endpoint)
             listed = read_models(exchange.reply, adapter)
         except CallError:
-            # Who cannot be asked is left out of the table; `health` says what is wrong.
+            # A provider that does not answer is left out; `health` says what is wrong.
             return None
         self._listed[provider] = (self._clock(), listed)
         return listed
@@ -136,7 +137,7 @@ class Health:
 
 
 class Pulled:
-    """The models that Ollama servers have, listed once each, and again only on a miss."""
+    """The models pulled on Ollama servers, listed once each, and again on a miss."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -144,10 +145,9 @@ class Pulled:
 
     async def has(self, name: str, endpoint: Endpoint) -> bool:
         """
-        Say whether the server has the model; a missing one may have been pulled meanwhile.
+        Return whether the server has the model; a missing one may have been pulled meanwhile.
 
-        A server that does not list its models gets the benefit of the doubt: what is wrong
-        with it will be said by the call itself.
+        True for a server that does not list its models: the call itself reports what is wrong.
         """
         known = self._names.get(endpoint.base_url)
         if known is not None and tagged(name) in known:
@@ -161,7 +161,7 @@ class Pulled:
         return tagged(name) in names
 
     def nearest(self, endpoint: Endpoint) -> str:
-        """Return the pulled models, for an error."""
+        """Return the names of pulled models, for an error message."""
         return ", ".join(sorted(self._names.get(endpoint.base_url, ()))) or "none"
 
 
@@ -170,7 +170,7 @@ async def require_pulled(pulled: Pulled, model: Model, endpoint: Endpoint) -> No
     Refuse a model that a live Ollama server does not have, before any prompt is sent (R-05).
 
     Raises:
-        UsageError: It is not pulled; the message has the command that pulls it.
+        UsageError: The model is not pulled; the message has the command that pulls it.
     """
     if endpoint.provider != "ollama" or endpoint.backend != "live":
         return
@@ -182,7 +182,7 @@ async def require_pulled(pulled: Pulled, model: Model, endpoint: Endpoint) -> No
 
 
 async def _ask(session: Session, call: HttpCall, endpoint: Endpoint) -> Exchange:
-    """Send a free call; who takes too long has not answered."""
+    """Send a free request; raise `TimedOut` after `PATIENCE_S` seconds."""
     try:
         return await asyncio.wait_for(session.send(call, endpoint), PATIENCE_S)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""What could be asked: every model with its window, prices, key and retirement."""
+"""Inventory: every model with its context window, prices, key and retirement."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ def inventory(
     *,
     now: Callable[[], float] = time.time,
 ) -> list[dict[str, Any]]:
-    """Return one row a model: dollars per million tokens (None unknown) and days until it dies."""
+    """Return one row per model: dollars per million tokens (None: unknown), days to retirement."""
     at = now()
     today = datetime.fromtimestamp(at, tz=UTC).date()
     rows = []
@@ -42,7 +42,7 @@ def inventory(
 
 
 def _key_state(keys: tuple[str, ...], env: Mapping[str, str], *, needed: bool) -> str:
-    """Say which variable holds a key, which should, or that none is needed."""
+    """Return which variable holds a key, which should, or that none is needed."""
     held = next((key for key in keys if env.get(key)), None)
     if held:
         return f"{held} is set"

@@ -1,4 +1,4 @@
-"""What the providers' own lists add to the catalogue: what is served, and until when."""
+"""Merge the providers' own model lists into the catalogue: what is served, and until when."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -8,13 +8,13 @@ from llmlab.catalogue import Catalogue, ModelVariant
 from llmlab.providers.listing import ListedModel
 
 SOON_DAYS: Final = 60
-"""From how many days before its end a model is warned about."""
+"""Days before its retirement from which a model is warned about."""
 
 
 def retirements(
     catalogue: Catalogue, arms: Sequence[ModelVariant], *, now: float
 ) -> tuple[str, ...]:
-    """Warn of the arms whose model is switched off soon: the run cannot be repeated then."""
+    """Return warnings for models that are switched off soon: the run cannot be repeated then."""
     today = datetime.fromtimestamp(now, tz=UTC).date()
     ends = {model.name: end for model, end in catalogue.dying(today, SOON_DAYS)}
     return tuple(
@@ -31,10 +31,10 @@ def merged(
     today: date | None = None,
 ) -> list[dict[str, Any]]:
     """
-    Add to the catalogue's *rows* what the providers say themselves.
+    Add the providers' own lists to the catalogue's *rows*.
 
-    `served` is None where nobody could be asked. A provider's own date of retirement wins;
-    models that only the provider knows come last.
+    `served` is None where the provider did not answer. The provider's own date of retirement
+    overrides the catalogue's; models that only the provider lists come last.
     """
     today = today or datetime.now(tz=UTC).date()
     known = {(row["provider"], row["model"].partition("/")[2]) for row in rows}
@@ -73,5 +73,5 @@ def _ends(end: date, today: date) -> str:
 
 
 def tagged(name: str) -> str:
-    """Return an Ollama name with its tag: none means `latest`."""
+    """Return an Ollama name with its tag; without one it is `latest`."""
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"

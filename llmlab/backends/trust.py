@@ -1,10 +1,10 @@
 """
-What a project's files may not decide alone: where keys and prompts go, and files outside of it.
+Trust: settings of a project that need the user's approval, such as where keys are sent.
 
 A project may come from a colleague or from the network. What its `llmlab.toml`, its
 `pyproject.toml` and the catalogue they name say about addresses, keys, and paths out of the
-project waits until the user has accepted it (`llmlab trust`). Everything else in them, and
-prompts, is data.
+project has no effect until the user has accepted it (`llmlab trust`). Everything else in them,
+and prompts, is data.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from llmlab.catalogue import Catalogue, Provider
 from llmlab.settings import Settings, Sourced
 
 _FILES: Final = frozenset({"pyproject.toml", "llmlab.toml"})
-"""The sources of settings that belong to a project and not to its user."""
+"""The sources of settings that belong to a project, not to the user."""
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -30,50 +30,50 @@ _PATHS: Final = {
     "prompts": "read prompts",
     "local_model": "load a model",
 }
-"""Settings that are paths, and what is done there."""
+"""Settings that are paths, and what is done at the path."""
 
 _SWITCHES: Final = {
     "plain_http": ("allow unencrypted http", True),
     "remote_images": ("let answers load pictures from any host", False),
 }
-"""Settings that open something, what that is, and whether it matters only where one sends."""
+"""Settings that allow something, what it is, and whether it matters only when sending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One thing that a project's file asks for."""
+    """One permission that a project's file asks for."""
 
     file: str
     setting: str
-    """Such as `base_urls.openai`, or `catalogue` for what the catalogue says."""
+    """Such as `base_urls.openai`, or `catalogue` for entries of the catalogue."""
     does: str
-    """Reads on from "would": `send OPENAI_API_KEY to gateway.example`."""
+    """Continues "would": `send OPENAI_API_KEY to gateway.example`."""
     content: tuple[object, ...]
-    """What is accepted: any change of it asks anew."""
+    """What is accepted: any change of it asks again."""
     sends: bool = True
     """Whether it matters only where something is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vetted:
-    """Settings and catalogue less what waits for the user's word."""
+    """Settings and catalogue without what needs the user's approval."""
 
     settings: Settings
     catalogue: Catalogue
     claims: tuple[Claim, ...]
-    """What waits; empty when nothing does."""
+    """What needs approval; empty when nothing does."""
     waiting: str
-    """The line that says so."""
+    """The line that says so, for the user."""
 
 
 def vetted(read: Sourced, project: Path) -> Vetted:
     """
-    Leave out of the settings what a project's file says without the user's word.
+    Leave out of the settings what a project's file sets without the user's approval.
 
-    In replay and stand-in mode nothing is sent, so only paths out of the project wait.
+    In replay and stand-in mode nothing is sent, so only paths out of the project need it.
 
     Raises:
-        ConfigError: The catalogue or the file of what was accepted cannot be read.
+        ConfigError: The catalogue or the file of approvals cannot be read.
     """
     settings = read.settings
     catalogue = Catalogue.load(settings.catalogue)
@@ -91,7 +91,7 @@ def vetted(read: Sourced, project: Path) -> Vetted:
 
 
 def trust(read: Sourced, project: Path) -> tuple[Claim, ...]:
-    """Accept what the project's files say now, and return it."""
+    """Accept what the project's files ask for now, and return it."""
     claims = tuple(claims_of(read, Catalogue.load(read.settings.catalogue), project))
     if claims:
         accept(project, digest(claims), [f"{each.file}: {each.does}" for each in claims])
@@ -99,7 +99,7 @@ def trust(read: Sourced, project: Path) -> tuple[Claim, ...]:
 
 
 def digest(claims: Sequence[Claim]) -> str:
-    """Name what is asked for: 64 hex digits of SHA-256."""
+    """Return a hash of the claims: 64 hex digits of SHA-256."""
     content = sorted(_ENCODER.encode((each.setting, *each.content)) for each in claims)
     return hashlib.sha256(b"\n".join(content)).hexdigest()
 
@@ -129,10 +129,10 @@ def _of_catalogue(
     path: Path | None, catalogue: Catalogue, project: Path, *, named: bool
 ) -> Iterator[Claim]:
     """
-    Yield the providers that a project's catalogue adds or moves.
+    Yield the claims of providers that a project's catalogue adds or moves.
 
-    One that lies in a project and that the user named is the user's word, but for key variables
-    of no provider: its content is the project's all the same, and changes with it.
+    A catalogue in a project that the user named is approved by that, except for key variables
+    that belong to no known provider: its content is still the project's and may change.
     """
     if path is None or not (named or _is_in(project, path)):
         return
@@ -148,19 +148,19 @@ def _of_catalogue(
 
 
 def _reached(home: Provider | None) -> tuple[object, ...]:
-    """Return what decides where a provider's key goes, and which that is."""
+    """Return what decides which key a provider gets and where it is sent."""
     return () if home is None else (home.base_url, home.base_url_env, home.keys, home.key_needed)
 
 
 def _is_in(project: Path, path: Path) -> bool:
-    """Say whether a file lies in a project, that is in a folder with a file of one."""
+    """Return whether a file lies in a project: below a folder with a project file."""
     marks = (*_FILES, ".git")
     is_project = any((project / mark).exists() for mark in marks)
     return is_project and path.resolve().is_relative_to(project.resolve())
 
 
 def _leaves(project: Path, path: Path, name: str) -> bool:
-    """Say whether a path leads out of the project; a model is foreign code wherever it lies."""
+    """Return whether a path leads out of the project; always True for a model: foreign code."""
     if name == "local_model":
         return True
     inside = (project / path).resolve().is_relative_to(project.resolve())
@@ -202,5 +202,5 @@ def _host(url: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Write a file's words so that none of them can draw something else on a terminal."""
+    """Escape control characters of a file's text, which could change a terminal's display."""
     return ascii(text)[1:-1]

@@ -1,9 +1,9 @@
 """
-Which projects' files the user has accepted, and with which content: the file behind `llmlab trust`.
+The file of approvals behind `llmlab trust`: accepted projects, each with the accepted content.
 
 It lies in the user's own configuration folder, where no project can write. An entry holds for
-one folder and one content, as with direnv: the same lines in another project would send other
-prompts to the same place, and that is another question.
+one folder and one content, as with direnv: the same settings in another project would send other
+prompts, so they are asked again.
 """
 
 import os
@@ -28,13 +28,13 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     sha256: str
     what: tuple[str, ...]
-    """What it may do, in words."""
+    """What it may do, for people."""
     at: float
     """Unix time."""
 
 
 def trust_file() -> Path:
-    """Return where it lies; LLMLAB_TRUST_FILE puts it elsewhere, for tests."""
+    """Return the path of the file; LLMLAB_TRUST_FILE overrides it, for tests."""
     from platformdirs import user_config_path
 
     given = Environment.of().get("LLMLAB_TRUST_FILE")
@@ -43,7 +43,7 @@ def trust_file() -> Path:
 
 def accepted() -> tuple[Accepted, ...]:
     """
-    Return what was accepted so far.
+    Return all approvals.
 
     Raises:
         ConfigError: The file is damaged, or others may write to it.
@@ -55,11 +55,11 @@ def accepted() -> tuple[Accepted, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): mend it, or remove it") from error
+        raise ConfigError(f"{path} cannot be read ({error}): correct it, or remove it") from error
 
 
 def is_accepted(folder: Path, sha256: str) -> bool:
-    """Say whether this content was accepted in this folder."""
+    """Return whether this content was accepted in this folder."""
     here = str(folder.resolve())
     return any(each.folder == here and each.sha256 == sha256 for each in accepted())
 
@@ -67,14 +67,14 @@ def is_accepted(folder: Path, sha256: str) -> bool:
 def accept(
     folder: Path, sha256: str, what: Iterable[str], *, now: Callable[[], float] = time.time
 ) -> None:
-    """Remember that this content may stand in this folder, in place of what was accepted before."""
+    """Store that this content is accepted in this folder, in place of what was accepted before."""
     here = str(folder.resolve())
     new = Accepted(folder=here, sha256=sha256, what=tuple(what), at=now())
     _write([*(each for each in accepted() if each.folder != here), new])
 
 
 def forget(folder: Path) -> bool:
-    """Take the word back; return whether there was one."""
+    """Remove the approval of a folder; return whether there was one."""
     here = str(folder.resolve())
     before = accepted()
     left = [each for each in before if each.folder != here]
@@ -98,7 +98,7 @@ def _write(entries: Sequence[Accepted]) -> None:
 
 
 def _only_mine(path: Path) -> None:
-    """Refuse a file in which somebody else could give the user's word."""
+    """Refuse a file that others can write."""
     state = path.stat()
     if os.name != "posix":
         return

@@ -1,7 +1,7 @@
 """
-The book: one SQLite file with every call, its answer, its money and its audit trail.
+The book: one SQLite file with every call, its answer, its cost and an audit chain.
 
-In: `Attempt` before a call is sent, `Settlement` before its answer is handed on, runs, labels.
+In: `Attempt` before a call is sent, `Settlement` before its answer is returned, runs, labels.
 Out: answers by key, what was spent and reserved, runs, history; `LimitError` and `BookError`.
 
 Keys are strings and answers are bytes: the book knows no provider, no request, no prompt.

@@ -1,7 +1,7 @@
 """
-Find what is wrong with a book: damage, rows that do not fit the chain, sums that do not fit rows.
+Audit of a book: damage, rows that do not match the hash chain, sums that do not match the rows.
 
-In: a connection. Out: one line a problem. Rows are read as they come, so a book of any size can be
+In: a connection. Out: one line per problem. Rows are read one by one, so a book of any size can be
 verified.
 """
 
@@ -15,7 +15,7 @@ from llmlab.book.chain import Chain
 
 
 def verify(connection: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with the book, as it stands at one moment; or []."""
+    """Return what is wrong with the book, one line per problem, from one snapshot; or []."""
     connection.execute("BEGIN")
     try:
         damage = _asked(_damage, connection)
@@ -26,12 +26,12 @@ def verify(connection: sqlite3.Connection) -> list[str]:
 
 
 def end(connection: sqlite3.Connection) -> Chain:
-    """Return the end of the chain: what to keep elsewhere."""
+    """Return the end of the chain: the value to keep elsewhere."""
     return chain.end_of(connection) if _is_chained(connection) else Chain()
 
 
 def place_of(connection: sqlite3.Connection, link: bytes) -> int | None:
-    """Return the entry whose link this is: the chain up to there is as it was; None: it is not."""
+    """Return the number of the entry with this link: the chain up to it is intact; else None."""
     last = end(connection)
     if link in {chain.FIRST, last.link}:
         return last.entries if link == last.link else 0
@@ -59,21 +59,21 @@ def _sums(connection: sqlite3.Connection) -> list[str]:
     count, last = connection.execute(
         "SELECT count(*), coalesce(max(id), 0) FROM attempts"
     ).fetchone()
-    gaps = [f"{last - count} of {last} attempts were taken out"] if count != last else []
+    gaps = [f"{last - count} of {last} attempts were deleted"] if count != last else []
     misfits = connection.execute(_MISFITS)
-    return gaps + [f"sums of {scope} do not fit the attempts" for (scope,) in misfits]
+    return gaps + [f"sums of {scope} do not match the attempts" for (scope,) in misfits]
 
 
 # ---- the chain
 
 
 def _is_chained(connection: sqlite3.Connection) -> bool:
-    # A book of version 1 that may only be read has none yet.
+    # A read-only book of version 1 has no chain.
     return int(connection.execute("PRAGMA user_version").fetchone()[0]) > 1
 
 
 def _chain(connection: sqlite3.Connection) -> list[str]:
-    """Return the first thing that does not fit the chain: after it, nothing is certain."""
+    """Return the first problem of the chain: after it, nothing is certain."""
     if _is_chained(connection):
         for problem in _problems(connection):
             return [problem]
@@ -81,29 +81,29 @@ def _chain(connection: sqlite3.Connection) -> list[str]:
 
 
 def _problems(connection: sqlite3.Connection) -> Iterator[str]:
-    """Walk the chain, holding each entry against its row; then ask what is not in it."""
+    """Check each entry of the chain against its row; then find rows that are not in it."""
     found = Chain()
     for sequence, table, number in connection.execute(_ENTRIES):
         place, what = found.entries + 1, f"{_WHAT[table]} {number}"
         if sequence is None or sequence < place:
-            yield f"{what} was put in"
+            yield f"{what} was inserted"
         elif sequence > place:
-            yield f"entry {place} of the audit chain was taken out: {what} is next"
+            yield f"entry {place} of the audit chain was deleted: {what} is next"
         *row, _, link = connection.execute(_ROW[table], (number,)).fetchone()
         answer = _answer(connection, number, row) if table == _OUTCOME else None
         if found.extend([tuple(row)], {} if answer is None else {number: answer})[0][-1] != link:
             yield f"{what} was changed (entry {place} of the audit chain)"
     last = chain.end_of(connection)
     if last.entries > found.entries:
-        yield f"the last {last.entries - found.entries} entries of the audit chain were taken out"
+        yield f"the last {last.entries - found.entries} entries of the audit chain were deleted"
     elif (last.entries, last.link) != (found.entries, found.link):
         yield "the end of the audit chain was changed"
     for (number,) in connection.execute(_STRAY_ANSWERS):
-        yield f"an answer of attempt {number} was put in, or its key was changed"
+        yield f"an answer of attempt {number} was inserted, or its key was changed"
 
 
 def _answer(connection: sqlite3.Connection, number: int, row: list[Any]) -> bytes | None:
-    """Return the answer that was stored with an outcome; one that was changed fits no link."""
+    """Return the answer that was stored with an outcome; `b"changed"` where it was replaced."""
     found = connection.execute(f"{chain.ANSWERED} = ?", (number,)).fetchone()
     if found is None:
         return None
@@ -119,7 +119,7 @@ _ROW: Final = (
     "SELECT * FROM outcomes WHERE attempt = ?",
     "SELECT * FROM superseded WHERE attempt = ?",
 )
-# Three integers an entry are sorted, in a temporary file where there are many.
+# Three integers per entry are sorted, in a temporary file where there are many.
 _ENTRIES: Final = """
     SELECT sequence, 0, id FROM attempts UNION ALL SELECT sequence, 1, attempt FROM outcomes
     UNION ALL SELECT sequence, 2, attempt FROM superseded ORDER BY 1

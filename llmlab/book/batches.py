@@ -1,7 +1,7 @@
 """
-Batches in the book: claimed before they are handed in, waited for until every request has facts.
+Batches in the book: claimed before they are submitted, waited for until each call is settled.
 
-In: the attempts of a batch. Out: which of them may go; later, which batches are waited for.
+In: the attempts of a batch. Out: which of them may be sent; later, which batches are waited for.
 """
 
 import sqlite3
@@ -19,18 +19,18 @@ from llmlab.errors import LimitError
 End: TypeAlias = Literal["lost", "forgotten"]
 State: TypeAlias = Literal["intended", "unsure", "handed_in", "lost", "forgotten"]
 """
-`intended`: being handed in; `unsure`: nobody knows whether the provider has it; `handed_in`;
-`lost`: the provider does not have it; `forgotten`: given up by a person.
+State of a batch: `intended`: being submitted; `unsure`: the provider may or may not have it;
+`handed_in`: submitted; `lost`: the provider does not have it; `forgotten`: given up by a person.
 """
 
 _TOKEN: Final = 16
 _CUSTOM: Final = 64
-"""Characters of a request's name at the provider: Anthropic takes no more."""
+"""Longest id of a request at the provider, in characters: Anthropic takes no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
-    """A request of a batch: its attempt, and its name at the provider."""
+    """A request of a batch: its attempt, and its id at the provider."""
 
     attempt: int
     custom_id: str
@@ -38,40 +38,40 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A batch, and those of its requests that are waited for."""
+    """A batch, and those of its requests that are not settled yet."""
 
     id: str
     provider: str
     api: str
     asked: str
-    """Who was asked, as the book tells answers apart."""
+    """Identity of the endpoint, as in the cache key."""
     created_at: float
     state: State
     provider_id: str | None
     note: str
     owner_lives: bool
-    """Whether the kernel that hands it in has the book open."""
+    """Whether the kernel that submits it still has the book open."""
     size: int
-    """Requests that were handed in together."""
+    """Number of requests in the batch."""
     items: Mapping[str, BatchItem]
-    """Those that are waited for, by key."""
+    """The requests that are not settled yet, by key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """What came of claiming the calls of a batch."""
+    """The result of claiming the calls of a batch."""
 
     id: str
     items: Mapping[str, BatchItem] = field(default_factory=dict)
-    """By key: what this kernel hands in now."""
+    """The requests that this kernel submits now, by key."""
     refused: Mapping[str, LimitError] = field(default_factory=dict)
-    """By key: what a spending limit keeps from being sent."""
+    """The calls that a spending limit refused, by key."""
     taken: frozenset[str] = frozenset()
-    """Keys that another batch holds, or that were answered meanwhile."""
+    """Keys that are in another batch, or were answered meanwhile."""
 
 
 class BatchClaim:
-    """Begin the attempts of a batch and write the batch down, in one transaction."""
+    """Begin the attempts of a batch and record the batch, in one transaction."""
 
     __slots__ = ("_about", "_begins", "_id")
     undo_if_unwanted: Final = False
@@ -99,7 +99,7 @@ class BatchClaim:
         return list({scope: None for each in self._begins.values() for scope in each.scopes(known)})
 
     def apply(self, transaction: Transaction, /) -> Claimed:
-        """Begin what is free and affordable, claim it."""
+        """Begin and claim the attempts that are free and within the limits."""
         transaction.check_open()
         taken = _taken(transaction.connection, list(self._begins))
         items: dict[str, BatchItem] = {}
@@ -134,7 +134,7 @@ class BatchClaim:
 def turn(
     transaction: Transaction, batch: str, state: State, provider_id: str | None, note: str
 ) -> None:
-    """Say where a batch stands; one that was given up stays so."""
+    """Set the state of a batch; one that was given up stays so."""
     transaction.connection.execute(
         "UPDATE batches SET state = ?, provider_id = coalesce(?, provider_id), note = ? "
         "WHERE id = ? AND state IN ('intended', 'unsure', 'handed_in')",
@@ -143,7 +143,7 @@ def turn(
 
 
 def new_token() -> str:
-    """Return a name for a batch that no other has."""
+    """Return a new unique id for a batch."""
     return uuid4().hex[:_TOKEN]
 
 
@@ -151,10 +151,10 @@ def abandon(
     transaction: Transaction, batch: str, end: End, note: str, *, free: bool, found: str | None
 ) -> int:
     """
-    Give a batch up: what is waited for counts at its worst price, or at nothing when *free*.
+    Give a batch up: calls not settled yet count at their worst case, or at 0 when *free*.
 
-    Nothing happens when the provider's name for it is not *found* any more: another kernel knows
-    better.
+    Nothing happens when the provider's id of it is not *found* any more: another kernel has
+    changed it.
     """
     waiting = transaction.connection.execute(
         "SELECT i.attempt FROM waiting_items AS i JOIN batches AS b ON b.id = i.batch "
@@ -173,13 +173,13 @@ def abandon(
 
 
 def provider_ids(connection: sqlite3.Connection) -> set[str]:
-    """Return the providers' names of every batch that was ever handed in, or found."""
+    """Return the providers' ids of every batch that was ever submitted, or found."""
     rows = connection.execute("SELECT provider_id FROM batches WHERE provider_id IS NOT NULL")
     return {name for (name,) in rows}
 
 
 def batches(connection: sqlite3.Connection, keys: Iterable[str] | None = None) -> list[Batch]:
-    """Return the batches that something is waited for from, oldest first; of *keys* if given."""
+    """Return the batches with unsettled calls, oldest first; only those of *keys* if given."""
     items: dict[str, dict[str, BatchItem]] = {}
     for batch, key, attempt, custom_id in connection.execute("SELECT * FROM waiting_items"):
         items.setdefault(batch, {})[key] = BatchItem(attempt=attempt, custom_id=custom_id)
@@ -208,7 +208,7 @@ def _batch(row: tuple[object, ...], items: Mapping[str, BatchItem]) -> Batch:
 
 
 def _taken(connection: sqlite3.Connection, keys: Sequence[str]) -> set[str]:
-    """Return those of *keys* that a batch holds or that have an answer."""
+    """Return those of *keys* that are in a batch or have an answer."""
     found: set[str] = set()
     for start in range(0, len(keys), _MANY):
         part = keys[start : start + _MANY]

@@ -1,5 +1,5 @@
 """
-The book itself: open it, ask it, write in it, close it.
+The book: open, read, write, close.
 
 In: a path. Out: a `Book`, usable from any thread and any event loop of the process that opened it.
 """
@@ -49,17 +49,17 @@ LINGER_S = 0.002
 
 class Book:
     """
-    Every call, its answer and its money, in one SQLite file that several kernels may share.
+    Every call, its answer and its cost, in one SQLite file that several kernels may share.
 
     A write is acknowledged when it is committed. With `durable=False` (WAL, synchronous=NORMAL) all
-    that was acknowledged survives the death of the process at any moment; a power cut or a crash of
+    acknowledged writes survive the death of the process at any moment; a power cut or a crash of
     the operating system may lose the last commits, but never damages the file. `durable=True`
-    (synchronous=FULL) survives those as well, at the price of one disk flush a group.
+    (synchronous=FULL) survives those as well, at the cost of one disk flush per group of writes.
 
-    A `Book` is a handle: all handles on one file in a process share one open book, with one writer,
-    and the last one to be closed closes it. A forked child that uses a handle opens the book anew,
-    as an owner of its own; what was begun before the fork belongs to the parent. A book in memory
-    is never shared: a forked child goes on from a copy.
+    A `Book` is a handle: all handles on one file in a process share one open book, with one writer;
+    closing the last one closes the book. A forked child that uses a handle opens the book again, as
+    an owner of its own; attempts begun before the fork belong to the parent. A book in memory is
+    never shared: a forked child works on a copy.
     """
 
     def __init__(self, path: Path | None, options: Options) -> None:
@@ -80,16 +80,17 @@ class Book:
         linger: float = LINGER_S,
     ) -> "Book":
         """
-        Open a book, made where there is none, and settle what dead kernels left in it.
+        Open a book, creating it if missing, and settle the attempts that dead kernels left in it.
 
-        Where this process has it open already, that one is used, with its clock and its waits.
+        Where this process has it open already, that one is used, with its clock and time-outs.
 
         Args:
             path: The file; None keeps the book in memory.
             clock: Returns Unix seconds.
-            durable: Whether each group of writes waits for the disk; then it does for all handles.
+            durable: Whether each group of writes waits for the disk; applies to all handles then.
             timeout: Seconds to wait for another program's lock.
-            linger: Seconds a write waits for company once several calls are under way.
+            linger: Seconds a write waits for others to join its group while several calls are
+                under way.
 
         Raises:
             BookError: The folder is read-only, the file is damaged, foreign, newer or locked, it
@@ -105,7 +106,7 @@ class Book:
         self, attempt: Attempt, limits: Limits = NO_LIMITS, *, allow_unpriced: bool = False
     ) -> "Future[int]":
         """
-        Write an attempt down and reserve its worst case, before it is sent.
+        Record an attempt and reserve its worst case, before it is sent.
 
         The Future gives the attempt's id, or `LimitError` when a limit could be passed (also for an
         attempt without a price under any limit, unless `allow_unpriced`), or `BookError`.
@@ -114,7 +115,7 @@ class Book:
         job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number)
         return writer.submit(job)
 
-    # Coroutines are handed through, not awaited: every call would pay for one frame more.
+    # The coroutine is returned, not awaited: that saves each call a frame.
 
     def begin_async(
         self,
@@ -125,21 +126,21 @@ class Book:
         once: Once = "no",
     ) -> Coroutine[Any, Any, int]:
         """
-        Do as `begin`, awaited from any loop; a cancelled wait takes the attempt back.
+        As `begin`, awaited from any loop; a cancelled wait takes the attempt back.
 
         Raises:
-            Elsewhere: Another kernel is at work on this key, or has answered it; see *once*.
+            Elsewhere: Another kernel has this key under way, or has answered it; see *once*.
         """
         writer = self._writer
         job = Begin(attempt, limits, allow_unpriced=allow_unpriced, holder=self._number, once=once)
         return writer.submit_async(job)
 
     def ended_attempts(self) -> dict[str, int]:
-        """Return how many attempts of a key have ended for certain, by key, where it is not one."""
+        """Return how many attempts of a key have certainly ended, by key; see `reads`."""
         return self._read(reads.ended_attempts)
 
     def has_ended(self, attempt: int) -> bool:
-        """Say whether another kernel's attempt is over; it is, where that kernel is dead."""
+        """Return whether another kernel's attempt has ended; it has where that kernel is dead."""
         token = self._read(lambda connection: reads.token_at_work(connection, attempt))
         if token is None:
             return True
@@ -150,14 +151,14 @@ class Book:
 
     def finish(self, attempt: int, settled: Settlement) -> "Future[None]":
         """
-        Store an answer and its cost, before it is handed on; free the reservation.
+        Store an answer and its cost, before it is returned; free the reservation.
 
-        Where it fails for want of disk or by a lock, the attempt stays open: finish it again.
+        Where it fails for a full disk or a lock, the attempt stays open: call it again.
         """
         return self._writer.submit(Finish(attempt, settled))
 
     def finish_async(self, attempt: int, settled: Settlement) -> Coroutine[Any, Any, None]:
-        """Do as `finish`, awaited from any loop; it is written even when the wait is cancelled."""
+        """As `finish`, awaited from any loop; it is written even when the wait is cancelled."""
         return self._writer.submit_async(Finish(attempt, settled))
 
     def release(self, attempt: int) -> "Future[None]":
@@ -165,7 +166,7 @@ class Book:
         return self._writer.submit(Release(attempt))
 
     def release_async(self, attempt: int) -> Coroutine[Any, Any, None]:
-        """Do as `release`, awaited from any loop."""
+        """As `release`, awaited from any loop."""
         return self._writer.submit_async(Release(attempt))
 
     # ---- batches
@@ -181,10 +182,10 @@ class Book:
         asked: str,
     ) -> Claimed:
         """
-        Begin the attempts of the batch *token* and claim their keys, before it is handed in.
+        Begin the attempts of the batch *token* and claim their keys, before it is submitted.
 
-        What another batch holds, what was answered meanwhile and what a limit refuses is left
-        out and said; it raises only what `begin` raises for all.
+        Calls that are in another batch, were answered meanwhile, or are refused by a limit are
+        left out and reported; it raises only errors that concern all of them.
         """
         job = BatchClaim(
             attempts,
@@ -199,13 +200,13 @@ class Book:
         return claimed
 
     def batches(self, keys: Sequence[str] | None = None) -> list[Batch]:
-        """Return the batches that something is waited for from, or those that hold *keys*."""
+        """Return the batches with unsettled calls; only those that hold *keys* if given."""
         return self._read(lambda connection: batches.batches(connection, keys))
 
     def turn_batch(
         self, batch: str, state: State, *, provider_id: str | None = None, note: str = ""
     ) -> "Future[None]":
-        """Say where a batch stands: `handed_in` with the provider's name for it, or `unsure`."""
+        """Set the state of a batch: `handed_in` with the provider's id, or `unsure`."""
         return self._writer.submit(
             Do(lambda transaction: batches.turn(transaction, batch, state, provider_id, note))
         )
@@ -214,9 +215,9 @@ class Book:
         self, batch: str, end: End, note: str, *, found: str | None, free: bool = False
     ) -> int:
         """
-        Give up a batch that the provider calls *found*; return how many requests that lets go.
+        Give up the batch with the provider's id *found*; return how many calls that frees.
 
-        They count at their worst price, or at nothing when *free*: it certainly has none of them.
+        They count at their worst case; at 0 when *free*: the provider certainly has none of them.
         """
         return self._do(
             lambda transaction: batches.abandon(
@@ -225,11 +226,11 @@ class Book:
         )
 
     def batch_names(self) -> set[str]:
-        """Return the providers' names of all batches that this book knows."""
+        """Return the providers' ids of all batches in this book."""
         return self._read(batches.provider_ids)
 
     def recover(self) -> list[int]:
-        """Give up what dead kernels left under way, at its worst price; return the attempts."""
+        """Give up the attempts that dead kernels left, at their worst case; return their ids."""
         path = self.path
         folder = None if path is None else folder_of(path)
         return self._do(lambda transaction: recovery.recover(transaction, folder))
@@ -241,7 +242,7 @@ class Book:
         return self._read(lambda connection: reads.answer(connection, key, self._since(max_age)))
 
     def answers(self, keys: Sequence[str], *, max_age: float | None = None) -> dict[str, bytes]:
-        """Return the answers there are to `keys`."""
+        """Return the answers to those of `keys` that have one, by key."""
         return self._read(lambda connection: reads.answers(connection, keys, self._since(max_age)))
 
     def latencies(self, *, latest: int) -> list[tuple[str, str, str, float]]:
@@ -260,39 +261,39 @@ class Book:
         zone: ZoneInfo | None = None,
     ) -> list[dict[str, object]]:
         """
-        Return attempts, tokens and exact dollars by day, provider, model, run, prompt ...
+        Return attempts, tokens and exact dollars, grouped by day, provider, model, run, prompt ...
 
-        Days are those of *zone*, UTC's when None.
+        Days are those of *zone*; UTC when None.
         """
         return self._read(lambda connection: reads.spend(connection, by, zone))
 
     def account(self, scope: str = "total") -> Account:
-        """Return what is settled, unknown and reserved: `total`, `day:2026-11-22`, `run:NAME`."""
+        """Return the sums of a scope: `total`, `day:2026-11-22` (UTC) or `run:NAME`."""
         return self._read(lambda connection: reads.account(connection, scope))
 
     def day(self, zone: ZoneInfo | None = None, at: float | None = None) -> Account:
         """
-        Return the money of a whole day: that of *at*, Unix seconds, or of now.
+        Return the sums of a whole day: that of *at*, Unix seconds, or of now.
 
         Args:
-            zone: Where the day begins at midnight; UTC when None.
-            at: A moment of the day.
+            zone: The time zone of the day; UTC when None.
+            at: A time in the day, in Unix seconds.
         """
         day = local_day(self._options.clock() if at is None else at, zone or ZoneInfo("UTC"))
         return self._read(lambda connection: reads.day_account(connection, day))
 
     def spent(self, scope: str = "total") -> Decimal:
-        """Return the dollars that count as gone in a scope, unknown outcomes at worst price."""
+        """Return the dollars spent in a scope, unknown outcomes at their worst case."""
         return self.account(scope).spent
 
     # ---- runs, templates, labels
 
     def save_run(self, record: RunRecord) -> None:
-        """Keep a run; the same name with another plan is refused."""
+        """Store a run; the same name with another plan is refused."""
         self._do(lambda transaction: tables.save_run(transaction, record))
 
     def add_rows(self, run: str, items: Sequence[RunItem]) -> None:
-        """Keep rows of a run; a position that is there already is written anew."""
+        """Store rows of a run; a position that exists is overwritten."""
         self._do(lambda transaction: tables.add_rows(transaction, run, items))
 
     def runs(self) -> list[RunRecord]:
@@ -309,29 +310,29 @@ class Book:
         return self._read(lambda connection: reads.rows(connection, run))
 
     def note_template(self, name: str, version: str, text: str) -> None:
-        """Keep the words of a template version, once."""
+        """Store the text of a template version, once."""
         self._do(lambda transaction: tables.note_template(transaction, name, version, text))
 
     def templates(self, name: str) -> list[TemplateVersion]:
-        """Return the history of a template, first used first."""
+        """Return the versions of a template, by first use."""
         return self._read(lambda connection: reads.templates(connection, name))
 
     def mark(self, key: str, name: str, value: str) -> None:
-        """Keep a person's label of an answer; the last one counts, the others stay as history."""
+        """Store a person's mark of an answer; the last one counts, earlier ones stay as history."""
         self._do(lambda transaction: tables.mark(transaction, key, name, value))
 
     def labels(self, name: str) -> dict[str, str]:
-        """Return the labels called `name`, by key."""
+        """Return the marks called `name`, by key."""
         return self._read(lambda connection: reads.labels(connection, name))
 
     # ---- upkeep
 
     def verify(self) -> list[str]:
         """
-        Return what is wrong, or [].
+        Return what is wrong, one line per problem, or [].
 
-        That is damage, sums that do not fit, and the first entry of the audit chain that was
-        changed, taken out, put in or moved since it was written.
+        It finds damage, sums that do not match, and the first entry of the audit chain that was
+        changed, deleted, inserted or moved since it was written.
         """
         return self._read(audit.verify)
 
@@ -341,22 +342,22 @@ class Book:
 
     def place_of(self, head: str) -> int | None:
         """
-        Return which entry of the audit chain had this head: all up to it is what it was then.
+        Return the number of the audit entry with this head: the chain up to it is unchanged.
 
-        None when the chain does not contain it: it was written anew since, or is another book's.
+        None when the chain does not contain it: it was rewritten since, or is another book's.
 
         Raises:
-            UsageError: It is no head: 64 hex digits.
+            UsageError: *head* is not 64 hex digits.
         """
         link = link_of(head)
         return self._read(lambda connection: audit.place_of(connection, link))
 
     def backup(self, path: Path | str) -> Path:
         """
-        Copy the book to a new file, also while it is written; only its owner may read the copy.
+        Copy the book to a new file, also while it is in use; only its owner may read the copy.
 
         Raises:
-            BookError: The file is there already, or cannot be written.
+            BookError: The file exists already, or cannot be written.
         """
         to = Path(path).absolute()
         self._read(lambda connection: guard(to, lambda: copy(connection, to)))
@@ -364,7 +365,7 @@ class Book:
 
     def close(self) -> None:
         """
-        Write all that is queued, give up what this handle has under way; twice does no harm.
+        Write all that is queued and give up the attempts of this handle; may be called twice.
 
         The last handle on a file closes it.
         """
@@ -384,7 +385,7 @@ class Book:
 
     @property
     def flights(self) -> Flights:
-        """The keys that are worked on in this process, for all who share this book."""
+        """The keys under way in this process, shared by all handles on this book."""
         return self._here().flights
 
     @property
@@ -396,7 +397,7 @@ class Book:
         return self._here().writer
 
     def _here(self) -> Shared:
-        """Return the open book, in a forked child one of its own."""
+        """Return the open book; a forked child opens its own."""
         shared = self._shared
         return shared if not (shared.forked or self._closed) else self._anew()
 

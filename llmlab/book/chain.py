@@ -1,11 +1,11 @@
 """
-Chain what is written by hashes: each row's link is over the link before and the row.
+The audit chain, a hash chain: each row's link is a hash of the link before and the row.
 
-In: rows as SQLite gives them back. Out: the same with their place and their link. Whoever kept a
-link can tell whether all that came before it is still as it was.
+In: rows as SQLite returns them. Out: the same with their place and their link. Whoever kept a
+link can verify that all rows before it are unchanged.
 
 A link is the SHA-256 of the link before, the row's values and place in MessagePack (so floats in
-REAL columns, integers for booleans) and, after an outcome's, the answer that was stored with it, at
+REAL columns, integers for booleans) and, for an outcome, the answer that was stored with it, at
 the same time and under the attempt's key.
 """
 
@@ -20,7 +20,7 @@ from llmlab.book.rows import Row
 from llmlab.errors import UsageError
 
 KEPT: Final = 16
-"""Bytes of a link that a row keeps. With 8, who chooses rows could find two that look the same."""
+"""Bytes of a link that a row keeps. With 8, an attacker could find two rows that collide."""
 FIRST: Final = sha256(b"llmlab chain 1").digest()
 """The link before the first entry."""
 
@@ -39,11 +39,11 @@ ANSWERED: Final = """
 
 class Chain:
     """
-    The end of a chain, which entries are added to.
+    The end of a chain, to which entries are added.
 
     Args:
-        entries: How many there are.
-        link: The last one's; `FIRST` before there is any.
+        entries: The number of entries.
+        link: The last entry's link; `FIRST` in an empty chain.
     """
 
     __slots__ = ("entries", "link")
@@ -56,17 +56,17 @@ class Chain:
         self, rows: Iterable[Row], answers: Mapping[int, bytes] = _NO_ANSWERS
     ) -> list[list[Any]]:
         """
-        Add rows; return them with their places and what they keep of their links.
+        Add rows; return them with their places and truncated links.
 
         Args:
-            rows: As they lie in the file, the attempt's id first.
-            answers: What was stored with them, by attempt.
+            rows: As they are in the file, the attempt's id first.
+            answers: The answers that were stored with them, by attempt.
         """
         entries, link, found = self.entries, self.link, []
         for row in rows:
             entries += 1
             placed = [*row, entries]
-            hashed = _fresh()  # a copy: to make one by name costs a third more
+            hashed = _fresh()  # a copy: a new one by name costs a third more
             answer = answers.get(row[0])
             if answer is None:
                 hashed.update(link + _encode(placed))
@@ -81,24 +81,24 @@ class Chain:
 
 
 def end_of(connection: sqlite3.Connection) -> Chain:
-    """Return the end of the chain as the file has it."""
+    """Return the end of the chain in the file."""
     row = connection.execute("SELECT entries, link FROM ledger WHERE scope = 'total'").fetchone()
     return Chain() if row is None or row[0] is None else Chain(*row)
 
 
 def link_of(head: str) -> bytes:
     """
-    Read a link that was kept as text.
+    Parse a head of a chain: 64 hex digits.
 
     Raises:
-        UsageError: It is no link.
+        UsageError: It is not one.
     """
     try:
         found = bytes.fromhex(head)
     except ValueError:
         found = b""
     if len(found) != len(FIRST):
-        raise UsageError(f"{head!r} is no head of an audit chain: give its 64 hex digits")
+        raise UsageError(f"{head!r} is not the head of an audit chain: give its 64 hex digits")
     return found
 
 
@@ -106,7 +106,7 @@ def link_of(head: str) -> bytes:
 
 
 def adopt(connection: sqlite3.Connection) -> None:
-    """Chain what a book of version 1 holds, as it is found: each 500 attempts, then their ends."""
+    """Chain the rows of a book of version 1: 500 attempts at a time, then their outcomes."""
     triggers = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_are_final'"
     ).fetchall()

@@ -1,9 +1,9 @@
 """
-Fold the journal into the file, beside the writer, so that no call waits for it.
+WAL checkpoints on a thread of their own, so that no call waits for them.
 
-In: how much was written. Out: a journal that stays small. SQLite would do it at the end of a
-commit, on the writer's thread: some thirty milliseconds for every two thousand calls, in which
-no answer is handed on. A passive checkpoint on a connection of its own stops nobody.
+In: how much was written. Out: a journal (WAL) that stays small. SQLite would checkpoint at the end
+of a commit, on the writer's thread: about thirty milliseconds per two thousand calls, in which no
+answer is returned. A passive checkpoint on a connection of its own blocks nobody.
 
 Source: SQLite, "Write-Ahead Logging", section 3.1 ("Application-initiated checkpoints").
 """
@@ -17,12 +17,12 @@ from typing import Final
 from llmlab.book.files import Moved
 
 _WRITES: Final = 1_000
-"""Writes after which to fold: about as many pages."""
+"""Writes between two checkpoints: about as many pages."""
 
 
 class Checkpointer:
     """
-    A thread that folds when told that enough was written.
+    A thread that runs a checkpoint when enough was written.
 
     Args:
         connect: Opens a connection to the file; called on the thread.
@@ -46,18 +46,18 @@ class Checkpointer:
             self._due.set()
 
     def pause(self, patience: float) -> bool:
-        """Close the connection and fold no more until `resume`; say whether it is closed."""
+        """Close the connection until `resume`; return whether it was closed within *patience* s."""
         if not self._folding.acquire(timeout=patience):
             return False
         self._close()
         return True
 
     def resume(self) -> None:
-        """Fold again, after a `pause` that came to pass."""
+        """Go on after a `pause` that returned True."""
         self._folding.release()
 
     def stop(self) -> None:
-        """End the thread; the last connection to close folds the rest."""
+        """End the thread; the last connection to close runs the last checkpoint."""
         self._stopped = True
         self._due.set()
         self._thread.join()
@@ -67,7 +67,7 @@ class Checkpointer:
         while self._due.wait() and not self._stopped:
             self._due.clear()
             # Nothing is lost where it fails: the journal keeps all, and the writer's own
-            # checkpoint, which comes much later, says what is wrong.
+            # checkpoint, much later, reports what is wrong.
             with self._folding, suppress(sqlite3.Error, Moved):
                 if self._connection is None:
                     self._connection = self._connect()

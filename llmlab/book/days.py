@@ -1,10 +1,9 @@
 """
-Days of a named zone: from one midnight there to the next, also where the clocks change.
+Days of a time zone: from one midnight there to the next, also where the clocks change.
 
-The ledger keeps sums of UTC days, whoever writes. What a day of a zone has cost is the sums of
-the UTC days that it touches, less the attempts in these that began outside it. So a book needs
-nothing new for a zone, and kernels of two zones on one book each hold their own day's limit over
-everything that was spent in it.
+The ledger keeps sums of UTC days. The cost of a zone's day is the sums of the UTC days that it
+overlaps, less the attempts in these that began outside it. So a book stores nothing per zone, and
+kernels of two zones on one book each hold their own day's limit over everything spent in it.
 """
 
 import sqlite3
@@ -18,7 +17,7 @@ from llmlab.book.money import day_scope
 
 _DAY_SECONDS = 86_400
 _SLACK_S = 3_600.0
-"""Attempts are numbered in the order of their commits, which is nearly that of their starts."""
+"""Slack in seconds: attempts are numbered by commit, which is nearly the order of their starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +37,20 @@ class LocalDay:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The ledger's accounts of the UTC days that it touches."""
+        """The ledger's accounts of the UTC days that it overlaps."""
         first, last = int(self.start // _DAY_SECONDS), int((self.end - 1) // _DAY_SECONDS)
         return tuple(day_scope(number) for number in range(first, last + 1))
 
     @property
     def utc(self) -> tuple[float, float]:
-        """The beginning of the first of these, and the end of the last."""
+        """Start of the first of these UTC days and end of the last, in Unix seconds."""
         first, last = int(self.start // _DAY_SECONDS), int((self.end - 1) // _DAY_SECONDS)
         return float(first * _DAY_SECONDS), float((last + 1) * _DAY_SECONDS)
 
 
 def local_day(at: float, zone: ZoneInfo) -> LocalDay:
     """Return the day of *zone* in which *at* (Unix seconds) lies."""
-    # Within a quarter of an hour no zone has a midnight, but on its edge.
+    # Midnights of every zone are at multiples of a quarter of an hour.
     return _day_of(int(at // 900) * 900, zone)
 
 
@@ -59,7 +58,7 @@ def local_day(at: float, zone: ZoneInfo) -> LocalDay:
 def _day_of(at: int, zone: ZoneInfo) -> LocalDay:
     there = datetime.fromtimestamp(at, zone).date()
     start, end = midnight(there, zone), midnight(there + timedelta(days=1), zone)
-    if at >= end:  # clocks went back over midnight: the evening that comes again is the new day's
+    if at >= end:  # clocks went back over midnight: the repeated evening belongs to the new day
         there += timedelta(days=1)
         start, end = end, midnight(there + timedelta(days=1), zone)
     return LocalDay(there.isoformat(), zone.key, start, end)
@@ -69,14 +68,14 @@ def midnight(day: date, zone: ZoneInfo) -> float:
     """
     Return when *day* begins in *zone*, in Unix seconds.
 
-    A midnight that comes twice is the first one; a day whose midnight is skipped begins when the
-    clocks have been put forward.
+    Of a midnight that comes twice it is the first; a day whose midnight is skipped begins when
+    the clocks go forward.
     """
     plain = datetime.combine(day, time(), zone)
     first, second = plain.timestamp(), plain.replace(fold=1).timestamp()
     if first <= second:
         return first
-    early, late = int(second), int(first)  # the clocks jump somewhere in between
+    early, late = int(second), int(first)  # the clocks change somewhere in between
     while early + 1 < late:
         middle = (early + late) // 2
         if datetime.fromtimestamp(middle, zone).date() < day:
@@ -90,15 +89,15 @@ def outside(
     connection: sqlite3.Connection, day: LocalDay, skip: Collection[int] = ()
 ) -> tuple[list[int], int]:
     """
-    Return what the UTC days of *day* have in them that is not of *day*, in picodollars.
+    Return the sums of the attempts in the UTC days of *day* that began outside *day*.
 
     Args:
         connection: Of the book.
-        day: The day that is asked about.
-        skip: Attempts that are being settled just now; they are left out.
+        day: The zone's day.
+        skip: Attempts that are being settled now; they are left out.
 
     Returns:
-        Settled, unknown and reserved; and the sum of those that can never change any more.
+        Settled, unknown and reserved, in picodollars; and the sum that can no longer change.
     """
     given = (_first(connection, day.utc[0]), *day.utc, day.start, day.end)
     sums, final = [0, 0, 0], 0
@@ -120,10 +119,10 @@ _OUTSIDE = """
 
 def _first(connection: sqlite3.Connection, at: float) -> int:
     """
-    Return an id before which no attempt began after *at*, found by halving.
+    Return an id before which no attempt began after *at*, by binary search.
 
-    Where a clock was set back this may be too late an id. Then less is found outside a day, which
-    counts too much and holds its limit all the same.
+    Where a clock was set back the id may be too high. Then the day counts too much, so its limit
+    still holds.
     """
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()
     low, high = 1, int(last) + 1

@@ -1,8 +1,8 @@
 """
-What other kernels have under way in this book, kept up to date as they write.
+Attempts that other kernels have under way in this book, kept up to date as they write.
 
-In: a connection in a transaction, when another one has written. Out: the attempt that works on a
-key. A book that one kernel uses is never looked through.
+In: a connection in a transaction, after another one has written. Out: the attempt under way with
+a key. A book that only one kernel uses is never scanned.
 """
 
 import sqlite3
@@ -22,12 +22,12 @@ _IN_A_QUERY: Final = 500
 
 
 class Elsewhere(LabError):
-    """Another kernel works on this key, or has answered it; nothing was begun."""
+    """Another kernel has this key under way, or has answered it; nothing was begun."""
 
     def __init__(self, attempt: int | None) -> None:
-        super().__init__("another kernel works on this question: wait for its answer")
+        super().__init__("another kernel has this question under way: wait for its answer")
         self.attempt = attempt
-        """The one under way; None: its answer is in the book."""
+        """The attempt under way; None where its answer is in the book."""
 
 
 class Others:
@@ -35,7 +35,7 @@ class Others:
 
     def __init__(self) -> None:
         self.stale = True
-        """Whether another connection has written since the last look."""
+        """Whether another connection has written since the last refresh."""
         self.write = False
         """Whether another kernel has this book open, or had since this one opened it."""
         self._seen: int | None = None
@@ -43,7 +43,7 @@ class Others:
         self._by_key: dict[str, int] = {}
 
     def refresh(self, connection: sqlite3.Connection, owner: int) -> None:
-        """Look at what is new since the last time; call it inside a transaction."""
+        """Read what is new since the last time; call it inside a transaction."""
         if self._seen is None:
             (first,) = connection.execute(_FIRST, (owner,)).fetchone()
             self.write = first is not None
@@ -63,7 +63,7 @@ class Others:
         return self._by_key.get(key)
 
     def forget(self, ended: Iterable[int]) -> None:
-        """Leave out attempts that have ended, or that this kernel has given up."""
+        """Remove attempts that have ended, or that this kernel has given up."""
         for attempt in ended:
             key = self._open.pop(attempt, "")
             if self._by_key.get(key) == attempt:

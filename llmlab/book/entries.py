@@ -1,4 +1,4 @@
-"""What goes into the book and what comes out of it, as frozen records."""
+"""The frozen records that go into the book and come out of it."""
 
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
@@ -13,25 +13,25 @@ Status: TypeAlias = Literal["ok", "error"]
 
 Once: TypeAlias = Literal["no", "now", "ever"]
 """
-Whether an attempt must not be begun where another kernel does the same: `now`, while it has one
-under way with this key; `ever`, also where it has stored an answer to it.
+When an attempt is not begun because of another kernel: `now`, while that kernel has an attempt
+with this key under way; `ever`, also when it has stored an answer; `no`, never.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many dollars may be spent; None sets no limit."""
+    """Spending limits in dollars; None sets no limit."""
 
     call: Decimal | None = None
     """Per call: one key, its retries included."""
     run: Decimal | None = None
-    """Per run name, over every kernel and day that worked on it."""
+    """Per run name, over all kernels and days."""
     day: Decimal | None = None
-    """Per day of `zone`, by the time at which an attempt started."""
+    """Per day of `zone`, by the start of the attempt."""
     total: Decimal | None = None
     """Over the whole life of the book."""
     zone: ZoneInfo | None = None
-    """Where days begin at midnight; None is UTC."""
+    """Time zone of the days; None is UTC."""
     picos: tuple[int | None, int | None, int | None, int | None] = field(
         init=False, repr=False, compare=False
     )
@@ -51,7 +51,7 @@ class Limits:
 
     @property
     def any(self) -> bool:
-        """Whether there is a limit at all."""
+        """Whether any limit is set."""
         return self.picos != (None, None, None, None)
 
 
@@ -59,31 +59,31 @@ NO_LIMITS = Limits()
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One try to send one request: what is known before it is sent."""
+    """One HTTP request of a call: what is known before it is sent."""
 
     key: str
-    """Identity of the request by content, repeat number included."""
+    """Cache key of the call, repeat number included; see `calls.identity`."""
     provider: str
     model: str
     started_at: float
-    """Unix time, seconds; its UTC date is the day that pays."""
+    """Unix time, seconds; its UTC date is the day that it counts on."""
     run: str | None = None
     backend: str = "live"
     number: int = 1
     """1 for the first attempt of a call, 2 for its first retry ..."""
     worst_usd: Decimal | None = None
-    """The most it can cost; None when nobody knows the price."""
+    """Worst case in dollars; None when the price is unknown."""
     prompt: str = ""
     prompt_version: str = ""
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
-    """What became of an attempt: known before anyone is told."""
+    """The result of an attempt, stored before it is returned."""
 
     status: Status
     answer: bytes | None = None
     cost_usd: Decimal | None = None
-    """Dollars charged; None when unknown: then the worst price counts, unless `billed` is False."""
+    """Dollars charged; None when unknown: then the worst case counts, unless `billed` is False."""
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
@@ -101,21 +101,21 @@ class Account:
     """Dollars of one scope: `total`, `day:2026-11-22` or `run:NAME`."""
 
     settled: Decimal
-    """Charged, and the amount is known."""
+    """Charged, with a known amount."""
     unknown: Decimal
-    """Counted at the worst price, for nobody knows what was charged."""
+    """Counted at the worst case, because the charge is unknown."""
     reserved: Decimal
-    """Set aside for attempts under way."""
+    """Reserved for attempts under way."""
 
     @property
     def spent(self) -> Decimal:
-        """Dollars that count as gone: `settled + unknown`."""
+        """Dollars that count as spent: `settled + unknown`."""
         return self.settled + self.unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run: its name and its plan, in whatever encoding the caller chose."""
+    """A run: its name and its plan, encoded by the caller."""
 
     name: str
     created_at: float
@@ -124,7 +124,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunItem:
-    """One row of a run: which call answers it, and what else the caller keeps with it."""
+    """One row of a run: the key of its call, and the caller's own data."""
 
     position: int
     key: str
@@ -133,7 +133,7 @@ class RunItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateVersion:
-    """The words of a template at one version, and when they were first used."""
+    """The text of a template at one version, and when it was first used."""
 
     name: str
     version: str

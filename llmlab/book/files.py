@@ -1,7 +1,7 @@
 """
-Open the file of a book so that nothing foreign, newer or damaged is ever written to.
+Open the file of a book; a foreign, newer or damaged file is never written to.
 
-In: a path (or None for memory). Out: ready SQLite connections, or `BookError` with the way out.
+In: a path (or None for memory). Out: SQLite connections, or `BookError` with what to do.
 
 On POSIX, closing any descriptor of a file drops all locks that the process holds on it, SQLite's
 too. So nothing here, and nothing anywhere in llmlab, opens a file that may be a live book except
@@ -20,10 +20,10 @@ from llmlab.errors import BookError
 T = TypeVar("T")
 
 Mode: TypeAlias = Literal["rw", "ro", "immutable"]
-"""How SQLite opens a file, which is there in any case; `immutable` asks for no journal."""
+"""How SQLite opens an existing file; `immutable` reads no journal."""
 
 _CHECKPOINT_PAGES = 16_000
-"""64 MB of journal: a commit then folds it itself, and waits. `Checkpointer` comes before."""
+"""64 MB of journal, at which a commit runs the checkpoint itself; `Checkpointer` comes before."""
 
 _READ_ONLY: Final = "it cannot be written: choose a folder you may write to"
 _LOCKED: Final = "another program keeps it locked: close that program or its transaction"
@@ -40,7 +40,7 @@ _CAUSES = {
     sqlite3.SQLITE_CANTOPEN: _NO_FOLDER,
     sqlite3.SQLITE_NOTADB: _NOT_A_DATABASE,
     sqlite3.SQLITE_CORRUPT: "it is damaged: nothing was overwritten; restore a copy",
-    sqlite3.SQLITE_IOERR: "the disk refuses to read or write: check its space, quota and health",
+    sqlite3.SQLITE_IOERR: "the disk fails to read or write: check its space, quota and health",
     sqlite3.SQLITE_TOOBIG: "a value is larger than SQLite can hold",
 }
 _SYSTEM_CAUSES = {
@@ -52,19 +52,19 @@ _SYSTEM_CAUSES = {
 
 
 def code_of(error: Exception) -> int | None:
-    """Return SQLite's own code of an error, the primary one; None where Python has raised it."""
+    """Return SQLite's primary error code; None for an error of Python's."""
     code = getattr(error, "sqlite_errorcode", None)
     return code & 0xFF if isinstance(code, int) else None
 
 
 def book_error(path: Path | None, error: Exception) -> BookError:
-    """Say in one line what SQLite or the system said, and what to do about it."""
+    """Return an error of SQLite or the system as one line that says what to do."""
     cause = _CAUSES.get(code_of(error) or 0)
     if isinstance(error, OSError):
         cause = _SYSTEM_CAUSES.get(error.errno or 0)
     elif isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):
         cause = _CAUSES[sqlite3.SQLITE_CORRUPT]
-    # What could not be decoded is part of somebody's prompt or answer.
+    # Text that could not be decoded is part of a prompt or answer: leave it out.
     said = " ".join(str(error).partition(" with text ")[0].split())
     if isinstance(error, UnicodeDecodeError):
         said = error.reason
@@ -73,17 +73,17 @@ def book_error(path: Path | None, error: Exception) -> BookError:
 
 
 def not_a_database(path: Path) -> BookError:
-    """Say that a file is something else."""
+    """Return the error for a file that is not a database."""
     return BookError(f"book {path}: {_NOT_A_DATABASE}")
 
 
 def name_of(path: Path | None) -> str:
-    """Name a book for people."""
+    """Return a book's name for messages."""
     return "in memory" if path is None else str(path)
 
 
 def guard(path: Path | None, action: Callable[[], T]) -> T:
-    """Do `action`; what SQLite or the system refuses becomes `BookError`."""
+    """Do `action`; errors of SQLite or the system become `BookError`."""
     try:
         return action()
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
@@ -91,15 +91,15 @@ def guard(path: Path | None, action: Callable[[], T]) -> T:
 
 
 class Moved(Exception):
-    """The file at the path is not the one that is open."""
+    """The file at the path is no longer the one that is open."""
 
 
 Identity: TypeAlias = tuple[int, int]
-"""What tells a file from every other one, whatever its name: its device and inode."""
+"""Identity of a file, whatever its name: device and inode."""
 
 
 def identity_of(path: Path | str) -> Identity | None:
-    """Return which file lies at `path` now, or None where there is none; it is not opened."""
+    """Return the identity of the file at `path`, or None where there is none; it is not opened."""
     try:
         found = os.stat(path)  # noqa: PTH116 - once a group of writes: Path.stat costs twice that
     except (FileNotFoundError, NotADirectoryError):
@@ -108,11 +108,11 @@ def identity_of(path: Path | str) -> Identity | None:
 
 
 def refuse_second_name(path: Path) -> None:
-    """Refuse a file with several names: SQLite calls the journal after the name it was given."""
+    """Refuse a file with hard links: SQLite names the journal after the name it was given."""
     try:
         names = path.stat().st_nlink
     except OSError:
-        return  # what is wrong with it is said where it is opened
+        return  # opening the file reports what is wrong
     if names > 1:
         raise BookError(
             f"book {path}: the file has {names} names (hard links), and two journals would destroy "
@@ -122,7 +122,7 @@ def refuse_second_name(path: Path) -> None:
 
 def connect(path: Path | None, *, timeout: float, mode: Mode = "rw") -> sqlite3.Connection:
     """
-    Open a connection in which every transaction is begun and ended by hand; never make a file.
+    Open a connection without implicit transactions; never create a file.
 
     Args:
         path: The file, or None for a private database in memory.
@@ -141,14 +141,14 @@ def connect(path: Path | None, *, timeout: float, mode: Mode = "rw") -> sqlite3.
 
 
 def set_up_writer(connection: sqlite3.Connection, *, durable: bool) -> None:
-    """Choose the journal: WAL, so that readers and other kernels do not wait for a writer."""
+    """Set the journal mode: WAL, so that readers and other kernels do not wait for a writer."""
     connection.execute("PRAGMA journal_mode = WAL")
     set_durable(connection, durable=durable)
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
 def set_durable(connection: sqlite3.Connection, *, durable: bool) -> None:
-    """Choose whether a commit waits for the disk."""
+    """Set whether a commit waits for the disk."""
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
 
@@ -156,10 +156,10 @@ def connect_again(
     path: Path, identity: Identity, *, timeout: float, reads: bool = False
 ) -> sqlite3.Connection:
     """
-    Open one more connection to a file that is open already.
+    Open another connection to a file that is open already.
 
     Raises:
-        Moved: Another file lies there now, and its journal would be mixed up with this one's.
+        Moved: Another file is at the path now: its journal would be mixed up with this one's.
     """
     if identity_of(path) != identity:
         raise Moved
@@ -167,7 +167,7 @@ def connect_again(
 
 
 def connect_reader(path: Path, *, timeout: float, mode: Mode = "rw") -> sqlite3.Connection:
-    """Open a connection that SQLite itself keeps from writing."""
+    """Open a read-only connection, enforced by SQLite."""
     connection = connect(path, timeout=timeout, mode=mode)
     connection.execute("PRAGMA query_only = 1")
     return connection

@@ -1,8 +1,8 @@
 """
-Who is at work on which key in this process, so that a question is in flight once.
+Keys in flight in this process, so that a question is sent once at a time.
 
-In: a key. Out: leave to work on it, or what whoever is at work comes to. Any thread, any event
-loop, every lab that shares the book.
+In: a key. Out: the right to send it, or the result of the caller that has it in flight. Works
+across threads, event loops, and labs that share the book.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-_GLANCE: Final = 1.0
-"""Seconds between looks whether the loop of the one at work still runs."""
+_CHECK_S: Final = 1.0
+"""Seconds between checks whether the loop of the flight still runs."""
 
 
 class Flight:
-    """One key that is worked on: on which loop, and who waits for what comes of it."""
+    """One key in flight: its loop, and the futures of those who wait for its result."""
 
     __slots__ = ("loop", "waiting")
 
@@ -26,7 +26,7 @@ class Flight:
 
 
 class Flights:
-    """The keys that are worked on; `take` one, work, and `land` it, whatever came of it."""
+    """The keys in flight: `take` a key, do the work, and `land` it with the result."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,24 +34,24 @@ class Flights:
         self._runs = 0
 
     def take(self, key: str) -> bool:
-        """Say whether the caller may work on *key*; then it must `land` it."""
+        """Return whether the caller now has *key*; then it must `land` it."""
         flight = Flight(asyncio.get_running_loop())
-        # One step of the dictionary, which needs no lock: every call comes by here.
+        # One dictionary operation, which needs no lock: every call does this.
         return self._flights.setdefault(key, flight) is flight
 
     def land(self, key: str, result: Any) -> None:
-        """Let go of *key* and tell who waits: a result, or None where there is none for them."""
+        """Release *key* and pass *result* to those who wait; None where there is none for them."""
         with self._lock:
             flight = self._flights.pop(key, None)
         if flight is not None and flight.waiting:
-            _tell(flight, result)
+            _set_results(flight, result)
 
     async def landed(self, key: str, *, within: float | None = None) -> Any:
         """
-        Wait for whoever works on *key*; return what they landed, None if nobody does.
+        Wait until *key* lands; return its result, None if it is not in flight.
 
         Raises:
-            TimeoutError: They have not ended after *within* seconds.
+            TimeoutError: It has not landed after *within* seconds.
         """
         with self._lock:
             flight = self._flights.get(key)
@@ -61,14 +61,14 @@ class Flights:
             flight.waiting.append(future)
         async with asyncio.timeout(within):
             while not future.done():
-                # Left undone at the end of the time, it is skipped by whoever lands.
-                await asyncio.wait([future], timeout=_GLANCE)
+                # Not `wait_for`: `wait` does not cancel the future when it times out.
+                await asyncio.wait([future], timeout=_CHECK_S)
                 self._give_up_dead(key, flight)
         return future.result()
 
     @contextmanager
     def run(self) -> Iterator[None]:
-        """Count a run while it sends: beside another, what it planned may be answered by now."""
+        """Count a run while it sends: beside another one, its calls may be answered meanwhile."""
         with self._lock:
             self._runs += 1
         try:
@@ -83,22 +83,22 @@ class Flights:
         return self._runs > 1
 
     def _give_up_dead(self, key: str, flight: Flight) -> None:
-        """Take the key of one whose loop has ended without landing it."""
+        """Release a key whose loop has ended without landing it."""
         if flight.loop.is_running():
             return
         with self._lock:
             if self._flights.get(key) is not flight:
                 return
             del self._flights[key]
-        _tell(flight, None)
+        _set_results(flight, None)
 
 
-def _tell(flight: Flight, result: Any) -> None:
+def _set_results(flight: Flight, result: Any) -> None:
     for future in flight.waiting:
         loop = future.get_loop()
         try:
             loop.call_soon_threadsafe(_set, future, result)
-        except RuntimeError:  # the loop is closed: nobody waits there any more
+        except RuntimeError:  # the loop is closed: nothing waits there any more
             continue
 
 

@@ -1,7 +1,7 @@
 """
-Keep the sums of money of one transaction, and refuse what could pass a limit.
+The ledger: sums of dollars by scope, and the check of spending limits.
 
-In: reservations and charges of a group of calls. Out: changed ledger rows, written once a group.
+In: reservations and charges of a group of calls. Out: changed ledger rows, written once per group.
 
 The rows are read inside a `BEGIN IMMEDIATE` transaction, which only one process can hold, so two
 kernels can never both spend the last cent.
@@ -19,7 +19,7 @@ from llmlab.book.rows import Row, insert_rows
 from llmlab.errors import LimitError
 
 SETTLED, UNKNOWN, RESERVED = 0, 1, 2
-_PAYERS = ("total", "day", "run")
+_LIMITED = ("total", "day", "run")
 
 _INSERT = "INSERT INTO ledger VALUES "
 _UPDATE = (
@@ -35,7 +35,7 @@ class Ledger:
 
     Args:
         connection: Inside a `BEGIN IMMEDIATE` transaction.
-        accounts: Rows that are known to be as in the file; changed with them.
+        accounts: Rows known to be as in the file; they are updated.
     """
 
     def __init__(self, connection: sqlite3.Connection, accounts: dict[str, list[int]]) -> None:
@@ -45,7 +45,7 @@ class Ledger:
         self._changed: set[Sequence[str]] = set()
 
     def load(self, scopes: Sequence[str]) -> None:
-        """Read the accounts that are not here yet, in one query."""
+        """Read the accounts that are not loaded yet, in one query."""
         absent = [scope for scope in scopes if scope not in self._accounts]
         if absent:
             self._accounts.update((scope, [0, 0, 0]) for scope in absent)
@@ -53,20 +53,20 @@ class Ledger:
                 self._accounts[scope] = account
 
     def account(self, scope: str) -> list[int]:
-        """Return the picodollars of `scope` as they stand in this transaction."""
+        """Return settled, unknown and reserved picodollars of `scope` in this transaction."""
         if scope not in self._accounts:
             self.load((scope,))
         return self._accounts[scope]
 
     def accounts(self, scopes: tuple[str, ...]) -> list[list[int]]:
-        """Return the accounts that pay for an attempt."""
+        """Return the accounts of several scopes."""
         found = self._payers.get(scopes)
         if found is None:
             found = self._payers[scopes] = [self.account(scope) for scope in scopes]
         return found
 
     def add(self, scopes: tuple[str, ...], column: int, pico: int) -> None:
-        """Add to one column of several accounts; a negative amount takes away."""
+        """Add to one column of several accounts; `pico` may be negative."""
         if pico:
             for account in self.accounts(scopes):
                 account[column] += pico
@@ -75,14 +75,14 @@ class Ledger:
     def move(
         self, scopes: tuple[str, ...], source: int, worst: int, target: int, pico: int
     ) -> None:
-        """Take `worst` from one column of several accounts and add `pico` to another."""
+        """Subtract `worst` from one column of several accounts and add `pico` to another."""
         for account in self.accounts(scopes):
             account[source] -= worst
             account[target] += pico
         self._changed.add(scopes)
 
     def flush(self, cursor: sqlite3.Cursor, chain: Chain | None) -> None:
-        """Write every account that was changed, and the end of the chain where it grew."""
+        """Write the changed accounts, and the end of the chain if it grew."""
         changed = {scope for scopes in self._changed for scope in scopes}
         rows: list[Row] = []
         if chain is not None:
@@ -102,8 +102,8 @@ def _select(count: int) -> str:
 
 
 DayAccount: TypeAlias = Callable[[int], Sequence[int]]
-"""Returns settled, unknown and reserved picodollars of a zone's day; given at most so many, it
-need not be exact."""
+"""Returns settled, unknown and reserved picodollars of a zone's day; as long as the sum is at most
+its argument, it may be too high."""
 
 
 def check(
@@ -116,20 +116,20 @@ def check(
     day_account: DayAccount | None = None,
 ) -> None:
     """
-    Raise `LimitError` when a call that may cost `worst` could pass a limit.
+    Raise `LimitError` when a call that may cost `worst` could exceed a limit.
 
     Args:
-        ledger: The sums as they stand.
-        limits: What may be spent.
-        scopes: The accounts that would pay: total, day and, if any, run.
+        ledger: The sums of this transaction.
+        limits: The spending limits.
+        scopes: The accounts it counts on: total, day and, if any, run.
         worst: The most this attempt can cost, in picodollars.
-        earlier: What earlier attempts of the same call have cost.
-        day_account: What stands in for the account of the UTC day where days are a zone's.
+        earlier: What earlier attempts of the same call have cost, in picodollars.
+        day_account: Returns the account of the day, in place of the UTC day's, with a zone.
     """
     call, run, day, total = limits.picos
     if call is not None and earlier + worst > call:
         raise _refusal("call", call, (earlier, 0, 0), worst)
-    payers = zip(_PAYERS, (total, day, run), ledger.accounts(scopes), strict=False)
+    payers = zip(_LIMITED, (total, day, run), ledger.accounts(scopes), strict=False)
     for name, limit, held in payers:
         if limit is None:
             continue
@@ -141,7 +141,7 @@ def check(
 
 def _refusal(name: str, limit: int, account: Sequence[int], worst: int) -> LimitError:
     settled, unknown, reserved = account
-    doubt = f" ({show(unknown)} of it at worst price, outcome unknown)" if unknown else ""
+    doubt = f" ({show(unknown)} of it at worst case, outcome unknown)" if unknown else ""
     return LimitError(
         f"{name} limit {show(limit)}: {show(settled + unknown)} is spent{doubt}, {show(reserved)} "
         f"reserved, and this call could cost {show(worst)}; nothing was sent: raise "

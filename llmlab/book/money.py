@@ -18,7 +18,7 @@ TOTAL = "total"
 
 
 def to_pico(amount: Decimal, *, rounding: str = ROUND_HALF_EVEN, what: str = "amount") -> int:
-    """Return `amount` dollars in picodollars, or `UsageError` for NaN, negative or absurd ones."""
+    """Return dollars in picodollars; `UsageError` unless 0 to 1,000,000."""
     if not isinstance(amount, Decimal):
         raise UsageError(f"{what} is {amount!r}: give dollars as a Decimal, such as Decimal('0.5')")
     try:
@@ -36,7 +36,7 @@ def worst_pico(amount: Decimal | None) -> int | None:
 
 
 def cost_pico(amount: Decimal | None) -> int | None:
-    """Return a cost in picodollars, rounded to the nearest."""
+    """Return a cost in picodollars, rounded to nearest."""
     return None if amount is None else to_pico(amount, what="cost_usd")
 
 
@@ -46,14 +46,14 @@ def to_usd(pico: int) -> Decimal:
 
 
 def show(pico: int) -> str:
-    """Write picodollars for people: at least cents, no needless zeros."""
+    """Format picodollars as dollars: at least two decimals, no trailing zeros beyond."""
     whole, _, part = f"{to_usd(pico):f}".partition(".")
     return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
 @lru_cache(maxsize=64)
 def day_scope(day_number: int) -> str:
-    """Name the account of a UTC day, counted from 1970-01-01."""
+    """Return the scope of a UTC day, counted from 1970-01-01: `day:2026-11-22`."""
     moment = gmtime(day_number * _DAY_SECONDS)
     return f"day:{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
 
@@ -65,5 +65,5 @@ def _scopes(day_number: int, run: str | None) -> tuple[str, ...]:
 
 
 def scopes(started_at: float, run: str | None) -> tuple[str, ...]:
-    """Name the ledger rows that pay for an attempt: the total, its UTC day, its run if any."""
+    """Return the scopes an attempt counts on: the total, its UTC day, its run if any."""
     return _scopes(int(started_at // _DAY_SECONDS), run)

@@ -1,8 +1,8 @@
 """
-An open book's connections: lent, closed before a fork, made again, moved when the file is lost.
+Connections of an open book: closed before a fork, reopened, moved when the file is lost.
 
 In: a database that was checked and registered. Out: the connection for the next group of writes,
-connections for reading, and the one line that says why nothing more may begin.
+connections for reading, and the error that says why nothing more may begin.
 """
 
 import sqlite3
@@ -35,19 +35,19 @@ T = TypeVar("T")
 _READERS_S: Final = 5.0
 """Seconds that readers may take to end before a fork interrupts them."""
 _JOURNAL: Final = 8
-"""Groups of writes from one look at the journal to the next."""
+"""Groups of writes between two checks of the journal file."""
 _GROUP_S: Final = 30.0
-"""Seconds that a group of writes may take before a fork goes on without it."""
+"""Seconds that a fork waits for a group of writes."""
 
 
 class Opened:
     """
-    The connections of an open book, and who it is.
+    The connections of an open book, and its identity as an owner.
 
     Args:
-        path: Its file; None for one in memory.
-        connection: For writing.
-        lock: Tells others that this owner lives.
+        path: Its file; None for a book in memory.
+        connection: The connection for writing.
+        lock: Shows other processes that this owner lives.
         owner: The id under which attempts are written.
         clock: Returns Unix seconds.
         durable: Whether each group of writes waits for the disk.
@@ -70,11 +70,11 @@ class Opened:
         self.owner = owner
         self.clock = clock
         self.gate = threading.Lock()
-        """Held during each group of writes, and through a fork."""
+        """Held during each group of writes, and during a fork."""
         self.ended: BookError | None = None
-        """Why nothing more may begin; None as long as all is well."""
+        """Why nothing more may begin; None while all is well."""
         self.identity = None if path is None else identity_of(path)
-        """Which file was opened, whatever its name is by now."""
+        """Identity of the file that was opened."""
         self._durable = durable
         self._timeout = timeout
         self._connection: sqlite3.Connection | None = connection
@@ -83,7 +83,7 @@ class Opened:
         self._use(path)
 
     def _use(self, at: Path | None, *, journal: bool = True) -> None:
-        """Read and fold the file that lies at `at` from now on."""
+        """Read from, and checkpoint, the file `at` from now on."""
         self._at = at
         self._here: Identity | None = None
         self._watched: list[tuple[str, Identity]] = []
@@ -103,35 +103,35 @@ class Opened:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The connection for writing, as it is."""
+        """The connection for writing, unchecked."""
         if self._connection is None:
             raise BookError("the book is closed: open it again")
         return self._connection
 
     def explain(self, error: Exception) -> BookError:
-        """Say in one line what went wrong with this book."""
+        """Return *error* as a `BookError` of one line."""
         return book_error(self.path, error)
 
     def wrote(self, writes: int) -> None:
-        """Count what was committed, so that the journal is folded in time."""
+        """Count commits, so that checkpoints are run in time."""
         if self.checkpointer is not None:
             self.checkpointer.wrote(writes)
 
-    # ---- writing: the gate is held
+    # ---- writing: `gate` is held
 
     def ready(self) -> sqlite3.Connection:
         """
         Return the connection for the next group of writes.
 
-        When the file is not where it was any more, its content is saved first, and the connection
-        is one to what was saved; then `ended` says that nothing more may begin.
+        When the file was moved or deleted, its content is saved first, and the connection is to the
+        saved copy; then `ended` says why nothing more may begin.
         """
         at = self._at
         if at is None:
             return self.connection
         if self._connection is None:
             return self._connect_again(at)
-        # The journal only now and then: it is lost where somebody broke the locks of this process.
+        # The journal only now and then: it is lost only where another program broke our locks.
         self._groups += 1
         for name, identity in self._watched[: 2 if self._groups % _JOURNAL == 0 else 1]:
             if identity_of(name) != identity:
@@ -167,7 +167,7 @@ class Opened:
         return connection
 
     def set_durable(self) -> None:
-        """Let each group of writes wait for the disk from now on."""
+        """Make each group of writes wait for the disk from now on."""
         with self.gate:
             self._durable = True
             self.ready().execute("PRAGMA synchronous = FULL")
@@ -178,11 +178,11 @@ class Opened:
         """
         Close every connection until `resume`, so that a forked child inherits none.
 
-        SQLite keeps what a process has locked in its memory: a child that inherits an open
-        connection believes that it holds locks, which only the parent has.
+        SQLite keeps track of locks in the process's memory: a child that inherits an open
+        connection would assume locks that only the parent holds.
 
         Returns:
-            Whether all are closed. False after a minute in which a write or a read did not end.
+            Whether all are closed; False where a write or a read did not end in time.
         """
         steps: list[tuple[Callable[[], bool], Callable[[], None]]] = [
             (lambda: self.gate.acquire(timeout=_GROUP_S), self.gate.release),
@@ -201,14 +201,14 @@ class Opened:
         return True
 
     def resume(self) -> None:
-        """Go on after a fork; the next group of writes connects again."""
+        """Go on after a fork; the next group of writes reconnects."""
         while self._paused:
             self._paused.pop()()
 
     # ---- the end
 
     def close(self) -> None:
-        """Give up what is under way, let go of everything; BookError if it cannot be written."""
+        """Give up the attempts under way and close all; BookError if that cannot be written."""
         before = self.ended
         try:
             with self.gate:
@@ -216,7 +216,7 @@ class Opened:
         finally:
             if self.checkpointer is not None:
                 self.checkpointer.stop()
-            # The pool first: the last connection to close folds the journal into the file.
+            # The pool first: the last connection to close runs the checkpoint.
             self.pool.close()
             if self._connection is not None:
                 self._connection.close()
@@ -230,7 +230,7 @@ class Opened:
 
 
 def _watched(*paths: Path) -> list[tuple[str, Identity]]:
-    """Name the files that must stay what they are: as text, for they are looked at often."""
+    """Return the files that must not change, as text: they are checked often."""
     found = [(str(path), identity_of(path)) for path in paths]
     return [(name, identity) for name, identity in found if identity is not None]
 
@@ -238,5 +238,5 @@ def _watched(*paths: Path) -> list[tuple[str, Identity]]:
 def in_transaction(
     connection: sqlite3.Connection, owner: int, now: float, action: Callable[[Transaction], T]
 ) -> T:
-    """Do `action` in a transaction of its own."""
+    """Run `action` in a transaction of its own."""
     return transact(connection, action, owner=owner, now=now, memory=BookState())

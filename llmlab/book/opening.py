@@ -1,7 +1,7 @@
 """
-From a path to an open, checked and registered database.
+Open, check, create or migrate a book's database and register as an owner.
 
-In: a path and a clock. Out: `Opened`, all that an open book needs and must close again.
+In: a path and a clock. Out: `Opened`, which holds all that must be closed again.
 """
 
 import os
@@ -34,16 +34,16 @@ T = TypeVar("T")
 
 _PAUSE_S: Final = 0.02
 _SMALLEST: Final = 512
-"""Bytes of SQLite's smallest file: one that is shorter it takes for empty, and writes over."""
+"""Size of SQLite's smallest file, in bytes: it treats a shorter one as empty and overwrites it."""
 
 
 def real_path(path: Path | str) -> Path:
-    """Return where a book really lies, symbolic links followed."""
+    """Return the real path of a book, with symbolic links resolved."""
     return Path(path).expanduser().resolve()
 
 
 def open_file(path: Path, *, clock: Callable[[], float], durable: bool, timeout: float) -> Opened:
-    """Open, check, create or migrate, register as an owner, recover what the dead left."""
+    """Open, check, create or migrate; register as an owner; settle what dead owners left."""
     _make(path)
     refuse_second_name(path)
     _look_first(path, timeout=timeout)
@@ -52,7 +52,7 @@ def open_file(path: Path, *, clock: Callable[[], float], durable: bool, timeout:
 
 
 def open_memory(content: bytes | None, *, clock: Callable[[], float], timeout: float) -> Opened:
-    """Open a book in memory; `content` is that of another one, which it goes on from."""
+    """Open a book in memory; `content` is a serialized book to start from."""
 
     def connect_memory(*, timeout: float) -> sqlite3.Connection:
         connection = connect(None, timeout=timeout)
@@ -81,10 +81,10 @@ def _open(
 
 
 def _make(path: Path) -> None:
-    """Make the file of a new book for its owner alone; unless the old one is still in use."""
+    """Create the file of a new book for its owner alone; refuse while the old one is in use."""
     private.make_folder(path.parent)
     try:
-        # Nobody can have a new file open, so it may be closed here without SQLite.
+        # Nobody else can have a new file open, so it may be closed here without SQLite.
         os.close(private.create(path))
     except FileExistsError:
         return
@@ -97,14 +97,14 @@ def _make(path: Path) -> None:
 
 
 def _look_first(path: Path, *, timeout: float) -> None:
-    """Refuse what is no book on a connection that cannot write."""
+    """Refuse a file that is no book, over a read-only connection."""
     if 0 < path.stat().st_size < _SMALLEST:
         raise not_a_database(path)
     connection = connect(path, timeout=timeout, mode="ro")
     try:
         _named(path, lambda: look(connection))
     except sqlite3.OperationalError as error:
-        # A journal that must be rolled back first is no reason: a writer will say what is wrong.
+        # A journal that must be rolled back first is no reason: the writer reports what is wrong.
         if code_of(error) not in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
             raise
     finally:
@@ -112,7 +112,7 @@ def _look_first(path: Path, *, timeout: float) -> None:
 
 
 def _close_to_others(path: Path) -> None:
-    """Take an older book from all but its owner, and say so: once, for then it is closed."""
+    """Make an older book readable by its owner only, and warn, once."""
     beside = [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal")]
     places = [path, *beside, folder_of(path)]
     if path.parent.name == private.HOME:
@@ -149,7 +149,7 @@ def _named(path: Path | None, action: Callable[[], T]) -> T:
 
 
 def retry_while_locked(action: Callable[[], T], timeout: float) -> T:
-    """Do `action` again while the file is locked: SQLite does not wait where WAL is switched on."""
+    """Retry `action` while the file is locked: SQLite does not wait when WAL is switched on."""
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -1,7 +1,7 @@
 """
-Tell a living owner of the book from a dead one.
+Owner locks: tell a living owner of the book from a dead one.
 
-In: a lock file per open book, in `<book>.owners/`. Out: whether anyone still holds it.
+In: a lock file per open book, in `<book>.owners/`. Out: whether a process still holds it.
 
 The operating system drops the lock when its process ends, however it ends, so no clock, no
 heartbeat and no reused process id can be wrong about it. A missing file counts as dead: a book that
@@ -47,43 +47,43 @@ class OwnerLock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = os.fdopen(private.create(path), "wb")
-        while not _try_lock(self._file):  # the name is new: someone only looks who is alive
+        while not _try_lock(self._file):  # the name is new: another process only checks it
             time.sleep(_PAUSE_S)
 
     @classmethod
     def take(cls, folder: Path) -> "OwnerLock":
-        """Make and lock a new file in `folder`; OSError where that is not allowed."""
+        """Create and lock a new file in `folder`; OSError where that is not allowed."""
         private.make_folder(folder)
         return cls(folder / uuid4().hex)
 
     @property
     def token(self) -> str:
-        """The name that the owner's row carries."""
+        """The file's name, stored in the owner's row."""
         return self.path.name
 
     def release(self) -> None:
-        """Let go, and leave no file behind."""
+        """Release the lock and remove the file."""
         self._file.close()
-        with suppress(OSError):  # the folder may be gone, or closed to us
+        with suppress(OSError):  # the folder may be gone, or not writable
             self.path.unlink()
 
     def abandon(self) -> None:
         """
-        Close the copy that a forked child has got; the parent's lock stays.
+        Close a forked child's copy of the file; the parent's lock stays.
 
-        A lock belongs to the open file, whoever shares it: a child that kept its copy would keep
-        a dead parent's lock alive.
+        A lock belongs to the open file, which both share: a child that kept its copy open would
+        keep a dead parent's lock alive.
         """
         self._file.close()
 
 
 def folder_of(book: Path) -> Path:
-    """Return where the lock files of a book lie."""
+    """Return the folder of a book's lock files."""
     return book.with_name(f"{book.name}.owners")
 
 
 def is_dead(folder: Path, token: str) -> bool:
-    """Say whether no process holds this lock any more."""
+    """Return whether no process holds this lock any more."""
     try:
         with (folder / token).open("r+b") as file:
             return _try_lock(file)
@@ -92,7 +92,7 @@ def is_dead(folder: Path, token: str) -> bool:
 
 
 def living(folder: Path) -> bool:
-    """Say whether any process holds a lock in `folder`."""
+    """Return whether any process holds a lock in `folder`."""
     try:
         tokens = [each.name for each in folder.iterdir()]
     except (FileNotFoundError, NotADirectoryError):
@@ -101,5 +101,5 @@ def living(folder: Path) -> bool:
 
 
 def forget(folder: Path, token: str) -> None:
-    """Remove the file of an owner that is known to be dead."""
+    """Remove the lock file of a dead owner."""
     (folder / token).unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """
-Lend SQLite connections to whoever reads, from any thread.
+Connection pools for readers, usable from any thread.
 
-In: a path. Out: what a question gets as answer. A file lends as many connections as there are
-readers at once (WAL: they see what is committed and wait for nobody); memory has one, the writer's.
+In: a function of a connection. Out: its result. A file has as many connections as readers at once
+(WAL: they see what is committed and never wait); memory has one, the writer's.
 """
 
 import sqlite3
@@ -37,7 +37,7 @@ class FilePool:
         self._closed = False
 
     def read(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `action` finds; a fork that interrupts it has it ask again."""
+        """Return the result of `action`; repeat it when a fork interrupted it."""
         try:
             with self._lend() as connection:
                 return action(connection)
@@ -71,10 +71,10 @@ class FilePool:
 
     def pause(self, patience: float) -> bool:
         """
-        Close every connection and lend no more until `resume`; readers under way may end first.
+        Close every connection until `resume`; readers under way may end first.
 
         Args:
-            patience: Seconds until they are interrupted, and as many again to let go.
+            patience: Seconds until they are interrupted, and as many again to end.
 
         Returns:
             Whether all are closed.
@@ -89,13 +89,13 @@ class FilePool:
             return not self._lent
 
     def resume(self) -> None:
-        """Lend again."""
+        """Allow reading again."""
         with self._moved:
             self._paused = False
             self._moved.notify_all()
 
     def close(self) -> None:
-        """Close what is idle now, and what is lent when it comes back."""
+        """Close idle connections now, and others when they are given back."""
         with self._moved:
             self._closed = True
             self._close_idle()
@@ -107,7 +107,7 @@ class FilePool:
 
 
 class MemoryPool:
-    """The writer's own connection, lent while the writer is not in a transaction."""
+    """The writer's own connection, for reading while the writer is not in a transaction."""
 
     def __init__(self, connection: sqlite3.Connection, gate: threading.Lock) -> None:
         self._connection = connection
@@ -115,14 +115,14 @@ class MemoryPool:
         self._closed = False
 
     def read(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `action` finds."""
+        """Return the result of `action`."""
         with self._gate:
             if self._closed:
                 raise BookError("the book is closed: open it again")
             return action(self._connection)
 
     def pause(self, patience: float) -> bool:
-        """Do nothing: memory has no file, and whoever forks holds the gate."""
+        """Do nothing: memory has no file, and a fork holds the writer's gate."""
         del patience
         return True
 
@@ -130,6 +130,6 @@ class MemoryPool:
         """Do nothing."""
 
     def close(self) -> None:
-        """Lend no more."""
+        """Refuse further reads."""
         with self._gate:
             self._closed = True

@@ -1,7 +1,7 @@
 """
-A book that may only be read: on a share, a mounted archive, or another user's.
+A read-only book: on a share, a mounted archive, or of another user.
 
-In: a path. Out: connections for reading; whoever wants to write is told what to do.
+In: a path. Out: connections for reading; a write raises an error that says what to do.
 """
 
 import os
@@ -27,12 +27,12 @@ _READERS_S: Final = 5.0
 
 
 def is_read_only(path: Path) -> bool:
-    """Say whether a book lies at `path` that cannot be written, or has no room for a journal."""
+    """Return whether the book at `path` cannot be written, or its folder takes no journal."""
     return path.exists() and not all(os.access(each, os.W_OK) for each in (path, path.parent))
 
 
 class ReadOnly:
-    """The connections of a book that is only read."""
+    """The connections of a read-only book."""
 
     ended: Final[BookError | None] = None
     lock: Final = None
@@ -43,12 +43,12 @@ class ReadOnly:
         self.identity = identity_of(path)
         self._timeout = timeout
         mode = self._mode()
-        # Without its journal nothing says that the file has changed: what was read is not kept.
+        # Without a journal SQLite does not notice changes of the file: do not reuse connections.
         connecting = partial(connect_reader, path, timeout=timeout, mode=mode)
         self.pool = FilePool(connecting, keep=mode == "ro")
 
     def _mode(self) -> Mode:
-        """Find out how it can be read, and refuse what is no book."""
+        """Return how the file can be opened for reading; refuse a file that is no book."""
         try:
             self._look("ro")
         except sqlite3.OperationalError as error:
@@ -79,14 +79,14 @@ class ReadOnly:
             raise BookError(f"book {self.path}: it is empty and cannot be written")
 
     def refusal(self) -> BookError:
-        """Say that nothing can be written."""
+        """Return the error for a write."""
         return BookError(
             f"book {self.path}: it can only be read here, so nothing was sent or changed: choose a "
             "folder you may write to"
         )
 
     def explain(self, error: Exception) -> BookError:
-        """Say in one line what went wrong with this book."""
+        """Return *error* as a `BookError` of one line."""
         return book_error(self.path, error)
 
     def pause(self) -> bool:
@@ -94,9 +94,9 @@ class ReadOnly:
         return self.pool.pause(_READERS_S)
 
     def resume(self) -> None:
-        """Lend again."""
+        """Allow reading again."""
         self.pool.resume()
 
     def close(self) -> None:
-        """Let go."""
+        """Close the connections."""
         self.pool.close()

@@ -1,5 +1,5 @@
 """
-Every question the book answers, as functions of a connection.
+All queries of the book, as functions of a connection.
 
 In: keys, names, scopes. Out: bytes, records and sums.
 """
@@ -49,7 +49,7 @@ def answer(connection: sqlite3.Connection, key: str, since: float | None) -> byt
 def answers(
     connection: sqlite3.Connection, keys: Iterable[str], since: float | None
 ) -> dict[str, bytes]:
-    """Return the answers there are to `keys`, in chunks that SQLite can take."""
+    """Return the answers to those of `keys` that have one, queried in chunks."""
     found: dict[str, bytes] = {}
     for chunk in _chunks(dict.fromkeys(keys)):
         marks = ", ".join("?" * len(chunk))
@@ -67,10 +67,10 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
 
 def ended_attempts(connection: sqlite3.Connection) -> dict[str, int]:
     """
-    Return how many attempts of each key have ended for certain: answered, or refused for nothing.
+    Return how many attempts of each key have certainly ended: answered, or failed at a known cost.
 
-    A key with one answer and nothing else is left out: its answer is found by the key itself. A
-    409 ends nothing: it says that an earlier request with this key is under way.
+    A key with one answer and nothing else is left out: its answer is found by the key. A 409 does
+    not count: it says that an earlier request with this key is under way.
     """
     sql = """
         SELECT key, count(*) FROM attempts JOIN outcomes ON attempt = id
@@ -94,7 +94,7 @@ def token_at_work(connection: sqlite3.Connection, attempt: int) -> str | None:
 def spend(
     connection: sqlite3.Connection, by: Sequence[str], zone: ZoneInfo | None = None
 ) -> list[dict[str, object]]:
-    """Return what was spent on what: one dict a group, money as exact Decimals, days of *zone*."""
+    """Return spending by group: one dict per group, dollars as exact Decimals, days of *zone*."""
     strange = [name for name in by if name not in SPEND_COLUMNS]
     if strange or not by:
         raise UsageError(f"spend(by=...) takes {', '.join(SPEND_COLUMNS)}; not {strange or 'none'}")
@@ -126,7 +126,7 @@ def latencies(connection: sqlite3.Connection, latest: int) -> list[tuple[str, st
 
 
 def account(connection: sqlite3.Connection, scope: str) -> Account:
-    """Return the money of a scope; nothing was ever spent in one that is not there."""
+    """Return the sums of a scope; zeros for a scope that does not exist."""
     sql = "SELECT settled_pico, unknown_pico, reserved_pico FROM ledger WHERE scope = ?"
     rows = typed(connection.execute(sql, (scope,)), tuple[int, int, int])
     settled, unknown, reserved = rows[0] if rows else (0, 0, 0)
@@ -134,7 +134,7 @@ def account(connection: sqlite3.Connection, scope: str) -> Account:
 
 
 def day_account(connection: sqlite3.Connection, day: LocalDay) -> Account:
-    """Return the money of a zone's day: that of its UTC days, less what is not of it."""
+    """Return the sums of a zone's day: those of its UTC days, less attempts outside the day."""
     found = [account(connection, scope) for scope in day.scopes]
     other, _ = outside(connection, day)
     return Account(
@@ -145,7 +145,7 @@ def day_account(connection: sqlite3.Connection, day: LocalDay) -> Account:
 
 
 def runs(connection: sqlite3.Connection, name: str | None = None) -> list[RunRecord]:
-    """Return the runs, oldest first; only the one called `name` where that is given."""
+    """Return the runs, oldest first; only the one called `name` if given."""
     sql = (
         "SELECT name, created_at, plan FROM runs WHERE :name IS NULL OR name = :name "
         "ORDER BY created_at, rowid"
@@ -159,7 +159,7 @@ def runs(connection: sqlite3.Connection, name: str | None = None) -> list[RunRec
 
 
 def rows(connection: sqlite3.Connection, run: str) -> list[RunItem]:
-    """Return the rows of a run in their order."""
+    """Return the rows of a run by position."""
     sql = "SELECT position, key, meta FROM run_items WHERE run = ? ORDER BY position"
     return [
         RunItem(position=position, key=key, meta=meta)
@@ -168,7 +168,7 @@ def rows(connection: sqlite3.Connection, run: str) -> list[RunItem]:
 
 
 def templates(connection: sqlite3.Connection, name: str) -> list[TemplateVersion]:
-    """Return the versions of a template, first used first."""
+    """Return the versions of a template, by first use."""
     sql = (
         "SELECT name, version, text, first_used_at FROM templates WHERE name = ? "
         "ORDER BY first_used_at, rowid"
@@ -182,6 +182,6 @@ def templates(connection: sqlite3.Connection, name: str) -> list[TemplateVersion
 
 
 def labels(connection: sqlite3.Connection, name: str) -> dict[str, str]:
-    """Return the last label called `name` of each key."""
+    """Return the last mark called `name` of each key."""
     sql = "SELECT key, value FROM labels WHERE name = ? ORDER BY id"
     return dict(typed(connection.execute(sql, (name,)), tuple[str, str]))

@@ -1,7 +1,7 @@
 """
-Register who has the book open, and settle what the dead left behind.
+Recovery: register owners of the book, and settle the attempts of dead ones.
 
-In: the owners' rows and lock files. Out: what they left under way as `unknown`.
+In: the owners' rows and lock files. Out: attempts that dead owners left under way as `unknown`.
 """
 
 import os
@@ -21,7 +21,7 @@ _LEFT = """
 
 
 def register(transaction: Transaction, token: str) -> int:
-    """Write this process down as an owner; return the owner's id."""
+    """Register this process as an owner; return the owner's id."""
     cursor = transaction.connection.execute(
         "INSERT INTO owners (token, host, pid, opened_at, first_attempt) "
         "SELECT ?, ?, ?, ?, coalesce(max(id), 0) + 1 FROM attempts",
@@ -47,7 +47,7 @@ def recover(transaction: Transaction, folder: Path | None) -> list[int]:
 
 
 def end(transaction: Transaction, owner: int, first: int, ending: str) -> list[int]:
-    """Close an owner's row; what it left under way becomes `unknown`."""
+    """Close an owner's row; attempts it left under way become `unknown`."""
     left = transaction.connection.execute(_LEFT, (first, owner)).fetchall()
     for attempt, key, worst, started_at, run in left:
         entry = Open(key, worst, scopes(started_at, run))

@@ -1,5 +1,5 @@
 """
-Save what an open book holds when its file was deleted, moved or replaced under it.
+Save the content of an open book whose file was deleted, moved or replaced.
 
 In: the connection, which still sees the whole content. Out: a file beside the book, for its owner
 alone; where that cannot be written one in the system's temporary folder, and else memory.
@@ -23,20 +23,20 @@ from llmlab.secrets import private
 
 _TIMEOUT_S: Final = 5.0
 _PAGES: Final = 4_096
-"""Pages in one go of a copy, so that other threads have their turn."""
+"""Pages copied per step, so that other threads can run in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rescue:
-    """Where a lost book goes on."""
+    """Where a lost book continues."""
 
     connection: sqlite3.Connection
     at: Path | None
-    """None: in memory, since no folder took it."""
+    """Path of the copy; None: in memory, since it could be written in no folder."""
 
 
 def rescue(source: sqlite3.Connection, path: Path, now: float) -> Rescue:
-    """Copy all that `source` holds to a new file near `path`."""
+    """Copy the content of `source` to a new file near `path`."""
     stamp = datetime.fromtimestamp(now, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
     for folder in (path.parent, Path(tempfile.gettempdir())):
         with suppress(OSError, sqlite3.Error):
@@ -52,7 +52,7 @@ def copy(source: sqlite3.Connection, to: Path) -> None:
     Copy a book to a new file, for its owner alone.
 
     Raises:
-        OSError: It cannot be made, or is there already.
+        OSError: The file cannot be created, or exists already.
     """
     os.close(private.create(to))
     _copied(source, to).close()
@@ -75,7 +75,7 @@ def _copied(source: sqlite3.Connection, at: Path) -> sqlite3.Connection:
     connection = connect(at, timeout=_TIMEOUT_S)
     try:
         source.backup(connection, pages=_PAGES)
-        # No journal stays beside it: after each commit the one file is all there is to move.
+        # No journal stays beside it: after each commit only the one file needs to be moved.
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
@@ -89,14 +89,14 @@ def never_close(connection: sqlite3.Connection) -> None:
     """
     Keep a connection to a lost file open until the process ends.
 
-    To close the last one folds its journal into the file and removes the journal by its name:
-    both may be another book's by now. So it is given one reference that nobody ever drops.
+    Closing the last connection runs a checkpoint and removes the journal by its name: both may
+    be another book's by now. So it gets one reference that is never dropped.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def what_happened(path: Path, *, same: bool) -> str:
-    """Say what became of the file at `path`; `same`: it is still there."""
+    """Say what happened to the file at `path`; `same`: it is still there."""
     if same:
         return "lost its journal to another program"
     if not path.parent.is_dir():
@@ -105,7 +105,7 @@ def what_happened(path: Path, *, same: bool) -> str:
 
 
 def journal_of(path: Path) -> Path:
-    """Return where SQLite keeps the journal of a book."""
+    """Return the path of a book's journal (`-wal`)."""
     return path.with_name(f"{path.name}-wal")
 
 

@@ -1,9 +1,9 @@
 """
 Insert many rows with few statements.
 
-Each SQLite statement gives up Python's global lock and must win it back from a busy event loop (up
-to `sys.getswitchinterval()` each time), so what counts is the number of statements, not of rows:
-`executemany` would do it once a row.
+Each SQLite statement releases Python's global lock and must win it back from a busy event loop (up
+to `sys.getswitchinterval()` each time), so the number of statements counts, not that of rows:
+`executemany` runs one statement per row.
 """
 
 import sqlite3
@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 Row: TypeAlias = tuple[Any, ...]
 
 _CHUNK = 64
-"""Most rows in a statement (64 rows of 14 values stay below SQLite's oldest limit of 999)."""
+"""Most rows in one statement (64 rows of 14 values stay below SQLite's oldest limit of 999)."""
 _EXACT = 16
-"""Up to here the statement has as many rows as are left: few enough texts to stay prepared."""
+"""Up to this many rows a statement has exactly that many: few enough to stay prepared."""
 
 
 @lru_cache(maxsize=256)
@@ -34,13 +34,13 @@ def insert_rows(
     tail: str = "",
 ) -> int:
     """
-    Insert all `rows`; return how many were.
+    Insert all `rows`; return the number of rows inserted.
 
     Args:
-        connection: Inside a transaction; a cursor of it is quicker.
+        connection: Inside a transaction; a cursor of it is faster.
         head: The statement up to VALUES.
-        rows: All of one width.
-        tail: What happens on a conflict.
+        rows: Rows of equal length.
+        tail: The conflict clause.
     """
     start = inserted = 0
     while left := len(rows) - start:

@@ -1,5 +1,5 @@
 """
-Create a book's tables, or bring an older book up to date.
+Create a book's tables, or migrate an older book.
 
 In: a connection. Out: a connection whose `user_version` is `VERSION`, or `BookError`.
 """
@@ -26,17 +26,17 @@ def _migrations() -> dict[int, str]:
 
 MIGRATIONS: Mapping[int, str] = _migrations()
 """
-SQL that leads from version n - 1 to version n, by n: `migrations/000N_what.sql`. A new book takes
-the same way, from `schema.sql`, which is version 1, in one transaction.
+Migrations from version n - 1 to version n, by n: `migrations/000N_what.sql`. A new book runs
+`schema.sql`, which is version 1, and then all of them, in one transaction.
 """
 VERSION = max(MIGRATIONS)
 
 _STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {2: adopt}
-"""What SQL cannot do, after the script of that version."""
+"""Migration steps in Python, run after the script of that version."""
 
 
 def statements(script: str) -> Iterator[str]:
-    """Split a script at its statements, triggers kept whole."""
+    """Split a script into statements; triggers are kept whole."""
     pending = ""
     for line in script.splitlines(keepends=True):
         pending += line
@@ -51,7 +51,7 @@ def prepare(
     version: int = VERSION,
     migrations: Mapping[int, str] = MIGRATIONS,
 ) -> None:
-    """Make the tables of a new book, migrate an old one, refuse a foreign or a newer one."""
+    """Create the tables of a new book, migrate an old one, refuse a foreign or a newer one."""
     if _checked_version(connection, version) == version:
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -69,7 +69,7 @@ def look(connection: sqlite3.Connection) -> int:
 
 
 def _upgrade(connection: sqlite3.Connection, version: int, migrations: Mapping[int, str]) -> None:
-    # Asked again inside the transaction: another kernel may have been faster.
+    # Checked again inside the transaction: another kernel may have migrated it.
     found = _checked_version(connection, version)
     if found == 0:
         _run(connection, files("llmlab.book").joinpath("schema.sql").read_text("utf-8"))
@@ -88,7 +88,7 @@ def _run(connection: sqlite3.Connection, script: str) -> None:
 
 
 def _checked_version(connection: sqlite3.Connection, version: int) -> int:
-    # One after the other, yet safe: both only ever change together, from 0 to ours.
+    # Two queries, yet consistent: both change only once and together, from 0.
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID and found == 0:

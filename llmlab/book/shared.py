@@ -1,11 +1,12 @@
 """
-One open book a file and process, however many labs use it.
+One open book per file and process, shared by all labs that use it.
 
-In: a path. Out: the open book of that file, counted; the last one to leave closes it.
+In: a path. Out: the open book of that file, with a count of its handles; closing the last one
+closes it.
 
-Two sets of connections to one file, each with a writer of its own, would also do, if SQLite alone
-ever opened the file. But one writer gathers more into a group, and one place knows all that must
-be closed before a fork, and what must not be opened again after the file was lost.
+Two sets of connections to one file, each with its own writer, would also be correct. But one writer
+makes larger groups, and one place knows all that must be closed before a fork, and what must not
+be opened again after the file was lost.
 """
 
 import itertools
@@ -28,7 +29,7 @@ from llmlab.errors import BookError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a book is opened; who comes second finds it open as the first one wished."""
+    """How a book is opened; later handles get the options of the first."""
 
     clock: Callable[[], float]
     durable: bool
@@ -37,7 +38,7 @@ class Options:
 
 
 class Shared:
-    """An open book: its connections, its writer, and how many handles it has."""
+    """An open book: its connections, its writer, and its handles."""
 
     def __init__(self, opened: Opened | ReadOnly, options: Options) -> None:
         self.opened = opened
@@ -46,32 +47,32 @@ class Shared:
         )
         self.handles: set[int] = set()
         self.flights = Flights()
-        """The keys that are worked on in this process."""
+        """The keys in flight in this process."""
         self.forked = False
-        """Whether this is what a forked child inherited: the parent's, of no use here."""
+        """Whether a forked child inherited this from its parent and must not use it."""
         self.crossed = False
-        """Whether a connection could not be closed before a fork, and is open in the child too."""
+        """Whether a connection could not be closed before a fork, so that the child has it too."""
 
     @property
     def writer(self) -> Writer:
-        """Who writes; `BookError` where the book can only be read."""
+        """The writer; `BookError` where the book is read-only."""
         if self._writer is None:
             assert isinstance(self.opened, ReadOnly)  # noqa: S101 - it has none
             raise self.opened.refusal()
         return self._writer
 
     def look(self) -> None:
-        """Have the writer look whether its file is still there."""
+        """Make the writer check that its file is still there."""
         self.writer.submit(Do(lambda _: None)).result()
 
     def close(self) -> None:
-        """Write all that is queued, give up what is under way, let go."""
+        """Write all that is queued, give up the attempts under way, and close."""
         if self._writer is not None:
             self._writer.stop()
         self.opened.close()
 
     def let_go(self, number: int) -> None:
-        """Give up what a handle has under way that leaves before the others."""
+        """Give up the attempts of one handle that is closed."""
         if self._writer is not None:
             job = Do(lambda transaction: let_go(transaction, number))
             self._writer.submit(job).result()
@@ -82,11 +83,11 @@ class Shelf:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        """Held while a book is opened or closed, and through a fork."""
+        """Held while a book is opened or closed, and during a fork."""
         self._numbers = itertools.count(1)
         self._open: list[Shared] = []
         self._lost: dict[Path | Identity, BookError] = {}
-        """Files that must not be opened again in this process, by name or by file."""
+        """Lost files, which must not be opened again in this process, by path or identity."""
 
     # ---- handles
 
@@ -102,7 +103,7 @@ class Shelf:
             return shared, self._add(shared)
 
     def again(self, old: Shared, options: Options) -> tuple[Shared, int]:
-        """Return the open book that a forked child uses in the place of the parent's."""
+        """Return the open book that a forked child uses instead of the parent's."""
         if isinstance(old.opened, ReadOnly) or old.opened.path is not None:
             return self.take(old.opened.path, options)
         if old.crossed:
@@ -115,7 +116,7 @@ class Shelf:
             return shared, self._add(shared)
 
     def leave(self, shared: Shared, number: int) -> None:
-        """Give a handle back: what it has under way is given up; the last one closes the book."""
+        """Close a handle: give up its attempts; the last one closes the book."""
         with self.lock:
             shared.handles.discard(number)
             if shared.handles:
@@ -164,13 +165,13 @@ class Shelf:
             shared.crossed = not shared.opened.pause()
 
     def after_in_parent(self) -> None:
-        """Go on; connections are made again when they are needed."""
+        """Go on after a fork; connections are reopened when needed."""
         for shared in self._open:
             shared.opened.resume()
         self.lock.release()
 
     def after_in_child(self) -> None:
-        """Forget the parent's books; a handle that is used here opens its book anew."""
+        """Forget the parent's books; a handle used in the child opens its book again."""
         for shared in self._open:
             shared.forked = True
             if shared.opened.lock is not None:
@@ -198,7 +199,7 @@ def _opened(path: Path | None, options: Options) -> Opened | ReadOnly:
 
 
 SHELF: Final = Shelf()
-"""SQLite's locks belong to the process, so the process is what must know its open books."""
+"""Per process, because SQLite's locks belong to the process."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(

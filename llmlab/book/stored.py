@@ -1,5 +1,5 @@
 """
-Read what the book gives back, which a bad disk may have changed.
+Validate what is read from the book, which a bad disk may have changed.
 
 In: rows and bytes. Out: values of the types that were stored, or one line about the damage.
 """
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 def typed(rows: Iterable[object], kind: type[T]) -> list[T]:
     """
-    Return rows as what they were stored as.
+    Return rows as records of type *kind*.
 
     Raises:
         BookError: A row holds a value of another type.
@@ -29,10 +29,10 @@ def typed(rows: Iterable[object], kind: type[T]) -> list[T]:
 
 def decoded(decode: Callable[[bytes], T], stored: bytes, what: str) -> T:
     """
-    Return what *decode* makes of stored bytes; *what* names them.
+    Return *decode* of stored bytes; *what* names them in the error.
 
     Raises:
-        BookError: They are not what was stored.
+        BookError: They cannot be decoded.
     """
     try:
         return decode(stored)
@@ -41,7 +41,7 @@ def decoded(decode: Callable[[bytes], T], stored: bytes, what: str) -> T:
 
 
 def damaged(what: str, error: Any) -> BookError:
-    """Say in one line what cannot be read."""
+    """Return the error for a value that cannot be read."""
     said = " ".join(str(error).split())
     return BookError(
         f"the book is damaged: {what} cannot be read ({said}): run `llmlab audit verify`, and "

@@ -1,7 +1,7 @@
 """
-The small writes: runs, their rows, template versions, labels.
+Writes of runs, their rows, template versions and marks.
 
-In: a transaction and what to keep. Out: rows; `BookError` before anything was changed.
+In: a transaction and what to store. Out: rows; `BookError` before anything was changed.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from llmlab.errors import BookError
 
 
 def save_run(transaction: Transaction, record: RunRecord) -> None:
-    """Keep a run, once; the same name with another plan is refused."""
+    """Store a run, once; the same name with another plan is refused."""
     connection = transaction.connection
     found = connection.execute("SELECT plan FROM runs WHERE name = ?", (record.name,)).fetchone()
     if found is None:
@@ -28,7 +28,7 @@ def save_run(transaction: Transaction, record: RunRecord) -> None:
 
 
 def add_rows(transaction: Transaction, run: str, items: Sequence[RunItem]) -> None:
-    """Keep rows of a run that is there; a position that is there is written anew."""
+    """Store rows of an existing run; a position that exists is overwritten."""
     connection = transaction.connection
     if connection.execute("SELECT 1 FROM runs WHERE name = ?", (run,)).fetchone() is None:
         raise BookError(f"there is no run {run!r} in the book: save_run first")
@@ -41,7 +41,7 @@ def add_rows(transaction: Transaction, run: str, items: Sequence[RunItem]) -> No
 
 
 def note_template(transaction: Transaction, name: str, version: str, text: str) -> None:
-    """Keep the words of a template version, once; other words under it are refused."""
+    """Store the text of a template version, once; another text under it is refused."""
     connection = transaction.connection
     found = connection.execute(
         "SELECT text FROM templates WHERE name = ? AND version = ?", (name, version)
@@ -53,13 +53,13 @@ def note_template(transaction: Transaction, name: str, version: str, text: str) 
         )
     elif found[0] != text:
         raise BookError(
-            f"template {name!r} version {version!r} is in the book with other words: "
-            "give the new words a new version"
+            f"template {name!r} version {version!r} is in the book with another text: "
+            "give the new text a new version"
         )
 
 
 def mark(transaction: Transaction, key: str, name: str, value: str) -> None:
-    """Keep a person's label."""
+    """Store a person's mark."""
     transaction.connection.execute(
         "INSERT INTO labels (key, name, value, marked_at) VALUES (?, ?, ?, ?)",
         (key, name, value, transaction.now),

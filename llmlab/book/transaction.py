@@ -1,10 +1,10 @@
 """
-Gather the rows of a group of calls, and write them with as few statements as can be.
+Collect the rows of a group of calls, and write them with as few statements as possible.
 
 In: attempts, outcomes and answers, one by one. Out: multi-row INSERTs in one transaction.
 
-Each SQLite statement gives up Python's global lock and must win it back from a busy event loop, so
-what counts is the number of statements, not of rows.
+Each SQLite statement releases Python's global lock and must win it back from a busy event loop, so
+the number of statements counts, not that of rows.
 """
 
 import sqlite3
@@ -28,7 +28,7 @@ _ATTEMPTS = "INSERT INTO attempts VALUES "
 _OUTCOMES = "INSERT INTO outcomes VALUES "
 _ANSWERS = "INSERT OR IGNORE INTO answers VALUES "
 _SUPERSEDE = "INSERT INTO superseded SELECT * FROM outcomes WHERE attempt = ?"
-_FACTS = (
+_REPLACE_UNKNOWN = (
     "UPDATE outcomes SET status = ?, settled_at = ?, cost_pico = ?, charge_pico = ?, billed = ?, "
     "input_tokens = ?, cached_tokens = ?, output_tokens = ?, reasoning_tokens = ?, latency_s = ?, "
     "http_status = ?, request_id = ?, error = ?, sequence = ?, link = ? WHERE attempt = ?"
@@ -36,42 +36,42 @@ _FACTS = (
 
 
 class Open(Struct, frozen=True, gc=False):
-    """An attempt under way: what it reserved, and from which accounts."""
+    """An attempt under way: its reservation and the accounts it counts on."""
 
     key: str
     worst: int
     scopes: tuple[str, ...]
     holder: int = 0
-    """The handle of this process that began it."""
+    """Number of the handle in this process that began it."""
     unknown: bool = False
-    """Already counted at its worst price, because its owner was thought dead."""
+    """Already counted at its worst case, because its owner was thought dead."""
 
 
 @dataclass(slots=True)
 class BookState:
     """
-    What a writer remembers between two transactions, so that it need not ask the file again.
+    What a writer caches between two transactions, so that it need not read the file again.
 
-    `accounts`, `last_id` and `chain` hold only while nobody else writes; `forget` drops them.
+    `accounts`, `last_id` and `chain` are valid only while nobody else writes; `forget` drops them.
     """
 
     open: dict[int, Open] = field(default_factory=dict)
-    """The attempts this book has under way."""
+    """The attempts under way in this process."""
     earlier: dict[str, int] = field(default_factory=dict)
-    """Picodollars that failed attempts of a call have cost, by key."""
+    """Picodollars that failed attempts of a call under way have cost, by key."""
     accounts: dict[str, list[int]] = field(default_factory=dict)
     last_id: int | None = None
     chain: Chain | None = None
-    """The end of the chain."""
+    """The end of the audit chain."""
     data_version: int | None = None
     outside: dict[str, int] = field(default_factory=dict)
-    """Picodollars of the UTC days of a zone's day that are not of it and can never change, by
-    that day's name; at least so many."""
+    """Picodollars in the UTC days of a zone's day that began outside it and cannot change any more,
+    by that day's name; a lower bound."""
     others: Others = field(default_factory=Others)
-    """What other kernels have under way."""
+    """The attempts that other kernels have under way."""
 
     def refresh(self, cursor: sqlite3.Cursor) -> None:
-        """Forget what another connection may have changed; call it inside the transaction."""
+        """Drop what another connection may have changed; call it inside the transaction."""
         (version,) = cursor.execute("PRAGMA data_version").fetchone()
         if version != self.data_version:
             self.forget()
@@ -79,13 +79,13 @@ class BookState:
             self.others.stale = True
 
     def forget(self) -> None:
-        """Ask the file again next time."""
+        """Drop what is read from the file again next time."""
         self.accounts.clear()
         self.last_id = self.chain = None
         self.data_version = None
 
     def learn(self, transaction: "Transaction") -> None:
-        """Take over what a committed transaction has done."""
+        """Update the cache from a committed transaction."""
         self.open.update(transaction.opened)
         for attempt in transaction.closed:
             self.open.pop(attempt, None)
@@ -97,7 +97,7 @@ class BookState:
 
 
 class Transaction:
-    """What one group of writes is about to do; nothing is visible before `flush` and COMMIT."""
+    """One group of writes; nothing is visible before `flush` and COMMIT."""
 
     __slots__ = (
         "_answers", "_attempts", "_facts", "_memory", "_outcomes", "_trust", "charged", "closed",
@@ -117,7 +117,7 @@ class Transaction:
         self.owner = owner
         self.now = float(now)
         self.ended: BookError | None = None
-        """Why nothing may begin any more, where that is so."""
+        """Why nothing may begin any more; None while attempts may."""
         self.ledger = Ledger(connection, memory.accounts)
         self.opened: dict[int, Open] = {}
         self.closed: list[int] = []
@@ -130,13 +130,13 @@ class Transaction:
         self._answers: list[Row] = []
 
     def check_open(self) -> None:
-        """Raise `BookError` when nothing may begin any more: before a limit says anything."""
+        """Raise `BookError` when nothing may begin any more; called before limits are checked."""
         if self.ended is not None:
             raise self.ended
 
     def add_attempt(self, row: Row, entry: Open) -> int:
         """
-        Queue an attempt's row, all but id and owner; return its id.
+        Queue an attempt's row, without id and owner; return its id.
 
         Raises:
             BookError: Nothing may begin any more; nothing was changed.
@@ -152,25 +152,25 @@ class Transaction:
         return memory.last_id
 
     def add_outcome(self, attempt: int, row: Row) -> None:
-        """Queue what became of an attempt."""
+        """Queue the outcome of an attempt."""
         self._outcomes.append((attempt, *row))
         self.closed.append(attempt)
 
     def replace_unknown(self, attempt: int, row: Row) -> None:
-        """Queue the facts in the place of `unknown`: the one change that the schema allows."""
+        """Queue a known outcome to replace `unknown`: the only change that the schema allows."""
         self._facts.append((attempt, *row))
         self.closed.append(attempt)
 
     def add_answer(self, key: str, attempt: int, answer: bytes) -> None:
-        """Queue an answer; the first one to a key stays."""
+        """Queue an answer; the first answer of a key is kept."""
         self._answers.append((key, attempt, self.now, answer))
 
     def day_account(self, day: LocalDay, most: int) -> Sequence[int]:
         """
         Return settled, unknown and reserved picodollars of a zone's day.
 
-        The attempts are read only where the sums of the UTC days alone would pass *most*; until
-        then they may count what is not of *day*.
+        The attempts are read only where the sums of the UTC days exceed *most*; otherwise the
+        result may include attempts outside *day*.
         """
         accounts = [self.ledger.account(scope) for scope in day.scopes]
         settled, unknown, reserved = map(sum, zip(*accounts, strict=True))
@@ -181,22 +181,22 @@ class Transaction:
         return settled - other[0], unknown - other[1], reserved - other[2]
 
     def earlier(self, key: str) -> int:
-        """Return what earlier attempts of the call under way have cost, in picodollars."""
+        """Return the cost of the earlier attempts of the call under way, in picodollars."""
         return self._memory.earlier.get(key, 0)
 
     def held(self, holder: int) -> list[int]:
-        """Return what a handle of this process has under way, as far as is remembered."""
+        """Return the attempts of a handle that are under way, as cached."""
         return [attempt for attempt, entry in self._memory.open.items() if entry.holder == holder]
 
     def others(self) -> Others:
-        """Return what other kernels have under way now."""
+        """Return the attempts that other kernels have under way now."""
         others = self._memory.others
         if others.stale:
             others.refresh(self.connection, self.owner)
         return others
 
     def is_answered(self, key: str) -> bool:
-        """Say whether the book has an answer to *key* that is committed."""
+        """Return whether the book has a committed answer to *key*."""
         sql = "SELECT 1 FROM answers WHERE key = ?"
         return self.connection.execute(sql, (key,)).fetchone() is not None
 
@@ -206,7 +206,7 @@ class Transaction:
         return remembered or self.read_open(attempt)
 
     def read_open(self, attempt: int) -> Open | None:
-        """Return the same by the file alone, whatever is remembered."""
+        """As `find`, read from the file, not from the cache."""
         row = self.connection.execute(
             "SELECT key, coalesce(worst_pico, 0), started_at, run, coalesce(status, 'sent') "
             "FROM attempts LEFT JOIN outcomes ON attempt = id WHERE id = ?",
@@ -218,7 +218,7 @@ class Transaction:
         return Open(key, worst, scopes(started_at, run), unknown=status == "unknown")
 
     def flush(self, cursor: sqlite3.Cursor) -> None:
-        """Send the queued rows, chained, and the changed sums to SQLite."""
+        """Write the queued rows, chained, and the changed sums."""
         chain: Chain | None = None
         if self._attempts or self._outcomes or self._facts:
             chain = self._memory.chain = self._memory.chain or end_of(self.connection)
@@ -233,10 +233,10 @@ class Transaction:
         insert_rows(cursor, _OUTCOMES, chain.extend(self._outcomes, answers))
         for attempt, *facts in chain.extend(self._facts, answers):
             cursor.execute(_SUPERSEDE, (attempt,))
-            cursor.execute(_FACTS, (*facts, attempt))
+            cursor.execute(_REPLACE_UNKNOWN, (*facts, attempt))
 
     def _insert_answers(self, cursor: sqlite3.Cursor) -> Mapping[int, bytes]:
-        """Insert the answers; return those that were the first to their keys, by attempt."""
+        """Insert the answers; return those that were the first of their keys, by attempt."""
         rows = self._answers
         whole = insert_rows(cursor, _ANSWERS, rows) == len(rows)
         return {row[1]: row[3] for row in rows if whole or self._is_first(row)}
@@ -257,17 +257,17 @@ def transact(
     trust: bool = True,
 ) -> T:
     """
-    Begin, do, flush and commit; on any error roll back, so that nothing has happened.
+    Run *action* in a transaction; roll back on any error.
 
     Args:
-        connection: Where no transaction is under way.
-        action: What to do.
-        owner: Who writes attempts.
+        connection: A connection without an open transaction.
+        action: What to do in the transaction.
+        owner: The owner id of new attempts.
         now: Unix time of the transaction.
-        memory: Brought up to date before and after.
-        trust: Whether remembered attempts need not be looked up.
+        memory: The cache, updated before and after.
+        trust: Whether cached attempts are used without reading the file.
     """
-    cursor = connection.cursor()  # one for all: each statement on the connection makes its own
+    cursor = connection.cursor()  # shared: each statement on the connection would make its own
     cursor.execute("BEGIN IMMEDIATE")
     try:
         memory.refresh(cursor)

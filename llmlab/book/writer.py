@@ -1,5 +1,5 @@
 """
-The one thread that writes: it takes all that is queued, commits it, then tells everyone.
+The writer thread: it takes all queued jobs, commits them, then sets their results.
 
 In: jobs from any thread or event loop. Out: their results, after COMMIT; one wake-up per loop.
 """
@@ -27,17 +27,17 @@ Result: TypeAlias = tuple[Any, BaseException | None]
 
 
 class QueuedJob(Struct):
-    """A job and who waits for it: a thread by a Future, or a coroutine by its loop's future."""
+    """A job and the future of its waiter: a thread's or an event loop's."""
 
     job: Any
     """A `Job`."""
     future: Any
-    """A `Future` of a thread, or one of its loop's."""
+    """A `concurrent.futures.Future` or an `asyncio.Future`."""
     loop: Any = None
 
 
 class WritableBook(Protocol):
-    """The open book that a writer writes in."""
+    """The open book that a writer writes to."""
 
     owner: int
     gate: threading.Lock
@@ -45,15 +45,15 @@ class WritableBook(Protocol):
     ended: BookError | None
 
     def ready(self) -> sqlite3.Connection:
-        """Return the connection for the next group; the gate is held."""
+        """Return the connection for the next group; `gate` is held."""
         ...
 
     def wrote(self, writes: int, /) -> None:
-        """Hear how many jobs a group had, once they are told."""
+        """Take the number of jobs of a group, after their results are set."""
         ...
 
     def explain(self, error: Exception, /) -> BookError:
-        """Make a `BookError` of what SQLite or the system said."""
+        """Return an error of SQLite or the system as a `BookError`."""
         ...
 
 
@@ -62,8 +62,8 @@ class Writer:
     Write groups of jobs in the order they came, each group in one transaction.
 
     Args:
-        source: The open book; its gate is held during each group.
-        linger: Seconds to wait for company when several calls are under way.
+        source: The open book; its `gate` is held during each group.
+        linger: Seconds to wait for more jobs when several calls are under way.
     """
 
     def __init__(self, source: WritableBook, *, linger: float) -> None:
@@ -77,7 +77,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="llmlab-book", daemon=True)
         self._thread.start()
 
-    # ---- handing in
+    # ---- queueing
 
     def submit(self, job: Job[Any]) -> "Future[Any]":
         """Queue a job; the Future is done once it is committed."""
@@ -91,7 +91,7 @@ class Writer:
         return future
 
     async def submit_async(self, job: Job[Any]) -> Any:
-        """Queue a job and wait until it is committed, without holding up the loop."""
+        """Queue a job and wait until it is committed, without blocking the loop."""
         while self._queue.qsize() >= _QUEUE:  # noqa: ASYNC110 - another thread empties it
             await asyncio.sleep(0.001)
         loop = asyncio.get_running_loop()
@@ -103,7 +103,7 @@ class Writer:
         try:
             return await future
         except asyncio.CancelledError:
-            # Cancelled in the round in which it was told: it is written, and nobody will use it.
+            # Cancelled after its result was set: it is committed, and nobody will use it.
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._take_back(job, future.result())
             raise
@@ -168,7 +168,7 @@ class Writer:
         return connection
 
     def _write_alone(self, connection: sqlite3.Connection, item: QueuedJob) -> Result:
-        # What is remembered about the attempt may be what is wrong, so only the file is asked.
+        # The cached attempt may be what is wrong, so read the file.
         try:
             (result,) = self._write_together(connection, [item], trust=False)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
@@ -186,7 +186,7 @@ class Writer:
 
         def apply(transaction: Transaction) -> list[Result]:
             transaction.ended = source.ended
-            if not self.memory.accounts:  # nothing is known: read what the group needs at once
+            if not self.memory.accounts:  # empty cache: read what the group needs in one query
                 opened = self.memory.open
                 payers = {scope: None for item in group for scope in item.job.scopes(opened)}
                 transaction.ledger.load(list(payers))
@@ -197,7 +197,7 @@ class Writer:
             trust=trust,
         )  # fmt: skip
 
-    # ---- telling
+    # ---- setting results
 
     def _tell(self, group: Sequence[QueuedJob], results: Sequence[Result]) -> None:
         loops: dict[asyncio.AbstractEventLoop, list[tuple[QueuedJob, Result]]] = {}
@@ -212,7 +212,7 @@ class Writer:
         for loop, told in loops.items():
             try:
                 loop.call_soon_threadsafe(self._tell_loop, told)
-            except RuntimeError:  # the loop is closed: nobody there will send anything
+            except RuntimeError:  # the loop is closed: nothing there will be sent
                 self._take_back_all(told)
 
     def _tell_loop(self, told: Sequence[tuple[QueuedJob, Result]]) -> None:
@@ -238,7 +238,7 @@ class Writer:
 
 
 def closed() -> BookError:
-    """Say that a book is closed."""
+    """Return the error for a closed book."""
     return BookError("the book is closed: open it again")
 
 
@@ -251,7 +251,7 @@ def _is_wanted(item: QueuedJob) -> bool:
 def _apply(job: Job[Any], transaction: Transaction) -> Result:
     try:
         return job.apply(transaction), None
-    except LabError as error:  # said before anything was changed: the group goes on
+    except LabError as error:  # raised before anything was changed: the group goes on
         return None, error
 
 

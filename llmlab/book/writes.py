@@ -1,5 +1,5 @@
 """
-What can be written in the book: each job is one item of a group, and answers to one waiter.
+The jobs of the writer: each is one item of a group, with one waiter.
 
 In: an attempt, a settlement or any small write. Out: rows and sums in a `Transaction`, or the error
 of that one job; the others of its group go on.
@@ -26,20 +26,20 @@ class Job(Protocol[T_co]):
 
     @property
     def undo_if_unwanted(self) -> bool:
-        """Say whether it must be taken back when its waiter was cancelled."""
+        """Whether the job must be undone when its waiter was cancelled."""
         ...
 
     def scopes(self, known: Mapping[int, Open], /) -> Sequence[str]:
-        """Name the accounts it will touch, so that a group reads them at once."""
+        """Return the accounts it will change, so that a group reads them in one query."""
         ...
 
     def apply(self, transaction: Transaction, /) -> T_co:
-        """Do it, inside the transaction of its group."""
+        """Run the job inside the transaction of its group."""
         ...
 
 
 class Begin:
-    """Write an attempt and reserve its worst case, if no limit could be passed."""
+    """Record an attempt and reserve its worst case, unless that could exceed a limit."""
 
     __slots__ = ("_allow_unpriced", "_entry", "_limits", "_number", "_once", "_row", "_unpriced")
     undo_if_unwanted: Final = True
@@ -74,7 +74,7 @@ class Begin:
         return self._entry.scopes
 
     def apply(self, transaction: Transaction, /) -> int:
-        """Check the limits, reserve, write; return the attempt's id."""
+        """Check the limits, reserve, record; return the attempt's id."""
         transaction.check_open()
         entry = self._entry
         if self._once != "no" and (others := transaction.others()).write:
@@ -99,18 +99,18 @@ class Begin:
         return partial(transaction.day_account, local_day(at, zone))
 
     def _leave_to(self, others: Others, transaction: Transaction) -> None:
-        """Raise `Elsewhere` where another kernel does this work, or has done it meanwhile."""
+        """Raise `Elsewhere` where another kernel has this key under way, or has answered it."""
         attempt = others.attempt(self._entry.key)
         answered = (attempt or self._once == "ever") and transaction.is_answered(self._entry.key)
         if answered and self._once == "ever":
             raise Elsewhere(None)
-        # Where there is an answer already, that of the other attempt will not be kept.
+        # Where there is an answer already, the other attempt's answer will not be stored.
         if attempt is not None and not answered:
             raise Elsewhere(attempt)
 
 
 class Finish:
-    """Store what became of an attempt, its answer and its cost; free its reservation."""
+    """Store the outcome of an attempt, its answer and its cost; free its reservation."""
 
     __slots__ = ("_attempt", "_cost", "_settled")
     undo_if_unwanted: Final = False
@@ -128,7 +128,7 @@ class Finish:
         return entry.scopes if entry else ()
 
     def apply(self, transaction: Transaction, /) -> None:
-        """Move the money, write the outcome, keep the answer."""
+        """Settle the cost, write the outcome, store the answer."""
         entry = transaction.find(self._attempt)
         if entry is None:
             raise not_open(self._attempt)
@@ -147,8 +147,8 @@ class Finish:
         transaction.charged.append((entry.key, charge if settled.status == "error" else 0))
 
 
-# A row is chained as SQLite gives it back: with integers for booleans, floats in REAL columns, NULL
-# for NaN and no zero below zero.
+# A row is chained as SQLite returns it: with integers for booleans, floats in REAL columns, NULL
+# for NaN and no negative zero.
 
 
 def _real(value: float | None) -> float | None:
@@ -156,13 +156,13 @@ def _real(value: float | None) -> float | None:
 
 
 def _storable(text: str | None) -> str | None:
-    # What a provider sent may hold half a surrogate pair, which SQLite refuses; losing the record
-    # of a paid call for that would be worse than an escape.
+    # A provider's text may hold half a surrogate pair, which SQLite refuses; escape it rather
+    # than lose the record of a paid call.
     return text if not text or text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 class Release:
-    """Take an attempt back that was certainly never sent: it costs nothing."""
+    """Take back an attempt that was certainly never sent: it costs nothing."""
 
     __slots__ = ("_attempt",)
     undo_if_unwanted: Final = False
@@ -176,7 +176,7 @@ class Release:
         return entry.scopes if entry else ()
 
     def apply(self, transaction: Transaction, /) -> None:
-        """Free the reservation, write that nothing was sent."""
+        """Free the reservation and mark the attempt released."""
         entry = transaction.find(self._attempt)
         if entry is None:
             raise not_open(self._attempt)
@@ -193,16 +193,16 @@ class Do(Generic[T]):
         self._action = action
 
     def scopes(self, _known: Mapping[int, Open], /) -> Sequence[str]:
-        """Return nothing: what it touches is read when it is touched."""
+        """Return nothing: accounts are read when needed."""
         return ()
 
     def apply(self, transaction: Transaction, /) -> T:
-        """Do it."""
+        """Run the function."""
         return self._action(transaction)
 
 
 def settle(transaction: Transaction, entry: Open, cost: int | None) -> int:
-    """Move an attempt's reservation to what it cost, or to `unknown`; return what is charged."""
+    """Move a reservation to `settled` at *cost*, or to `unknown`; return the picodollars."""
     source = UNKNOWN if entry.unknown else RESERVED
     target, charge = (UNKNOWN, entry.worst) if cost is None else (SETTLED, cost)
     if entry.worst or charge:
@@ -213,7 +213,7 @@ def settle(transaction: Transaction, entry: Open, cost: int | None) -> int:
 def add_outcome(
     transaction: Transaction, attempt: int, entry: Open, row: tuple[object, ...]
 ) -> None:
-    """Write an outcome, in the place of `unknown` where the attempt had been given up."""
+    """Write an outcome; it replaces `unknown` where the attempt had been given up."""
     if entry.unknown:
         transaction.replace_unknown(attempt, row)
     else:
@@ -221,23 +221,23 @@ def add_outcome(
 
 
 def take_back(transaction: Transaction, attempt: int, entry: Open) -> None:
-    """Mark an attempt released: it was certainly never sent, or never taken, and costs nothing."""
+    """Mark an attempt released: it was certainly never sent, or not accepted, and costs nothing."""
     settle(transaction, entry, 0)
     row = ("released", transaction.now, 0, 0, 0, *(None,) * 7, "")
     add_outcome(transaction, attempt, entry, row)
 
 
 def give_up(transaction: Transaction, attempt: int, entry: Open, why: str) -> None:
-    """Mark an attempt unknown: whether it was sent cannot be known, so its worst price counts."""
+    """Mark an attempt unknown: it may have been sent, so its worst case counts."""
     charge = settle(transaction, entry, None)
     row = ("unknown", transaction.now, None, charge, None, *(None,) * 7, why)
     transaction.add_outcome(attempt, row)
 
 
 def let_go(transaction: Transaction, holder: int) -> None:
-    """Give up what a handle that is closed has under way."""
+    """Give up the attempts of a handle that is closed."""
     for attempt in transaction.held(holder):
-        # Another kernel may have given it up already, so the file is asked.
+        # Another kernel may have given it up already, so read the file.
         entry = transaction.read_open(attempt)
         if entry is not None and not entry.unknown:
             give_up(transaction, attempt, entry, "the book was closed while this was under way")
@@ -248,10 +248,10 @@ class NotUnderWay(BookError):
 
 
 def not_open(attempt: int) -> NotUnderWay:
-    """Say that an attempt is not under way."""
+    """Return the error for an attempt that is not under way."""
     return NotUnderWay(f"attempt {attempt} is not under way: it was settled before, or never begun")
 
 
 def job_error(error: Exception) -> BookError:
-    """Say that one job's values do not fit the book."""
+    """Return the error for a job whose values the book cannot hold."""
     return BookError(f"the book cannot hold this: {error}")

@@ -1,4 +1,4 @@
-"""The attempts of one call: pass the gate, reserve, send, settle; wait and try again."""
+"""The attempts of one call: pass the gate, reserve, send, settle; wait and retry."""
 
 import asyncio
 from concurrent.futures import Future
@@ -21,12 +21,12 @@ from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
 
-_SAVING_AGAIN: Final = (0.1, 0.5, 2.0)
+_SAVE_RETRIES: Final = (0.1, 0.5, 2.0)
 """Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""
 
 
 class AttemptLoop:
-    """The attempts of one call; what they have in common is kept here while they last."""
+    """The attempts of one call, with the state that they share."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class AttemptLoop:
     # ---- attempt, wait, attempt again
 
     async def outcome(self) -> Outcome:
-        """Try until it is answered, cannot be, or the deadline is over."""
+        """Retry until the call is answered, cannot be, or the deadline is over."""
         try:
             outcome = await self._tried()
         except asyncio.CancelledError:
@@ -72,7 +72,7 @@ class AttemptLoop:
             if self._pending is not None:
                 # Shielded: a wait that is cancelled would take the settlement out of the queue.
                 await asyncio.shield(asyncio.wrap_future(self._pending))
-            return self.failure(self._late())
+            return self.failure(self._deadline_over())
         except LimitError as error:
             self._limit.end()
             if self._run is None or not self.number:
@@ -105,13 +105,13 @@ class AttemptLoop:
             await self._context.sleep(wait)
 
     def failure(self, error: CallError, why: str = "") -> Failure:
-        """Keep what a table can show of *error*; *why* says why it was not tried again."""
+        """Return *error* as the row of a failed call; *why* says why it was not retried."""
         decoder = self._decoder
         partial = error.partial or (decoder.text if decoder is not None else "")
         partial = self._prepared.endpoint.scrubber.text(partial)
         return Failure(
             kind=error.kind,
-            message=f"{str(error).rstrip('.')}; not tried again: {why}" if why else str(error),
+            message=f"{str(error).rstrip('.')}; not retried: {why}" if why else str(error),
             status=error.status,
             request_id=error.request_id,
             partial=partial,
@@ -126,7 +126,7 @@ class AttemptLoop:
         )
 
     def _out_of_money(self, error: LimitError) -> Failure:
-        """Keep what is known of the attempts that were made before the limit was reached."""
+        """Return a failure with what is known of the attempts made before the limit was reached."""
         return Failure(
             kind="LimitError",
             message=str(error),
@@ -139,7 +139,7 @@ class AttemptLoop:
             unsure_usd=self._unsure.usd(self._prepared.worst),
         )
 
-    def _late(self) -> TimedOut:
+    def _deadline_over(self) -> TimedOut:
         last = f"; before that: {self._last}" if self._last is not None else ""
         provider = self._prepared.request.provider
         tries = "1 attempt" if self.number == 1 else f"{self.number} attempts"
@@ -158,7 +158,7 @@ class AttemptLoop:
         if self.number >= context.attempts:
             return None, ""
         if self._on_piece is not None and decoder is not None and decoder.text:
-            return None, "its first words are shown already"
+            return None, "part of its answer was already shown"
         return next_wait(
             error,
             failed=self.number,
@@ -174,13 +174,13 @@ class AttemptLoop:
         return until_probe(error, self._gate.breaker, left=self._left(), deadline=self._deadline)
 
     async def _held_up(self, held: ReservationPending | Elsewhere) -> Answer | None:
-        """Wait for money, or for another kernel's answer; return that."""
+        """Wait for room under the limit, or for another kernel's answer; return that answer."""
         if isinstance(held, Elsewhere):
             return await self._from(held)
-        await self._stand_in_line(held)
+        await self._wait_for_settlement(held)
         return None
 
-    async def _stand_in_line(self, short: ReservationPending) -> None:
+    async def _wait_for_settlement(self, short: ReservationPending) -> None:
         """Wait for a settlement, at most as long as the deadline."""
         began = self._context.clock()
         if self._short_since is None:
@@ -204,7 +204,7 @@ class AttemptLoop:
     # ---- one attempt
 
     async def _attempt(self) -> Answer:
-        """Pass the gate, record the attempt, send it and settle it."""
+        """Make one attempt: pass the gate, record it, send it and settle it."""
         clock = self._context.clock
         if self._run is None:
             self._check_held()
@@ -223,11 +223,11 @@ class AttemptLoop:
                 await self._finish(ticket, self._lost(error))
                 raise
             except BaseException:
-                # Cancelled or broken: nobody knows what the provider did, so the book keeps
-                # the worst price. The future is left to the book's own thread.
-                self._pending = self._context.book.finish(ticket, self._gave_up())
+                # Cancelled or broken: the cost is unknown, so the book counts the worst case.
+                # The book's own thread completes the future.
+                self._pending = self._context.book.finish(ticket, self._cancelled())
                 raise
-            # It is there and paid for: from here on only the book takes time, and little of it.
+            # The answer is complete and paid for: only writing it to the book is left.
             self._limit.end()
             self._gate.breaker.succeeded()
             await self._finish(ticket, won(answer))
@@ -235,10 +235,10 @@ class AttemptLoop:
 
     def _check_held(self) -> None:
         """
-        Fail a single question at once that its provider would let start only too late.
+        Fail a single question at once when the rate limit would start it after the deadline.
 
-        What a 429 asks for counts always; the pace that replies' headers set only where the
-        caller gave a deadline, for to wait for that is llmlab's own queue.
+        A wait that a 429 asked for always counts. A wait from the rate headers of replies counts
+        only where the caller gave a deadline: it is time in llmlab's own queue.
         """
         limiter = self._gate.limiter
         held = limiter.held(self._prepared.tokens) if self._strict else limiter.asked_to_wait
@@ -252,7 +252,7 @@ class AttemptLoop:
             )
 
     async def _begin(self, start: Start) -> int:
-        """Write the attempt down and reserve its worst price."""
+        """Record the attempt in the book and reserve its worst case."""
         context, gate = self._context, self._gate
         self.number += 1
         self._started_at = context.now()
@@ -297,16 +297,16 @@ class AttemptLoop:
 
     @property
     def _decoder(self) -> Decoder | None:
-        """What the stream of the last attempt brought, if it was one."""
+        """The decoder of the last attempt's stream; None where the attempt was not streamed."""
         return None if self._sending is None else self._sending.decoder
 
     # ---- the book
 
     async def _finish(self, ticket: int, settled: Settlement) -> None:
-        """Write what became of the attempt; money was paid, so a full disk is tried again."""
+        """Write the settlement; retry while the book fails, for the answer was paid for."""
         if self._prepared.endpoint.idempotency:
             self._context.groups.settled(self._prepared, settled, self._context.book)
-        for pause in _SAVING_AGAIN:
+        for pause in _SAVE_RETRIES:
             try:
                 await self._context.book.finish_async(ticket, settled)
             except BookError:
@@ -316,7 +316,7 @@ class AttemptLoop:
                 return
         await self._context.book.finish_async(ticket, settled)
 
-    def _gave_up(self) -> Settlement:
+    def _cancelled(self) -> Settlement:
         """Settle an attempt that was cancelled; the deadline counts against the provider."""
         if self._limit.cut:
             error = TimedOut(f"cut by the deadline of {self._deadline:g} s")
@@ -330,7 +330,7 @@ class AttemptLoop:
     def _lost(self, error: CallError) -> Settlement:
         decoder = self._decoder
         if decoder is not None and decoder.text:
-            # The error came inside the stream: the words before it were written, and are billed.
+            # The error came inside the stream: the text before it was generated, and is billed.
             error.maybe_charged = True
         free = is_free(error)
         self._unsure.failed(free=free)
@@ -340,7 +340,7 @@ class AttemptLoop:
         return lost(error, latency=self._context.clock() - self._begun, usage=usage)
 
     def _loss(self, partial: str) -> Decimal | None:
-        """Value the part of a stream that came; None where nothing came."""
+        """Cost of the part of a stream that arrived, in dollars; None where nothing arrived."""
         decoder = self._decoder
         usage = Usage() if decoder is None else decoder.usage
         if not partial and usage.output is None:

@@ -1,10 +1,10 @@
 """
-One call, from a request to its outcome.
+One call: from a request to its outcome.
 
     check ─ book ─ breaker ─ permits ─ rate limit ─ reserve + record ─ send ─ decode ─ settle
 
-Whatever is wrong with the request itself is found by `prepare`, before anything is sent.
-Retries happen inside one deadline, outside the permits (`AttemptLoop`).
+`prepare` finds what is wrong with the request itself, before anything is sent.
+All retries share one deadline; no permit is held between them (`AttemptLoop`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Caller", "OnPiece", "Prepared"]
 
 Accepted: TypeAlias = tuple[Parameters, tuple[str, ...], Parameters, Model]
-"""Parameters as they go out, the names of those left out; and what they were made from."""
+"""Parameters as sent, names of those left out; and the parameters and model they are from."""
 
 _REMEMBERED: Final = 256
 
@@ -39,11 +39,11 @@ class Caller(CallContext):
     """Prepares calls and makes them."""
 
     accepted: dict[tuple[int, int, str], Accepted] = field(default_factory=dict, repr=False)
-    """Parameters that were found good for a model, by who they are."""
+    """Cache of parameters checked for a model, by the `id` of both and the API."""
 
     def prepare(self, request: Request, model: Model, endpoint: Endpoint) -> Prepared:
         """
-        Check *request* against what the model accepts and put it into the provider's words.
+        Check *request* against what the model accepts and write it in the provider's format.
 
         Raises:
             BadParameter: The model refuses a parameter and dropping it was not allowed.
@@ -53,7 +53,7 @@ class Caller(CallContext):
             request = structs.replace(request, parameters=parameters)
         adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
         call = adapter.write(request, model, endpoint.base_url)
-        # The same words are the same question, whether the answer comes in pieces or whole.
+        # The cache key is that of the unstreamed request: streaming does not change the question.
         same = call
         if request.stream:
             same = adapter.write(structs.replace(request, stream=False), model, endpoint.base_url)
@@ -78,30 +78,30 @@ class Caller(CallContext):
         )
 
     def _accepted(self, request: Request, model: Model) -> tuple[Parameters, tuple[str, ...]]:
-        """Hold parameters against a model's rules, once for all calls that share both."""
+        """Check parameters against a model's rules, once for all calls that share both."""
         asked, name = request.parameters, (id(request.parameters), id(model), request.api)
         found = self.accepted.get(name)
         if found is None:
             checked = check(asked, model, request.api, drop=self.drop)
             if len(self.accepted) >= _REMEMBERED:
                 self.accepted.clear()
-            # Parameters and model are kept with it: their ids mean them for as long as they live.
+            # Both objects are kept too: an id is unique only while its object lives.
             found = (self._windowed(checked.parameters, model), checked.dropped, asked, model)
             self.accepted[name] = found
         return found[0], found[1]
 
     def _windowed(self, parameters: Parameters, model: Model) -> Parameters:
         """
-        Set Ollama's window from the budget: left alone, it is a matter of the graphics card.
+        Set Ollama's context window from the setting: its default depends on the graphics card.
 
-        One size for all calls, for a call with another would load the model anew.
+        All calls have the same size, for another size makes Ollama load the model again.
         """
         if model.provider != "ollama" or parameters.context is not None:
             return parameters
         return replace(parameters, context=min(self.window, model.context or self.window))
 
     def known(self, prepared: Prepared) -> Answer | None:
-        """Return the answer that the book has, marked as such."""
+        """Return the book's answer, marked `from_book`; None where it has none."""
         stored = self.book.answer(prepared.key)
         return None if stored is None else recall(stored)
 
@@ -117,28 +117,28 @@ class Caller(CallContext):
         twin: int = 0,
     ) -> Outcome:
         """
-        Send until it is answered, cannot be, or *deadline* seconds are over.
+        Send, with retries, until it is answered, cannot be, or *deadline* seconds are over.
 
-        The deadline starts when the first attempt does: standing in llmlab's own queue
-        is reported as `queued` and is not the provider's time.
+        The deadline starts with the first attempt: waiting in llmlab's own queue is reported as
+        `queued` and is not the provider's time.
 
-        What is asked already, by whoever shares the book, is not sent a second time: its answer
-        is this one's too, as one of the book. With *reuse* an earlier answer of the book will do.
+        A question that is already under way, in any kernel that shares the book, is not sent
+        again: both get its answer. With *reuse* an earlier answer of the book is taken too.
         A *twin*, the second equal cell of one plan (1) or a later one, is a sample of its own.
 
-        A single question fails at once where the provider asked for a longer wait than *deadline*:
-        by a 429, or, if *strict*, by the headers of its replies.
+        A single question fails at once where the provider asked for a longer wait than *deadline*,
+        by a 429 or, if *strict*, by the rate headers of its replies.
 
         Raises:
             LimitError: Sending could pass a spending limit.
-            BookError: The book takes nothing, not even after a while.
+            BookError: The book cannot be written, also after retries.
         """
         came = self.clock()
         name = f"{prepared.key}#{twin}" if twin else prepared.key
         while not self.book.flights.take(name):
             shared = await self._from_another(name, prepared, came, deadline, strict=strict)
             if shared is not None:
-                return _told(shared, on_piece)
+                return _pass_on(shared, on_piece)
         outcome: Outcome | None = None
         try:
             if reuse and not twin and (run is None or self.book.flights.several_runs):
@@ -152,15 +152,15 @@ class Caller(CallContext):
                 outcome = await trial.outcome()
         finally:
             self.book.flights.land(name, outcome)
-        return _told(outcome, on_piece)
+        return _pass_on(outcome, on_piece)
 
     async def _from_another(
         self, name: str, prepared: Prepared, came: float, deadline: float, *, strict: bool
     ) -> Outcome | None:
         """
-        Wait for whoever asks the same just now; None where this caller must try itself.
+        Wait for the same question that is under way; None where this caller must send it itself.
 
-        A failure is shared only by who has waited for as long as its own *deadline*.
+        Its failure is shared only where this caller has waited for its own *deadline*.
         """
         within = deadline if strict else None
         try:
@@ -175,7 +175,7 @@ class Caller(CallContext):
 
 
 def _not_in_time(prepared: Prepared, deadline: float) -> Failure:
-    """Say that the same question, which somebody else asked, was not answered in time."""
+    """Return the failure of a call whose question, sent by another caller, took too long."""
     provider = prepared.request.provider
     return Failure(
         kind="TimedOut",
@@ -185,8 +185,8 @@ def _not_in_time(prepared: Prepared, deadline: float) -> Failure:
     )
 
 
-def _told(outcome: Outcome, on_piece: OnPiece | None) -> Outcome:
-    """Hand an answer of the book to who waits for pieces: it is one."""
+def _pass_on(outcome: Outcome, on_piece: OnPiece | None) -> Outcome:
+    """Pass an answer of the book to *on_piece* as one piece."""
     if on_piece is not None and isinstance(outcome, Answer) and outcome.from_book:
         on_piece(Piece(text=outcome.text, reasoning=outcome.reasoning))
     return outcome

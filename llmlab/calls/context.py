@@ -1,4 +1,4 @@
-"""What the attempts of a call share with those of every other."""
+"""The services that all calls of a lab share."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """All that a call needs from outside, so that a test can hand in its own."""
+    """All that a call depends on, so that a test can pass its own."""
 
     book: Book
     session: Session
@@ -29,7 +29,7 @@ class CallContext:
     drop: bool = False
     unpriced: bool = False
     window: int = 8_192
-    """Tokens of context that a model on this machine is given (tier 1)."""
+    """Context window of a model on this machine, in tokens (tier 1)."""
     clock: Callable[[], float] = time.perf_counter
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep

@@ -1,14 +1,14 @@
-"""The seconds a call may take, once they have begun to count."""
+"""The deadline of a call, which starts with its first attempt."""
 
 import asyncio
 
 
 class Deadline:
     """
-    Cancel the task that is at work on a call when its time is over; then `cut` says so.
+    Cancel the task of a call when its time is over; `cut` is then True.
 
-    It is `asyncio.timeout` for a time that begins later than the block does, at less than half
-    its price: one timer is made and no context entered, and every call needs one.
+    It is `asyncio.timeout` for a time that starts later than the block, at less than half the
+    CPU time: one timer and no context manager; every call needs one.
     """
 
     __slots__ = ("_cancelling", "_task", "_timer", "cut")
@@ -20,14 +20,14 @@ class Deadline:
         self.cut = False
 
     def begin(self, seconds: float) -> None:
-        """Count from now on, for the task that runs this."""
+        """Start the deadline: *seconds* from now, for the current task."""
         self._task = asyncio.current_task()
         assert self._task is not None  # noqa: S101 - a coroutine runs in one
         self._cancelling = self._task.cancelling()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._over)
 
     def end(self) -> bool:
-        """Stop counting; say, once, whether the deadline cancelled the task, and nobody else."""
+        """Stop the timer; return, once, whether only the deadline cancelled the task."""
         if self._timer is None or self._task is None:
             return False
         self._timer.cancel()

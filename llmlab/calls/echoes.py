@@ -1,8 +1,8 @@
 """
-Keys that come back within an answer or an error, whatever hid them in the bytes of the reply.
+Redact API keys that a reply echoes, after decoding.
 
-The wire cleans bytes. A key that is written in JSON's escapes, in another charset, or divided
-over the events of a stream, is whole only here.
+`wire` redacts bytes. A key that is written in JSON escapes, in another charset, or split
+over the events of a stream, is readable only here.
 """
 
 from typing import Final
@@ -17,17 +17,17 @@ _DECODER: Final = msgspec.json.Decoder(Answer)
 
 
 def echoes(answer: Answer, scrubber: Scrubber) -> bool:
-    """Say whether the answer holds a key of the endpoint that gave it."""
+    """Return whether the answer contains a key of its endpoint."""
     return scrubber.holds(f"{answer.text}\n{answer.reasoning}\n{answer.request_id}")
 
 
 def clean(answer: Answer, scrubber: Scrubber) -> Answer:
-    """Return *answer* with `[...]` wherever a key is in it."""
+    """Return *answer* with each key in it replaced by `[...]`."""
     return _DECODER.decode(scrubber.clean(msgspec.json.encode(answer)))
 
 
 def cleaned(error: CallError, scrubber: Scrubber) -> None:
-    """Take keys and parts of keys out of what *error* says."""
+    """Redact keys and parts of keys in *error*, in place."""
     error.args = tuple(scrubber.text(str(each)) for each in error.args)
     error.partial = scrubber.text(error.partial)
     if error.request_id is not None:

@@ -1,9 +1,9 @@
 """
-Identity is content: who answers, the exact words and parameters, and which draw it is.
+Cache keys of calls: a hash of who answers, the exact words and parameters, and the draw.
 
-A draw is a repeat, and among equal calls of one run an occurrence (`runs.twins`). The pair goes
-in as it is, `2` for repeat 2 of what stands there once and `2+1` for that of the second one, so
-that neither more repeats nor more equal inputs ever move an answer to another name.
+A draw is a repeat and, among equal calls of one run, an occurrence (`runs.twins`). It is
+written `2` for repeat 2 of the first occurrence and `2+1` for repeat 2 of the second, so that
+neither more repeats nor more equal inputs ever change the key of an answer.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ def key_of(
     call: HttpCall, endpoint: Endpoint, *, path: str, repeat: int, occurrence: int = 0
 ) -> str:
     """
-    Name a call for the book: 64 hex digits of SHA-256.
+    Cache key of a call in the book: 64 hex digits of SHA-256.
 
-    Keys, headers, ports and positions in a list stay out. Who answers is in, so that the
-    words of a stand-in are never taken for those of the model.
+    API keys, headers, ports and positions in a list are not part of it. Who answers is, so that
+    an answer of a stand-in is never taken for one of the model.
     """
     draw = f"{repeat}+{occurrence}" if occurrence else str(repeat)
     words = b"\0".join([endpoint.identity.encode(), path.encode(), call.body, draw.encode()])
@@ -41,16 +41,16 @@ def key_of(
 
 
 def pack(answer: Answer) -> bytes:
-    """Write *answer* as the JSON that the book keeps."""
+    """Return *answer* as the JSON that the book stores."""
     return _ENCODER.encode(answer)
 
 
 def recall(stored: bytes) -> Answer:
     """
-    Read what `pack` wrote, marked as the book's; numbers that cannot be are not believed.
+    Read what `pack` wrote, marked as one of the book; impossible counts are dropped.
 
     Raises:
-        BookError: It is damaged.
+        BookError: The stored JSON is damaged.
     """
     answer = decoded(_DECODER.decode, stored, "an answer")
     if all_can_be(answer.usage, answer.billed):
@@ -68,11 +68,11 @@ def recall(stored: bytes) -> Answer:
 
 def content_of(request: Request) -> str:
     """
-    Name a question by what is asked of which model, whoever answers: 64 hex digits of SHA-256.
+    Key of a question: what is asked of which model, whoever answers; 64 hex digits of SHA-256.
 
-    A tape is searched by it, on a machine that does not know who answered. The provider's
-    words stay out as well, so that a tape outlives a change of how llmlab writes them, and
-    so does the window that a server was given: it is not part of what is asked.
+    A tape is searched by it, where the endpoint is not known. The provider's format is not part
+    of it, so that a tape stays valid when llmlab writes requests differently; nor is the
+    context window that a server was given.
     """
     values = zip(_ASKED, _asked(request.parameters), strict=True)
     given = {name: value for name, value in values if value is not None and value != ()}

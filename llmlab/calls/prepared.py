@@ -1,4 +1,4 @@
-"""A request that is ready to be sent, and how dear it can become."""
+"""A request that is ready to be sent, and the upper bound of its cost."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,17 +19,17 @@ OnPiece: TypeAlias = Callable[[Piece], None]
 FREE: Final = Decimal(0)
 
 _FRAME_TOKENS: Final = 64
-"""Tokens that a provider's message frame adds to the words, generously."""
+"""Tokens that a provider's message frame adds to the words, rounded up."""
 
 _SCHEMA_TOKENS: Final = 1024
-"""Tokens of the hidden instructions that go with a schema, generously."""
+"""Tokens of the hidden instructions that a schema adds, rounded up."""
 
 _BYTES_PER_TOKEN: Final = 3
-"""Of a request body, for the rate limit; the reply's usage corrects it."""
+"""Bytes of a request body to a token, for the rate limit; the reply's usage corrects it."""
 
 
 class Prepared(Struct, frozen=True, kw_only=True, gc=False):
-    """A request that is ready to be sent: checked, written, named and valued."""
+    """A request that is ready to be sent: checked, written, with its key and its worst case."""
 
     request: Request
     model: Model
@@ -38,14 +38,14 @@ class Prepared(Struct, frozen=True, kw_only=True, gc=False):
     call: HttpCall
     key: str
     worst: Decimal | None
-    """Dollars at most for one attempt; None when nobody knows the price."""
+    """Worst case of one attempt, in dollars; None where the price is unknown."""
     dropped: tuple[str, ...] = ()
     tokens: float = 0.0
-    """Tokens it counts with in the provider's window until the reply says how many it used."""
+    """Tokens it counts as in the provider's rate window until the reply reports its usage."""
 
     @property
     def gate(self) -> str:
-        """Name the gate: stand-ins share a small one, for one embedded model answers for all."""
+        """Name of the gate: stand-ins share a small one, for one embedded model answers for all."""
         endpoint = self.endpoint
         return endpoint.provider if endpoint.backend == "live" else endpoint.backend
 
@@ -60,7 +60,7 @@ def worst_of(
     counted: bool,
 ) -> Decimal | None:
     """
-    Value the dearest answer; stand-ins and the embedded model cost nothing.
+    Upper bound of the cost, in dollars; stand-ins and the embedded model cost nothing.
 
     None where the price is unknown, and for server-side search: how much it reads is the
     provider's choice, so there is no bound.
@@ -75,11 +75,11 @@ def worst_of(
 
 def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:
     """
-    Bound the tokens that the provider can charge for the prompt.
+    Upper bound of the tokens that the provider can charge for the prompt.
 
-    Exact where the vendor publishes the vocabulary and *counted* asks for it; elsewhere the
-    bytes of the body, for a token is at least one byte. Estimates are not used: one that is
-    too low would let a limit be passed.
+    Exact where the vendor publishes the vocabulary and *counted* is set; elsewhere the bytes of
+    the body, for a token is at least one byte. Estimates are not used: one that is too low would
+    let a limit be passed.
     """
     extra = _FRAME_TOKENS + (_SCHEMA_TOKENS if request.parameters.schema else 0)
     if counted and request.parameters.schema is None:
@@ -101,5 +101,5 @@ def _counted(request: Request) -> int | None:
 
 
 def window_tokens(request: Request, call: HttpCall) -> float:
-    """Estimate what the call takes of the provider's tokens a minute: prompt and output limit."""
+    """Estimate the tokens that count against the rate limit: prompt and output limit."""
     return len(call.body) / _BYTES_PER_TOKEN + request.parameters.max_tokens

@@ -12,13 +12,13 @@ from llmlab.wire import Flow, Gate
 from llmlab.wire.limiter import Start
 
 Timed: TypeAlias = tuple[Answer, float, float, float | None]
-"""An answer with its latency, and the seconds to its first byte and first piece of text."""
+"""An answer with its latency, time to first byte and time to first text, in seconds."""
 
 _OK: Final = 200
 
 
 class Sending:
-    """One attempt on the wire; `decoder` has what a stream brought, also when it broke."""
+    """One HTTP attempt; `decoder` holds what a stream brought, also when it broke."""
 
     __slots__ = ("_call", "_context", "_gate", "_on_piece", "_prepared", "decoder")
 
@@ -34,10 +34,10 @@ class Sending:
 
     async def answer(self, start: Start) -> Timed:
         """
-        Send, read, decode; the reply's headers slow the gate if they say so.
+        Send, read and decode; the reply's rate headers may slow the gate.
 
         Raises:
-            CallError: What the reply means, or why there was none.
+            CallError: The reply is an error, or there was none.
         """
         scrubber = self._prepared.endpoint.scrubber
         try:
@@ -69,7 +69,7 @@ class Sending:
         return decoder.close(), clock() - began, flow.ttfb, first
 
     async def _drain(self, decoder: Decoder, flow: Flow, began: float) -> float | None:
-        """Feed the decoder to the end of *flow*; return the seconds to the first content."""
+        """Feed *flow* to the decoder; return the seconds to the first text."""
         first = None
         try:
             async for chunk in flow.chunks():
@@ -89,5 +89,5 @@ class Sending:
 
 
 def _is_json(flow: Flow) -> bool:
-    """Say whether a reply to a streamed request is one document: the reply's type decides."""
+    """Return whether the reply to a streamed request is one JSON document, by its content type."""
     return flow.headers.get("content-type", "").startswith("application/json")

@@ -1,4 +1,4 @@
-"""Wait for money that is set aside for calls under way, when it may come back."""
+"""Wait until reservations of calls under way are settled, when that may free enough dollars."""
 
 import asyncio
 from decimal import Decimal
@@ -9,11 +9,11 @@ from llmlab.book.money import scopes
 from llmlab.errors import LimitError
 
 _POLL_S: Final = 0.05
-"""Seconds between two looks: another kernel's settlements ring no bell here."""
+"""Seconds between two checks: settlements of another kernel give no signal here."""
 
 
 class ReservationPending(Exception):
-    """The limit has room once calls under way have settled; `error` says what it lacks now."""
+    """The limit may have room once calls under way are settled; `error` is the error of now."""
 
     def __init__(self, error: LimitError) -> None:
         super().__init__(str(error))
@@ -21,7 +21,7 @@ class ReservationPending(Exception):
 
 
 class SettlementWaiter:
-    """The line of those who wait for a settlement; the first one looks, the others stand still."""
+    """The queue of calls that wait for a settlement; only the first in it polls."""
 
     def __init__(self, *, poll: float = _POLL_S) -> None:
         self._poll = poll
@@ -29,11 +29,11 @@ class SettlementWaiter:
         self._moved = asyncio.Event()
 
     def moved(self) -> None:
-        """Wake the first in line: a call has settled."""
+        """Wake the first in the queue: a call was settled."""
         self._moved.set()
 
     async def wait(self) -> None:
-        """Stand in line until a call has settled here, or may have elsewhere."""
+        """Wait until a call was settled here, or may have been in another kernel."""
         async with self._line:
             self._moved.clear()
             try:
@@ -45,12 +45,12 @@ class SettlementWaiter:
 
 def may_fit_later(book: Book, limits: Limits, attempt: Attempt, *, earlier: Decimal) -> bool:
     """
-    Say whether *attempt* would fit if every call under way cost nothing.
+    Return whether *attempt* would fit the limits if every call under way cost nothing.
 
     Args:
-        book: Whose sums count.
-        limits: Which refused it.
-        attempt: What was refused.
+        book: The book whose sums count.
+        limits: The limits that refused it.
+        attempt: The attempt that was refused.
         earlier: Dollars that earlier attempts of the same call have cost.
     """
     worst = attempt.worst_usd

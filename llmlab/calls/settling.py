@@ -1,4 +1,4 @@
-"""What an attempt came to: the answer with its price, the failure with its loss."""
+"""Settlements: what an attempt cost, whether it was answered or failed."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _OK: Final = 200
 _BYTES_PER_TOKEN: Final = 4
-_GATEWAY_GAVE_UP: Final = frozenset({504, 524})
-"""A gateway lost patience while the model was at work: nobody knows what was charged."""
+_GATEWAY_TIMEOUT: Final = frozenset({504, 524})
+"""Gateway timeouts while the model was generating: what was charged is unknown."""
 
 
 class Timing(Struct, frozen=True, kw_only=True):
-    """How long an answer took, in seconds, and what came before it; see `Answer`."""
+    """How long an answer took, in seconds, and the attempts before it; see `Answer`."""
 
     latency: float | None
     ttfb: float | None
@@ -38,7 +38,7 @@ class Timing(Struct, frozen=True, kw_only=True):
 def valued(
     answer: Answer, prepared: Prepared, prices: "Prices", at: float, timing: Timing
 ) -> Answer:
-    """Add who asked, who answered, how long it took and what it cost."""
+    """Return *answer* with its provider, model, timing and cost."""
     request = prepared.request
     answer = counted(answer, request, prepared.model)
     cost = prices.cost(
@@ -72,7 +72,7 @@ def won(answer: Answer) -> Settlement:
     usage = answer.usage
     paid = answer.billed if answer.billed is not None else answer.cost
     if paid is not None and paid > MOST_USD:
-        paid = None  # more than the book can hold, by a price of the user's: the worst price counts
+        paid = None  # more than the book can hold, by a price of the user's: the worst case counts
     return Settlement(
         status="ok",
         answer=pack(answer),
@@ -90,16 +90,16 @@ def won(answer: Answer) -> Settlement:
 
 
 def is_free(error: CallError) -> bool:
-    """Say whether the provider certainly charged nothing for a failed attempt."""
-    return not error.maybe_charged and error.status not in _GATEWAY_GAVE_UP
+    """Return whether the provider certainly charged nothing for a failed attempt."""
+    return not error.maybe_charged and error.status not in _GATEWAY_TIMEOUT
 
 
 def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Settlement:
     """
-    Settle a failure: at nothing where nothing was charged, else as unknown, at its worst price.
+    Settle a failure: at 0 where nothing was charged, else as unknown, at its worst case.
 
-    *usage* is what a stream had reported before it broke; it is kept, but it is no bill: the
-    provider may have written more than it could send.
+    *usage* is what a stream had reported before it broke. It is kept but not charged: the
+    provider may have generated more than it sent.
     """
     free = is_free(error)
     return Settlement(
@@ -122,10 +122,10 @@ def loss(
     prepared: Prepared, prices: "Prices", at: float, *, text: str, usage: Usage
 ) -> Decimal | None:
     """
-    Return the dollars that the part of a broken stream cost; None where no price is known.
+    Estimate the dollars that the part of a broken stream cost; None where no price is known.
 
     Counts that the provider had not sent yet are estimated at four bytes a token, from the
-    words that were asked and those that came. The book counts the worst price all the same.
+    prompt and the text that arrived. The book counts the worst case all the same.
     """
     request = prepared.request
     asked = request.prompt.words

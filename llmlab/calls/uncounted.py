@@ -1,9 +1,9 @@
 """
-An Ollama server that does not count the prompt, or counts far less than was sent.
+Ollama's missing or too small token counts.
 
-Its counts are left out when they are 0 or unknown, and a prompt that does not fit its window is
-cut without a word: the count of what it read is all that tells. The tokenizer is asked only where
-a count is absent or too small to be true.
+Ollama omits counts that are 0 or unknown, and cuts a prompt that does not fit its context window
+without a warning: only the count of what it read shows it. The tokenizer is used only where a
+count is absent or too small to be true.
 """
 
 from typing import Final
@@ -15,19 +15,19 @@ from llmlab.records import Answer, Request
 
 ESTIMATED: Final = "tokens are llmlab's own estimate: the server did not count them"
 CUT: Final = "the server read about"
-"""How the warnings begin (or end) that a run gathers into a note."""
+"""Parts of the warnings by which a run finds them to make a note."""
 
-_SILENT: Final = "ollama"
+_OLLAMA: Final = "ollama"
 _BYTES_PER_TOKEN: Final = 5.5
-"""More bytes than this to a token is no language: fewer tokens were read than were sent."""
+"""More bytes per token than any language has: fewer tokens were read than sent."""
 
-_FAR: Final = 0.7
-"""Share of llmlab's own low bound below which a count is no matter of another vocabulary."""
+_LOW_SHARE: Final = 0.7
+"""Share of llmlab's own low bound below which another vocabulary cannot explain the count."""
 
 
 def counted(answer: Answer, request: Request, model: Model) -> Answer:
-    """Return *answer* with counts that were absent filled in, and what they tell as a warning."""
-    if request.provider != _SILENT:
+    """Return *answer* with absent counts estimated, and with a warning where the prompt was cut."""
+    if request.provider != _OLLAMA:
         return answer
     usage = answer.usage
     if usage.input is None or usage.output is None:
@@ -56,7 +56,7 @@ def _cut(answer: Answer, request: Request, model: Model, read: int) -> Answer:
     from llmlab.tokens import count_prompt
 
     own = count_prompt(request.prompt, model)
-    if read >= _FAR * own.low:
+    if read >= _LOW_SHARE * own.low:
         return answer
     window = request.parameters.context
     given = f" (num_ctx {window:,})" if window else ""

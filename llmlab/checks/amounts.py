@@ -1,5 +1,5 @@
 """
-Numbers that decide about money or waiting, held against what makes sense.
+Range checks of numbers that decide about money or waiting.
 
 In: a number as a person may give it (a text of the environment, TOML's `nan`, a Decimal, a NumPy
 scalar). Out: a plain int or float, or one line that says where it came from, what it is and what
@@ -16,12 +16,12 @@ from typing import Final
 from llmlab.errors import UsageError
 
 _LONGEST: Final = 60
-"""Characters of a value that a line shows; a number can have a million digits."""
+"""Characters of a value that an error shows; a number can have a million digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """The numbers that make sense somewhere, both ends included."""
+    """The range of allowed numbers, both ends included."""
 
     low: float
     high: float
@@ -29,27 +29,27 @@ class Allowed:
     whole: bool = False
 
     def __str__(self) -> str:
-        """Say it as the end of a sentence: `a whole number from 1 to 100`."""
+        """Return the range in words, such as `a whole number from 1 to 100`."""
         kind = "a whole number" if self.whole else "a number"
         unit = f" of {self.unit}" if self.unit else ""
         return f"{kind}{unit} from {self.low:,g} to {self.high:,.12g}"
 
     def read(self, value: object, name: str, *, error: type[UsageError] = UsageError) -> float:
         """
-        Return *value* as a plain number: an int where only whole numbers make sense.
+        Return *value* as a plain number: an int where only whole numbers are allowed.
 
         Args:
             value: An int, float, Decimal, Fraction, NumPy scalar, or a text of one.
-            name: What it is, and where it was said: `environment: budget.day`.
+            name: What it is, and where it was given: `environment: budget.day`.
             error: The kind of error.
 
         Raises:
-            UsageError: It is none, or outside; one line with the name, the value and what is
-                allowed.
+            UsageError: It is no number, or out of range; one line with the name, the value and
+                what is allowed.
         """
         kind = int if self.whole else float
         if type(value) is kind and self.low <= value <= self.high:
-            return value  # nearly always, and a deadline may be said with each call
+            return value  # the usual case, made fast: a deadline may come with each call
         exact = _exact(value)
         fits = exact is not None and self.low <= exact <= self.high
         if exact is None or not fits or (self.whole and exact.denominator != 1):
@@ -63,11 +63,11 @@ SECONDS: Final = Allowed(low=0.001, high=86_400, unit="seconds")
 REPEATS: Final = Allowed(low=1, high=1_000_000, whole=True)
 TOKENS: Final = Allowed(low=1, high=10_000_000, unit="tokens", whole=True)
 NUMBERED: Final = Allowed(low=0, high=2**63 - 1, whole=True)
-"""Which of several repeats is meant."""
+"""The number of a repeat."""
 
 
 def _exact(value: object) -> Fraction | None:
-    """Return the number that *value* says, exactly; None when it says none, or none that ends."""
+    """Return *value* as an exact number; None when it is none, or not finite."""
     if isinstance(value, bool):
         return None
     if getattr(value, "shape", None) == () and not isinstance(value, Real):
@@ -85,7 +85,7 @@ def _exact(value: object) -> Fraction | None:
 
 
 def _shown(value: object) -> str:
-    """Write *value* in one short line, whatever it is."""
+    """Return *value* as one short line, whatever it is."""
     try:
         text = repr(value)
     except ValueError:  # an int of more digits than Python writes

@@ -1,5 +1,5 @@
 """
-Files that a person names: what is no file, no text or no TOML is one line, with the place.
+Read files that a person names; errors are one line with the place.
 
 In: a path. Out: its text, or its TOML as a table. Only regular files are opened: a pipe would
 wait for ever, and a device has no end.
@@ -14,15 +14,15 @@ from typing import Any, Final
 from llmlab.errors import UsageError
 
 MOST: Final = 64 * 2**20
-"""Bytes of a text that a person writes; more than that is another file taken by mistake."""
+"""Largest text file, in bytes; a larger one is another file taken by mistake."""
 DEEPEST: Final = 50
-"""Tables or lists inside each other; readers that recurse have an end."""
+"""Deepest nesting of tables or lists; readers that recurse have a limit."""
 
 _MARKS: Final = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x1f\x8b", "gzip"))
 
 
 class NotText(ValueError):
-    """Bytes that are no UTF-8; `line` is where that begins."""
+    """Bytes that are not UTF-8; `line` is the first such line."""
 
     def __init__(self, what: str, line: int) -> None:
         super().__init__(what)
@@ -33,10 +33,10 @@ def require_file(
     path: Path, what: str, *, error: type[UsageError] = UsageError, most: int | None = None
 ) -> None:
     """
-    See that *path* is a regular file of no more than *most* bytes; *what* is what it should be.
+    Check that *path* is a regular file of at most *most* bytes; *what* names its purpose.
 
     Raises:
-        UsageError: It is not there, a folder, a pipe, a device, too large, or out of reach.
+        UsageError: It is missing, a folder, a pipe, a device, too large, or not accessible.
     """
     try:
         found = path.stat()
@@ -48,17 +48,17 @@ def require_file(
         raise error(f"{path}: cannot read {what}: it is a pipe or a device; name a file")
     if most is not None and found.st_size > most:
         size = f"{found.st_size / 2**20:,.0f} MB"
-        raise error(f"{path}: cannot read {what}: it has {size}, and {most >> 20} MB is the most")
+        raise error(f"{path}: cannot read {what}: it has {size}; at most {most >> 20} MB are read")
 
 
 def read_text(
     path: Path, what: str, *, error: type[UsageError] = UsageError, most: int = MOST
 ) -> str:
     r"""
-    Return the text of a file, without a byte-order mark, its lines ended by `\n`.
+    Return the text of a file, without a byte-order mark, with line ends as `\n`.
 
     Raises:
-        UsageError: See `require_file`; or it is not UTF-8, and the line is said.
+        UsageError: See `require_file`; or it is not UTF-8, with the line.
     """
     require_file(path, what, error=error, most=most)
     try:
@@ -67,16 +67,16 @@ def read_text(
         why = _cannot(path, what, problem)
     except NotText as problem:
         why = f"{path}, line {problem.line}: {problem}; save it as UTF-8"
-    # Outside, so that no traceback has a frame with the file in it: there may be a password.
+    # Raised here, so that no frame of the traceback holds the file: it may have a password.
     raise error(why)
 
 
 def text_of(data: bytes) -> str:
     r"""
-    Decode UTF-8, with or without a byte-order mark; every end of line becomes `\n`.
+    Decode UTF-8, with or without a byte-order mark; every line end becomes `\n`.
 
     Raises:
-        NotText: It is something else.
+        NotText: It is not UTF-8.
     """
     for mark, name in _MARKS:
         if data.startswith(mark):
@@ -102,7 +102,7 @@ def read_toml(path: Path, what: str, *, error: type[UsageError] = UsageError) ->
 
 
 def toml_of(text: str, path: Path, *, error: type[UsageError] = UsageError) -> dict[str, Any]:
-    """Read TOML that is, or will be, the text of *path*; raises as `read_toml`."""
+    """Parse TOML that is, or will be, the text of *path*; raises as `read_toml`."""
     table, why = _parsed(text)
     if table is None:
         raise error(f"{path}: {why}")
@@ -110,10 +110,10 @@ def toml_of(text: str, path: Path, *, error: type[UsageError] = UsageError) -> d
 
 
 def _parsed(text: str) -> tuple[dict[str, Any] | None, str]:
-    """Return the table, or None and what is wrong: raised elsewhere, without these frames."""
+    """Return the table, or None and what is wrong; the caller raises, without these frames."""
     try:
         table = tomllib.loads(text)
-    except ValueError as problem:  # its own error, and a number of more digits than Python reads
+    except ValueError as problem:  # TOMLDecodeError, or a number of more digits than Python reads
         return None, f"not valid TOML: {problem}"
     except RecursionError:
         return None, _TOO_DEEP
@@ -121,7 +121,7 @@ def _parsed(text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def depth_of(tree: Any) -> int:
-    """Return how many dicts and lists of *tree* lie inside each other; a cycle has no end."""
+    """Return the nesting depth of dicts and lists in *tree*, counted to just above `DEEPEST`."""
     level, depth = [tree], 0
     while level and depth <= DEEPEST:
         level = [

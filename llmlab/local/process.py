@@ -1,4 +1,4 @@
-"""Start the model's process, hear its addresses, end it, and say what went wrong in one line."""
+"""Start and end the model's process, read its addresses, and report failures in one line."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from llmlab.secrets import for_child
 
 CHILD = Path(__file__).with_name("child.py")
 CLOSING = 2.0
-"""Seconds a child gets to leave by itself (it takes 0.05) before it is killed."""
+"""Seconds a child gets to exit by itself (it takes 0.05) before it is killed."""
 
 
 def spawn(
@@ -57,23 +57,23 @@ def spawn(
 
 def _popen(log: IO[bytes]) -> "subprocess.Popen[bytes]":
     if not sys.executable:
-        raise LocalModelError("this Python does not know its own program: sys.executable is empty")
+        raise LocalModelError("no process can be started: sys.executable is empty")
     return subprocess.Popen(  # noqa: S603 - our own interpreter and file, no shell
         [sys.executable, "-P", str(CHILD)],
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        # OpenMP's threads otherwise wait for each other in a spin: with the cores busy a model
-        # then answers 10 times slower. It is read when libgomp loads, hence the child.
-        env=for_child(OMP_WAIT_POLICY="passive"),  # it loads foreign code, and needs no key
+        # Otherwise OpenMP's threads busy-wait for each other: on busy cores a model then answers
+        # 10 times slower. It is read when libgomp loads, hence set for the child.
+        env=for_child(OMP_WAIT_POLICY="passive"),  # it loads foreign code, so it gets no keys
         start_new_session=True,  # Jupyter's interrupt goes to the whole group
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # ... and on Windows
     )
 
 
 def _exchange(process: "subprocess.Popen[bytes]", parameters: dict[str, object]) -> dict[str, Any]:
-    """Hand the parameters over and wait for the answer; empty when the child died first."""
+    """Send the parameters and wait for the answer; empty when the child died first."""
     if process.stdin is None or process.stdout is None:
         raise LocalModelError("the embedded model's process was started without pipes")
     with suppress(BrokenPipeError):
@@ -89,11 +89,11 @@ def _expire(process: "subprocess.Popen[bytes]", expired: threading.Event) -> Non
 
 
 def end(process: "subprocess.Popen[bytes]", owner: int) -> None:
-    """End a child: at its word, or by force 2 s later. `owner` is the process that started it."""
+    """End a child: close its input, kill it 2 s later. `owner` is the process that started it."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            pipe.close()  # the end of its input is the child's order to exit
-    if os.getpid() != owner:  # a fork of the owner closes its copies, and owns nothing
+            pipe.close()  # the end of its input tells the child to exit
+    if os.getpid() != owner:  # a fork of the owner only closes its copies of the pipes
         return
     try:
         process.wait(CLOSING)
@@ -103,7 +103,7 @@ def end(process: "subprocess.Popen[bytes]", owner: int) -> None:
 
 
 def _explain(said: dict[str, Any], logged: str, code: int, model: str) -> LocalModelError:
-    """Turn what a child left behind into the one line that helps."""
+    """Return an error of one line from a child's output and exit code."""
     lines = logged.strip().splitlines()
     detail = " ".join((said.get("detail") or (lines or ["it said nothing"])[-1]).split())
     if said.get("error") == "runtime":
@@ -113,10 +113,10 @@ def _explain(said: dict[str, Any], logged: str, code: int, model: str) -> LocalM
             "the embedded model got no port on 127.0.0.1: allow local connections, then start again"
         )
     if "error loading model" in detail:
-        return LocalModelError(f"{model} is damaged, or no GGUF model at all: {INSTALL}")
+        return LocalModelError(f"{model} is damaged, or no GGUF model: {INSTALL}")
     if code == -getattr(signal, "SIGILL", 0):
         return LocalModelError("the embedded model needs a processor with AVX2 and FMA")
     return LocalModelError(
         f"the embedded model did not start (exit {code}: {detail}): "
-        f"free some memory and start again; if it stays, {INSTALL}"
+        f"free some memory and start again; if that does not help, {INSTALL}"
     )

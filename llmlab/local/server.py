@@ -1,14 +1,14 @@
 """
-Own a running embedded model: start it, know whether it lives, and be sure that it ends.
+A running embedded model: start it, check that it is alive, and make sure that it ends.
 
-The model runs in a child process (see `child`): a crash there leaves the notebook alone, an
-interrupted cell leaves the model alone, and when the owner dies in any way the child's standard
-input ends and the child with it.
+The model runs in a child process (see `child`): a crash there does not affect the notebook, an
+interrupted cell does not affect the model, and when the owner dies in any way the child's standard
+input ends and the child exits.
 
 An A/B cell sends many prompts that begin alike, and reading a prompt is most of the work of a
-one-word answer. So each slot is a copy of the model with one thread that answers one request at
-a time and keeps what it has read. Measured on 2 cores with the first 60 and 36 requests of the
-quickstart's two cells (prompts of 46 to 177 tokens, 468 tokens generated):
+one-word answer. So each slot is a copy of the model with one thread, which answers one request at
+a time and caches the prompts it has read. Measured on 2 cores with the first 60 and 36 requests of
+the quickstart's two cells (prompts of 46 to 177 tokens, 468 tokens generated):
 
     copies x threads, requests each                CPU s        tokens read
     1 x 2, two at once (llama.cpp's slots)      7.6 + 6.4      585 and 1073
@@ -16,17 +16,17 @@ quickstart's two cells (prompts of 46 to 177 tokens, 468 tokens generated):
     1 x 1, one at a time                        4.6 + 2.9      431 and  432
     2 x 1, one at a time each                   6.1 + 4.6      731 and  828
 
-- A token costs 5 to 6 ms of CPU however many are answered together, and 7 to 8 ms where two
-  threads compute it: they wait for each other hundreds of times a token, and for longer when the
+- A token costs 5 to 6 ms of CPU however many requests run at once, and 7 to 8 ms where two
+  threads compute it: they wait for each other hundreds of times per token, and longer when the
   machine is busy. Two copies never wait: the 60 took 3.1 s (load 3) where one took 4.6 (load 1).
-- The file is mapped, so copies share its 98 MB; each adds 100 MB for its cache and its sums.
+- The file is memory-mapped, so copies share its 98 MB; each adds 100 MB for its cache and buffers.
 - `slot_prompt_similarity` is 0.5, not llama.cpp's 0.1: the chat template's own opening is 11 % of
-  such a prompt, so at 0.1 every prompt counts as alike and overwrites another's slot.
-- `cache_ram_mib` is 64 a copy, not llama.cpp's 8192: prompts that lose their slot are kept in
-  memory, which lets many prompts take turns (23 kB a token).
-- Flash attention is off: with it, what was read before changed the text of 16 of 60 requests
-  (cache on against off), without it of 3. Send `"cache_prompt": false` where the same words must
-  always give the same text.
+  such a prompt, so at 0.1 every prompt counts as similar and overwrites another's slot.
+- `cache_ram_mib` is 64 per copy, not llama.cpp's 8192: prompts that lose their slot are kept in
+  memory, which lets many prompts take turns (23 kB per token).
+  - Flash attention is off: with it, the prompt cache changed the answers of 16 of 60 requests
+  (cache on against off), without it of 3. Send `"cache_prompt": false` where the same prompt must
+  always give the same answer.
 """
 
 import os
@@ -43,7 +43,7 @@ from llmlab.secrets import Shy
 
 CACHE_MIB = 64
 SIMILARITY = 0.5
-"""The share of a prompt that a slot must hold already to be chosen for it."""
+"""Share of a prompt that a slot must have cached to be chosen for it."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -51,16 +51,16 @@ class LocalServer:
     """A model that answers at `address` until `stop()`, or until this object or process ends."""
 
     address: str
-    """Such as `http://127.0.0.1:40123`; `/v1/chat/completions` and the rest hang below."""
+    """Such as `http://127.0.0.1:40123`; the API is at `/v1/chat/completions` and so on."""
     addresses: tuple[str, ...]
-    """Of every copy, `address` first; all take the same key."""
+    """Addresses of all copies, `address` first; all take the same key."""
     key: Shy = field(repr=False)
     """The bearer token, new at each start; without it the server answers 401."""
     _process: "subprocess.Popen[bytes]" = field(repr=False)
     _finish: "weakref.finalize[..., LocalServer]" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # finalize also runs at interpreter exit, as atexit would.
+        # `finalize` also runs at interpreter exit, as `atexit` does.
         self._finish = weakref.finalize(self, end, self._process, os.getpid())
 
     @classmethod
@@ -79,9 +79,9 @@ class LocalServer:
         Args:
             model: A GGUF file.
             slots: Copies of the model, each with an address; each answers one request at a time,
-                more wait in line.
-            context: Tokens of prompt and answer for each slot.
-            threads: Of each copy; more make a long prompt faster where cores are idle.
+                further requests are queued.
+            context: Context window of each slot, in tokens of prompt and answer.
+            threads: Threads per copy; more make a long prompt faster where cores are idle.
             timeout: Seconds to wait for the model to be loaded.
 
         Raises:
@@ -110,20 +110,20 @@ class LocalServer:
 
     @property
     def alive(self) -> bool:
-        """Whether the child still runs; False after a crash, too."""
+        """Whether the child is still running; False after a crash, too."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End the child within 3 s, whatever it is doing; again is harmless."""
+        """End the child within 3 s, whatever it is doing; may be called again."""
         self._finish()
 
 
 def _require_sound(model: Path) -> None:
-    """Refuse a file that is absent, or has the pinned name and other bytes."""
+    """Refuse a missing file, or one with the pinned name and other bytes."""
     if not model.is_file():
         raise LocalModelError(f"there is no model at {model}: {INSTALL}")
     if model.name != SMOLLM2.file or is_stamped(model, SMOLLM2):
         return
-    # llama.cpp loads a file with a flipped bit without a word, and answers nonsense.
+    # llama.cpp loads a corrupt file without an error, and answers nonsense.
     if not matches(model, SMOLLM2):
         raise LocalModelError(f"{model} is damaged (wrong SHA-256): {INSTALL}")

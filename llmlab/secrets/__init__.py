@@ -1,4 +1,4 @@
-"""In: anything that might be shown or kept. Out: the same without what must stay secret."""
+"""In: anything that may be shown or stored. Out: the same with secrets redacted."""
 
 from llmlab.secrets.address import Address
 from llmlab.secrets.environment import Environment, for_child

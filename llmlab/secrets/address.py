@@ -1,4 +1,4 @@
-"""The address of a server, and apart from it the user and password that were written in it."""
+"""The address of a server, with the user and password that a URL held kept apart."""
 
 import re
 from typing import Final, Self
@@ -16,28 +16,28 @@ _WRITTEN: Final = re.compile(
 
 class Address(str):
     """
-    `https://host/v1` for whoever shows or compares it; `login` is for the wire alone.
+    A server's address, such as `https://host/v1`, without its login; `login` is for `wire` only.
 
     Nothing is refused here, since an error would have the password in one of its frames:
-    `wire.endpoint.checked_url` does that with what is left.
+    `wire.endpoint.checked_url` validates what is left.
     """
 
     __slots__ = ("login", "query")
 
     login: Secret | None
-    """`user:password`, percent signs decoded; None where none was written."""
+    """`user:password`, percent-decoded; None where the URL had none."""
     query: bool
-    """Whether something followed `?` or `#`; it may have been a key, and is not kept."""
+    """Whether the URL had a query or fragment; it may have been a key and is not kept."""
 
     def __new__(cls, text: str = "", *, login: Secret | None = None, query: bool = False) -> Self:
-        """Make one of its parts; `of` takes what a person wrote apart."""
+        """Make an address from its parts; `of` parses a URL."""
         made = super().__new__(cls, text)
         made.login, made.query = login, query
         return made
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Take user, password and query out of what a person wrote."""
+        """Parse a URL: take user, password and query out of it."""
         if isinstance(text, cls):
             return text
         found = _WRITTEN.fullmatch(text.strip())

@@ -1,8 +1,8 @@
 """
-The environment, in a type that shows names and no values.
+Environment variables, in a type whose repr shows names and no values.
 
 Verbose tracebacks print the variables of every frame, and the attributes and subscripts on the
-lines that are shown: a plain dict of the environment there is every key of the user.
+lines that are shown: a plain dict of the environment would show every key of the user.
 """
 
 import os
@@ -12,12 +12,12 @@ from typing import Final
 
 from llmlab.secrets.secret import Secret, Shy
 
-# Not written `os.environ`: a traceback through that line would print what it is.
+# Not written `os.environ`: a traceback through that line would print its value.
 _process: Final = attrgetter("environ")
 
 
 class Environment(Mapping[str, str]):
-    """Environment variables as they were when this was made; any of them may be a secret."""
+    """A snapshot of environment variables; any of them may be a secret."""
 
     __slots__ = ("_values",)
 
@@ -29,7 +29,7 @@ class Environment(Mapping[str, str]):
 
     @classmethod
     def of(cls, given: Mapping[str, str] | None = None) -> "Environment":
-        """Return *given* as an Environment; the process's own when None."""
+        """Return *given* as an Environment; that of the process when None."""
         try:
             if isinstance(given, cls):
                 return given
@@ -50,7 +50,7 @@ class Environment(Mapping[str, str]):
         return f"Environment({', '.join(sorted(self._values))})"
 
     def secret(self, name: str) -> Secret | None:
-        """Return the variable's value without blanks around it; None when nothing is left."""
+        """Return the variable's value, stripped; None when it is unset or blank."""
         held = self._values.get(name)
         return (held.stripped() or None) if held is not None else None
 
@@ -68,12 +68,12 @@ _NEEDED_KINDS: Final = ("LC_", "OMP_", "PYTHON", "XDG_", "CUDA_", "GGML_", "GOMP
 
 def for_child(*kinds: str, **more: str) -> dict[str, str]:
     """
-    Return the environment of a child process: what programs need to run at all, and *more*.
+    Return the environment of a child process: what programs need to run, and *more*.
 
-    Named are those that may pass, not those that may not: no list of names knows every key.
+    It is an allow list: no deny list knows the name of every key.
 
     Args:
-        *kinds: Beginnings of further names that the child needs, such as `PIP_`.
+        *kinds: Prefixes of further names that the child needs, such as `PIP_`.
         **more: Variables to set.
     """
     here = Environment.of()

@@ -1,8 +1,8 @@
 """
 Files and folders that only their owner may read: 0600 and 0700 from the first byte.
 
-In: a path. Out: the file or folder, never open to others for a moment, whatever the umask.
-What holds prompts and answers is made here; on Windows a folder's own rules apply.
+In: a path. Out: the file or folder, never readable by others, whatever the umask. Files with
+prompts and answers are made here; on Windows the folder's own permissions apply.
 """
 
 import os
@@ -14,18 +14,18 @@ from typing import Final
 FILE: Final = 0o600
 FOLDER: Final = 0o700
 HOME: Final = ".llmlab"
-"""A project's own folder: all that is written in it is private."""
+"""A project's own folder: all files in it are private."""
 
 _OTHERS: Final = 0o077
 
 
 def is_private_place(path: Path) -> bool:
-    """Say whether *path* lies in a project's own folder."""
+    """Return whether *path* lies in a project's own folder."""
     return HOME in path.parts
 
 
 def make_folder(path: Path) -> None:
-    """Make *path* for its owner alone, where there is none; parents elsewhere follow the umask."""
+    """Make the folder *path* for its owner alone, if missing; parents outside `HOME` by umask."""
     if is_private_place(path.parent):
         make_folder(path.parent)
     else:
@@ -41,10 +41,10 @@ def make_folder(path: Path) -> None:
 
 def create(path: Path) -> int:
     """
-    Make a file that is not there yet, for its owner alone; return its descriptor, for writing.
+    Create a new file for its owner alone; return its descriptor, open for writing.
 
     Raises:
-        FileExistsError: It is there.
+        FileExistsError: The file exists already.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, FILE)
@@ -54,7 +54,7 @@ def create(path: Path) -> int:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file for its owner alone, and wait for the disk; one that is there goes first."""
+    """Write a file for its owner alone, replacing any there, and wait for the disk."""
     path.unlink(missing_ok=True)
     with os.fdopen(create(path), "wb") as file:
         file.write(content)
@@ -64,10 +64,10 @@ def write(path: Path, content: bytes) -> None:
 
 def close_to_others(path: Path) -> bool:
     """
-    Take *path* from everybody but its owner.
+    Remove the permissions of everybody but the owner of *path*.
 
     Returns:
-        Whether it had been open to others; False for a path that is not there.
+        Whether others had permissions; False for a path that does not exist.
 
     Raises:
         OSError: It belongs to someone else.

@@ -1,8 +1,8 @@
 """
-Words that must not leave: keys, authorisation headers, account ids, addresses.
+Redact what looks secret: keys, authorisation headers, account ids, addresses.
 
 Provider error texts echo masked keys, organisation and team ids and the caller's address
-(providers.md, gotcha 41), so every text that came from outside passes here before it is
+(providers.md, gotcha 41), so every text from outside is redacted here before it is
 shown, logged or stored.
 """
 
@@ -31,7 +31,7 @@ _PATTERNS: Final = tuple(
 
 
 def redact(text: str) -> str:
-    """Return *text* with keys, account ids, addresses and e-mail addresses as `[...]`."""
+    """Return *text* with keys, account ids, IP and e-mail addresses replaced by `[...]`."""
     for pattern in _PATTERNS:
         text = pattern.sub(MARK, text)
     return text

@@ -1,9 +1,9 @@
 """
-Take the keys that an endpoint uses out of what comes from it, in the forms it may come back.
+Redact an endpoint's own keys in what comes from it, in every form they may come back in.
 
 `redact` knows what keys look like; here the keys themselves are known, so that one without a
 known prefix is found as well. The search of a reply costs one `in` for each probe; everything
-else happens only where one was found.
+else happens only where a probe matched.
 """
 
 import base64
@@ -19,27 +19,27 @@ from llmlab.secrets.secret import Secret, Shy, ShyBytes
 
 _MARK: Final = MARK.encode()
 _SHORTEST: Final = 8
-"""Characters of a key that is looked for everywhere; a shorter one is in ordinary words."""
+"""Shortest key, in characters, that is searched everywhere; a shorter one may be a word."""
 _SHORT: Final = 4
-"""Characters of one that is looked for in refusals and errors only."""
+"""Shortest key, in characters, that is searched in refusals and errors only."""
 _SHOWN: Final = 4
-"""Characters of a key's beginning or end beside a mask that are taken for a part of it."""
+"""Characters of a key's start or end beside a mask that count as a part of it."""
 _CUT: Final = 8
-"""Characters of a key's beginning or end that are taken for it where the rest is missing."""
+"""Characters of a key's start or end that count as the key where the rest is missing."""
 _PUBLIC: Final = re.compile(r"sk-ant-(?:api\d\d-)?|sk-(?:proj-|svcacct-)?|xai-|[a-z]{2,4}[-_]")
-"""How many keys begin: it tells nothing."""
+"""Public prefixes of keys: not secret."""
 _MASK: Final = re.compile(
     rb"(?:\*|\.\.|[xX]{3}|##|\xe2\x80[\xa2\xa6]|\xc2\xb7|\\u202[26])"
     rb"(?:[*.xX#]|\xe2\x80[\xa2\xa6]|\xc2\xb7|\\u202[26])*"
 )
-"""Stars, dots or crosses in the place of a key's middle, in UTF-8 or as JSON writes them."""
+"""Stars, dots or crosses in place of a key's middle, in UTF-8 or JSON escapes."""
 _REFUSED: Final = 400
 _READ: Final = 65_536
-"""Bytes of a refusal that are searched for parts of keys: no more of it is ever shown."""
+"""Bytes of a refusal that are searched for parts of keys: no more of it is shown."""
 
 
 class Scrubber:
-    """What takes some secrets out; empty (false) when there is none to take out."""
+    """Redacts some secrets; false when there are none."""
 
     __slots__ = ("_forms", "_keys", "_plain", "_plain_text", "_probes", "_short", "_text")
 
@@ -48,7 +48,7 @@ class Scrubber:
         long = [each for each in self._keys if len(each.reveal()) >= _SHORTEST]
         plain = {form for each in long for form in _forms(each)}
         forms = plain | {form for each in long for form in _encoded(each)}
-        # The longest first: what is within another would leave the rest of that.
+        # The longest first: a form that is part of another would leave the rest of it.
         self._forms = tuple(sorted(forms, key=len, reverse=True))
         self._plain, self._probes = _probes(plain), _probes(forms)
         self._plain_text, self._text = _texts(self._plain), _texts(self._probes)
@@ -61,7 +61,7 @@ class Scrubber:
         return f"Scrubber({len(self._keys)} secrets)"
 
     def clean(self, data: bytes) -> bytes:
-        """Return *data* with `[...]` where a key was; the same object where none was."""
+        """Return *data* with keys replaced by `[...]`; the same object where there was none."""
         for probe in self._probes:
             if probe in data:
                 return self._replaced(data)
@@ -69,10 +69,10 @@ class Scrubber:
 
     def reply(self, status: int, body: bytes) -> bytes:
         """
-        Return the body of a whole reply.
+        Return the body of a whole reply, redacted.
 
         A refusal is searched for all forms and for parts of keys. Of any other reply only the
-        answer is kept, and `holds` looks at that, so one search for the key itself will do.
+        answer is kept, and `holds` checks that, so one search for the key itself is enough.
         """
         if status >= _REFUSED:
             return self._thorough(body)
@@ -82,7 +82,7 @@ class Scrubber:
         return body
 
     def headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the headers of a reply; lower-case copies where a key was in one."""
+        """Return the headers of a reply, redacted; lower-case copies where a key was in one."""
         if self._plain_text:
             values = "\n".join(headers.values())
             for probe in self._plain_text:
@@ -91,20 +91,20 @@ class Scrubber:
         return headers
 
     def text(self, text: str) -> str:
-        """Return a text that is shown or kept, such as an error's, without keys and parts of."""
+        """Return a text that is shown or stored, without keys and parts of keys."""
         if not self._keys:
             return text
         return self._thorough(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
 
     def holds(self, text: str) -> bool:
-        """Say whether a key is in *text*, in any form."""
+        """Return whether a key is in *text*, in any form."""
         for probe in self._text:  # noqa: SIM110 - half the time of `any`, and it is asked each call
             if probe in text:
                 return True
         return False
 
     def begun_in(self, data: bytes) -> int:
-        """Say how many of the last bytes may be the beginning of a key that goes on."""
+        """Return how many of the last bytes may be the start of a key that continues."""
         return max((_begun(data, form) for form in self._forms), default=0)
 
     def _replaced(self, data: bytes) -> bytes:
@@ -125,7 +125,7 @@ class Scrubber:
 
 
 class Strain:
-    """A Scrubber for a body that comes in pieces, wherever the cuts are."""
+    """A Scrubber for a body that arrives in pieces, wherever they are split."""
 
     __slots__ = ("_held", "scrubber")
 
@@ -134,7 +134,7 @@ class Strain:
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return what of the body is known to be clean; *chunk* itself in all but rare cases."""
+        """Return the part of the body known to be clean; mostly *chunk* itself."""
         if not self._held and chunk.endswith(b"\n"):  # an event ends here, and no key has one
             return self.scrubber.clean(chunk)
         data = self.scrubber.clean(self._held + chunk)
@@ -143,13 +143,13 @@ class Strain:
         return data[:cut]
 
     def end(self) -> bytes:
-        """Return what was held back: the body ended, so it was no key."""
+        """Return the bytes held back: the body ended, so they are no key."""
         held, self._held = bytes(self._held), b""
         return held
 
 
 def _forms(secret: Secret) -> set[ShyBytes]:
-    """Return the key as it is, and as URLs, JSON and HTML write it."""
+    """Return the key as it is, and as encoded in URLs, JSON and HTML."""
     raw = str(secret.reveal())
     quoted, in_json = quote(_bytes(secret), safe=""), json.dumps(raw)[1:-1]
     forms = {
@@ -168,7 +168,7 @@ def _forms(secret: Secret) -> set[ShyBytes]:
 
 
 def _encoded(secret: Secret) -> set[ShyBytes]:
-    """Return what of a base64 text only the key decides, at each place where it may begin."""
+    """Return the base64 characters that depend on the key only, for each byte alignment."""
     forms = set()
     for before in range(3):
         padded = b"\0" * before + _bytes(secret)
@@ -184,7 +184,7 @@ def _lower_hex(quoted: str) -> str:
 
 
 def _escaped(raw: str, digits: str) -> str:
-    r"""Write as .NET, Go and PHP write JSON that is safe in a page: `+` as `\u002B`."""
+    r"""Escape as .NET, Go and PHP do in HTML-safe JSON: `+` as `\u002B`."""
     return "".join(
         each if each.isalnum() or each in "-_./" else "\\u" + digits.format(ord(each))
         for each in raw
@@ -192,7 +192,7 @@ def _escaped(raw: str, digits: str) -> str:
 
 
 def _probes(forms: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Return a few searches such that a form can only be where one of them finds something."""
+    """Return a few search strings of which each form contains at least one."""
     least: list[bytes] = []
     for probe in sorted({_probe(each) for each in forms}, key=len):
         if not any(each in probe for each in least):
@@ -201,7 +201,7 @@ def _probes(forms: Iterable[bytes]) -> tuple[bytes, ...]:
 
 
 def _probe(form: bytes) -> bytes:
-    """Return what every way of writing *form* has in common: its longest run of letters."""
+    """Return the part that every encoding of *form* shares: its longest run of letters."""
     longest = max(re.findall(rb"[A-Za-z0-9]+", form) or [form], key=len)
     return ShyBytes(longest if len(longest) >= _SHORTEST else form)
 
@@ -220,7 +220,7 @@ def _begun(data: bytes, form: bytes) -> int:
 
 
 def _without_parts(data: bytes, key: bytes, public: int) -> bytes:
-    """Take out a key of which a server shows beginning or end: masked, or cut off."""
+    """Redact a key of which a server shows the start or end: masked, or truncated."""
     if key[: public + _SHOWN] in data or key[-_SHOWN:] in data:
         data = _unmasked(data, key, public)
     if key[: public + _CUT] in data:

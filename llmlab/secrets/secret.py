@@ -9,11 +9,11 @@ _DOTS: Final = "••••••••"
 
 class Shy(str):
     """
-    A header value that goes on the wire whole and shows as dots in every `repr`.
+    A header value that is sent whole and shows as dots in every `repr`.
 
-    A verbose traceback prints the locals of every frame, those of aiohttp too; there the
-    headers are a multidict, whose `repr` asks each value for its own. Its methods (`strip`,
-    slices, f-strings) give a plain str: whoever needs those asks the `Secret` instead.
+    A verbose traceback prints the locals of every frame, also aiohttp's; there the headers are
+    a multidict, whose `repr` uses that of each value. Its methods (`strip`, slices, f-strings)
+    give a plain str: use those of `Secret` instead.
     """
 
     __slots__ = ()
@@ -23,7 +23,7 @@ class Shy(str):
 
 
 class ShyBytes(bytes):
-    """Bytes with a key in them, such as the head of a request; their `repr` is dots."""
+    """Bytes that contain a key, such as the head of a request; their `repr` is dots."""
 
     __slots__ = ()
 
@@ -34,16 +34,16 @@ class ShyBytes(bytes):
 @final
 class Secret:
     """
-    Hold a key; every way of showing it prints dots, and only `reveal` gives it back.
+    A secret, such as an API key: every way of showing it prints dots; only `reveal` returns it.
 
-    IPython's verbose tracebacks, pickles, f-strings and DataFrames all go through `repr`,
-    `str`, `format` or `__reduce__`, so those are the doors that are closed here.
+    IPython's verbose tracebacks, pickles, f-strings and DataFrames all use `repr`, `str`,
+    `format` or `__reduce__`, so those are the methods that hide it.
     """
 
     __slots__ = ("__value",)
 
     def __init__(self, value: str) -> None:
-        # Shy, for a debugger or a walk over all objects reaches behind the slot, too.
+        # Shy, for a debugger or `gc.get_objects` reaches behind the slot, too.
         self.__value = Shy(value)
 
     def reveal(self) -> Shy:
@@ -51,15 +51,15 @@ class Secret:
         return self.__value
 
     def stripped(self) -> "Secret":
-        """Return the same without blanks around it."""
+        """Return the same without surrounding white space."""
         return Secret(self.__value.strip())
 
     def base64(self) -> "Secret":
-        """Return it as basic authorization writes it."""
+        """Return it in base64, as basic authorization needs it."""
         return Secret(base64.b64encode(self.__value.encode(errors="surrogateescape")).decode())
 
     def matches(self, pattern: str) -> bool:
-        """Say whether the whole of it matches a regular expression."""
+        """Return whether all of it matches a regular expression."""
         return re.fullmatch(pattern, self.__value) is not None
 
     def __bool__(self) -> bool:
@@ -81,4 +81,4 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: hand the other process its own key")
+        raise TypeError("a Secret cannot be pickled: give the other process its own key")

@@ -1,8 +1,8 @@
 """
 In: requests in the wire formats of five providers. Out: the answers those providers would give.
 
-A loopback server written from the providers' documentation alone, so that a mistake in
-llmlab's own adapters meets somebody who does not share it.
+A loopback server written from the providers' documentation alone, so that it shows a mistake in
+llmlab's own adapters instead of sharing it.
 """
 
 from llmlab.sim.authors.author import Asked, Author, Written

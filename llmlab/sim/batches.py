@@ -1,10 +1,9 @@
 """
-Batch endpoints of OpenAI, Anthropic and xAI: handed in, worked through, fetched.
+Batch endpoints of OpenAI, Anthropic and xAI: submit, process, fetch.
 
-A batch is worked through when it is looked at for the second time: the first look finds it
-under way, as it would be. Each request is answered by the provider's own endpoint, so what it
-refuses alone it refuses in a batch. Shapes are those of the providers' SDKs and of "Batch API"
-at docs.x.ai.
+A batch is processed at the second poll: the first finds it in progress, as it would be at the
+provider. Each request is answered by the provider's own endpoint, so what that refuses it refuses
+in a batch, too. Formats are those of the providers' SDKs and of "Batch API" at docs.x.ai.
 """
 
 import json
@@ -25,8 +24,8 @@ from llmlab.sim.xai import chat as xai_chat
 
 _Endpoint: TypeAlias = Callable[[Call], Awaitable[Reply]]
 
-_LOOKS = 2
-"""How often a batch is looked at until it has ended."""
+_POLLS = 2
+"""Number of polls until a batch has ended."""
 _PAGE = 100
 _DAY = timedelta(hours=24)
 
@@ -44,20 +43,20 @@ class _Batch:
     output: str = ""
     provider: str = ""
     name: str = ""
-    """What the client calls it (xAI)."""
+    """The client's name of the batch (xAI)."""
     metadata: Json | None = None
-    """What the client keeps with it (OpenAI)."""
+    """The client's metadata (OpenAI)."""
 
     @property
     def ended(self) -> bool:
-        return self.looks >= _LOOKS
+        return self.looks >= _POLLS
 
     def count(self, *, ok: bool) -> int:
         return sum((status == 200) is ok for status, _ in self.done.values())  # noqa: PLR2004 - HTTP's OK
 
 
 async def upload(call: Call) -> Reply:
-    """Take a file of a form, as `POST /v1/files` of OpenAI does."""
+    """Upload a file, as `POST /v1/files` of OpenAI."""
     head = f"content-type: {call.headers.get('content-type', '')}\r\n\r\n"
     form = message_from_bytes(head.encode() + call.raw)
     parts = {
@@ -77,7 +76,7 @@ async def upload(call: Call) -> Reply:
 
 
 async def content(call: Call) -> Reply:
-    """Show a file's content."""
+    """Return a file's content."""
     name = call.path.split("/")[-2]
     found = call.memory.files.get(name)
     if found is None:
@@ -86,7 +85,7 @@ async def content(call: Call) -> Reply:
 
 
 async def openai_create(call: Call) -> Reply:
-    """Make a batch of an uploaded file."""
+    """Create a batch from an uploaded file."""
     file = call.memory.files.get(str(call.body.get("input_file_id")))
     endpoint = str(call.body.get("endpoint"))
     if file is None:
@@ -117,8 +116,8 @@ async def openai_list(call: Call) -> Reply:
 
 
 async def openai_show(call: Call) -> Reply:
-    """Show a batch; when it has ended, its results lie in a file."""
-    batch = await _looked(call, call.path.split("/")[-1], _OPENAI)
+    """Return a batch; when it has ended, its results are in a file."""
+    batch = await _polled(call, call.path.split("/")[-1], _OPENAI)
     if batch.ended and not batch.output:
         batch.output = f"file-{batch.id[-24:]}"
         lines = [
@@ -158,7 +157,7 @@ def _openai(batch: _Batch, call: Call) -> Json:
 
 
 async def anthropic_create(call: Call) -> Reply:
-    """Take all requests of a batch at once."""
+    """Create a batch from all its requests."""
     check_version(call)
     asked = call.body.get("requests")
     if not isinstance(asked, list) or not asked:
@@ -185,11 +184,11 @@ async def anthropic_list(call: Call) -> Reply:
 async def anthropic_show(call: Call) -> Reply:
     """Show a batch."""
     check_version(call)
-    return as_json(_anthropic(await _looked(call, call.path.split("/")[-1], _ANTHROPIC)))
+    return as_json(_anthropic(await _polled(call, call.path.split("/")[-1], _ANTHROPIC)))
 
 
 async def anthropic_results(call: Call) -> Reply:
-    """Show a line for each request of a batch that has ended, in another order than asked."""
+    """Return one line per request of an ended batch, in another order than submitted."""
     check_version(call)
     batch = _found(call, call.path.split("/")[-2])
     if not batch.ended:
@@ -229,7 +228,7 @@ def _anthropic(batch: _Batch) -> Json:
 
 
 async def xai_create(call: Call) -> Reply:
-    """Make an empty batch."""
+    """Create an empty batch."""
     if not call.body.get("name"):
         raise refuse("xai", 422, "missing field `name`")
     batch = _Batch(
@@ -244,7 +243,7 @@ async def xai_create(call: Call) -> Reply:
 
 
 async def xai_add(call: Call) -> Reply:
-    """Put requests into a batch."""
+    """Add requests to a batch."""
     batch = _found(call, call.path.split("/")[-2])
     for each in call.body.get("batch_requests") or ():
         request = each["batch_request"].get("chat_get_completion")
@@ -256,8 +255,8 @@ async def xai_add(call: Call) -> Reply:
 
 
 async def xai_show(call: Call) -> Reply:
-    """Show a batch: it has counts, and no status."""
-    batch = await _looked(call, call.path.split("/")[-1], _XAI)
+    """Return a batch: it has counts, and no status."""
+    batch = await _polled(call, call.path.split("/")[-1], _XAI)
     return as_json(_xai(batch))
 
 
@@ -270,7 +269,7 @@ async def xai_list(call: Call) -> Reply:
 
 
 async def xai_results(call: Call) -> Reply:
-    """Show a page of results and the token of the next."""
+    """Return a page of results and the token of the next."""
     batch = _found(call, call.path.split("/")[-2])
     start = int(call.query.get("pagination_token") or 0)
     size = int(call.query.get("page_size") or _PAGE)
@@ -288,7 +287,7 @@ async def xai_results(call: Call) -> Reply:
 
 
 _INVALID, _UNAVAILABLE = 3, 14
-"""gRPC's codes."""
+"""gRPC status codes."""
 
 
 def _xai_result(status: int, body: Any) -> Json:
@@ -323,8 +322,8 @@ _ANTHROPIC: Mapping[str, _Endpoint] = {"/v1/messages": anthropic.messages}
 _XAI: Mapping[str, _Endpoint] = {"/v1/chat/completions": xai_chat.chat}
 
 
-async def _looked(call: Call, name: str, endpoints: Mapping[str, _Endpoint]) -> _Batch:
-    """Find a batch and look at it; the look at which it ends works through it."""
+async def _polled(call: Call, name: str, endpoints: Mapping[str, _Endpoint]) -> _Batch:
+    """Find a batch and count a poll; the poll that ends it processes it."""
     batch = _found(call, name)
     batch.looks += 1
     if batch.ended and not batch.done:

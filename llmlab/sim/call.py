@@ -1,8 +1,8 @@
 """
-The two records every API family speaks: a `Call` comes in, a `Reply` goes out.
+The two records of every API family: a `Call` comes in, a `Reply` goes out.
 
-Families are plain coroutines from one to the other and never touch a socket, so that
-faults, limits and sending are written once.
+Families are coroutines from one to the other and never touch a socket, so that faults, limits
+and sending are written once.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ NDJSON = "application/x-ndjson"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request as a family reads it; header names are in lower case."""
+    """One request to a family; header names are in lower case."""
 
     provider: str
     method: str
@@ -35,19 +35,19 @@ class Call:
     raw: bytes = b""
     body: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0
-    """How many requests this provider had before; makes ids differ."""
+    """Number of earlier requests to this provider; makes ids differ."""
     author: Author
     clock: Callable[[], float]
     memory: Memory
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the body as it came."""
+        """SHA-256 of the body as received."""
         return hashlib.sha256(self.raw).hexdigest()
 
     @property
     def serial(self) -> str:
-        """Forty hex digits for ids: stable for the same request at the same place."""
+        """Forty hex digits for ids: the same for the same request with the same `number`."""
         text = f"{self.provider}{self.path}{self.number}{self.digest}"
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
@@ -59,7 +59,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes back: `chunks` are written one by one, so a stream has several."""
+    """One reply: `chunks` are written one by one, so a stream has several."""
 
     status: int = 200
     chunks: tuple[bytes, ...] = ()
@@ -68,17 +68,17 @@ class Reply:
     model: str = ""
     user: str = ""
     tokens: int = 0
-    """Input and output tokens really used; settles the rate limit."""
+    """Input and output tokens really used, which count against the rate limit."""
     billed: Decimal | None = None
 
     @property
     def streamed(self) -> bool:
-        """Whether the body is sent piece by piece, without a length."""
+        """Whether the body is sent in chunks, without a content length."""
         return self.content_type in (SSE, NDJSON)
 
 
 class Rejection(Exception):
-    """A family says no; `reply` is what the client sees."""
+    """A family refuses the request; `reply` is what the client gets."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -86,12 +86,12 @@ class Rejection(Exception):
 
 
 def as_json(body: object, *, status: int = 200, **rest: Any) -> Reply:
-    """Make a reply of one JSON document."""
+    """Return a reply of one JSON document."""
     return Reply(status=status, chunks=(dump(body),), **rest)
 
 
 def dump(body: object) -> bytes:
-    """Write JSON as the providers do: compact, in UTF-8."""
+    """Encode JSON as the providers do: compact, in UTF-8."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""The shape of chat completions that OpenAI, DeepSeek and xAI share: completion and chunk."""
+"""The format of chat completions that OpenAI, DeepSeek and xAI share: completion and chunk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ FINISHES = {"stop": "stop", "length": "length", "filter": "content_filter", "ref
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every document of one answer repeats."""
+    """The fields that all documents of one answer share."""
 
     id: str
     created: int
@@ -21,17 +21,17 @@ class Frame:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def completion(self, message: Json, finish: str, usage: Json) -> Json:
-        """Make the whole answer."""
+        """Return the whole answer."""
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
         return {**self._head("chat.completion"), "choices": [choice], "usage": usage}
 
     def chunk(self, delta: Json, finish: str | None = None, **usage: Any) -> Json:
-        """Make one chunk; `usage=` is written only where it is given, null included."""
+        """Return one chunk; `usage` is written only if given, also as null."""
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return {**self._head("chat.completion.chunk"), "choices": [choice], **usage}
 
     def usage_chunk(self, usage: Json) -> Json:
-        """Make the trailing chunk that has usage and no choices."""
+        """Return the last chunk, with usage and no choices."""
         return {**self._head("chat.completion.chunk"), "choices": [], "usage": usage}
 
     def _head(self, kind: str) -> Json:
@@ -46,12 +46,12 @@ class Frame:
 
 
 def finish_of(written: Written) -> str:
-    """Return `finish_reason` for what the author says ended the text."""
+    """Return `finish_reason` for the author's reason."""
     return FINISHES[written.finish]
 
 
 def wants_usage(call: Call) -> bool:
-    """Say whether the client asked for usage in its stream."""
+    """Return whether the client asked for usage in its stream."""
     options = call.body.get("stream_options")
     return isinstance(options, Mapping) and bool(options.get("include_usage"))
 

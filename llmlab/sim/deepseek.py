@@ -1,9 +1,9 @@
 """
-DeepSeek `/chat/completions`: thinking is on unless switched off, usage sits in the last chunk.
+DeepSeek `/chat/completions`: thinking is on unless switched off, usage is in the last chunk.
 
-While a request waits in its queue the server sends empty lines before JSON and comments
-before a stream; here every answer has waited. Where the reference leaves open what an
-ill-fitting parameter gets, it gets 422, so that a client that sends it is noticed.
+While a request is queued the server sends empty lines before JSON and comments before a
+stream; here every answer was queued. Where the reference does not say what an unfit parameter
+gets, it gets 422, so that a client that sends it is noticed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -134,7 +134,7 @@ def _message(asked: Asked, written: Written) -> Json:
 
 
 def usage_of(written: Written) -> Json:
-    """Count DeepSeek's way: the prompt is hits and misses, reasoning is in the completion."""
+    """Return usage as DeepSeek does: cache hits and misses; completion includes reasoning."""
     usage: Json = {
         "prompt_tokens": written.input_tokens,
         "completion_tokens": written.output_tokens,

@@ -1,7 +1,7 @@
 """
-What costs nothing to ask: model lists, balances, keys and counts.
+Free endpoints: model lists, balances, keys and token counts.
 
-Dead models are left out, except at Anthropic, whose list keeps retired ones and says so.
+Retired models are left out, except at Anthropic, whose list keeps and marks them.
 """
 
 from llmlab.sim.anthropic.rules import check_version
@@ -11,12 +11,12 @@ from llmlab.sim.models import MODELS, SimulatedModel, find
 from llmlab.sim.refusals import flat, refuse, typed
 
 _CREATED = 1_767_225_600
-"""2026-01-01; the real dates are not known here."""
+"""2026-01-01, in place of the real dates."""
 _DEFAULT_PAGE = 20
 
 
 async def list_models(call: Call) -> Reply:
-    """List living models in OpenAI's shape, with `shutdown_date` where one is announced."""
+    """List current models in OpenAI's format, with `shutdown_date` where one is announced."""
     living = (model for model in MODELS[call.provider] if model.alive(call.clock()))
     data = [_model(call.provider, model) for model in living]
     return as_json({"object": "list", "data": data})
@@ -101,7 +101,7 @@ async def balance(_call: Call) -> Reply:
 
 
 async def api_key(_call: Call) -> Reply:
-    """Show what xAI knows of the key in use."""
+    """Return xAI's information about the key in use."""
     return as_json(
         {
             "redacted_api_key": "xai-...sim",
@@ -117,7 +117,7 @@ async def api_key(_call: Call) -> Reply:
 
 
 async def tokenize_text(call: Call) -> Reply:
-    """Cut a text into as many tokens as the simulator's rule counts."""
+    """Split a text into as many tokens as the simulator's rule counts."""
     text = call.body.get("text")
     if not isinstance(text, str):
         raise flat(422, "Failed to deserialize the JSON body: missing field `text`")

@@ -1,4 +1,4 @@
-"""What a simulated provider remembers between calls: warm prompts and loaded models."""
+"""State of a simulated provider between calls: cached prompts and loaded models."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -13,20 +13,20 @@ class Memory:
 
     prompts: OrderedDict[str, None] = field(default_factory=OrderedDict)
     loaded: dict[str, int] = field(default_factory=dict)
-    """Loaded Ollama models with the context each was given."""
+    """Loaded Ollama models, each with its context window."""
     files: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
-    """Uploaded and made files, by id."""
+    """Uploaded and generated files, by id."""
     batches: OrderedDict[str, Any] = field(default_factory=OrderedDict)
-    """Batches by id; `sim.batches` knows what is in one."""
+    """Batches by id; see `sim.batches`."""
 
     def keep(self, shelf: OrderedDict[str, Any], name: str, value: object) -> None:
-        """Put something on a shelf; the oldest falls off a full one."""
+        """Store a value in *shelf*; the oldest is dropped when it is full."""
         shelf[name] = value
         if len(shelf) > ENTRIES:
             shelf.popitem(last=False)
 
     def warm(self, prefix: str) -> bool:
-        """Remember a prompt prefix by its digest; say whether it was there already."""
+        """Store the digest of a prompt prefix; return whether it was there already."""
         known = prefix in self.prompts
         self.prompts[prefix] = None
         self.prompts.move_to_end(prefix)

@@ -1,4 +1,4 @@
-"""Read a conversation, however it was written, as one system and one user text."""
+"""Read a conversation of any API as one system and one user text."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ SYSTEM_ROLES = ("system", "developer")
 
 
 def conversation(messages: object) -> tuple[str, str]:
-    """Return the system text and all that was said, oldest first."""
+    """Return the system text, and the text of all other messages, oldest first."""
     if isinstance(messages, str):
         return "", messages
     turns = [turn for turn in _turns(messages) if "content" in turn]

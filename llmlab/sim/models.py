@@ -1,8 +1,8 @@
 """
-Which models the simulated providers have, and what each accepts, as of 2026-11-22.
+Models of the simulated providers and what each accepts, as of 2026-11-22.
 
-Kept apart from llmlab's own catalogue on purpose: a mistake there must meet a server that
-does not share it. Prices are here only for xAI, whose replies state the charge.
+Independent of llmlab's own catalogue on purpose, so that it does not share a mistake there.
+Prices are here only for xAI, whose replies state the charge.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 Sampling: TypeAlias = Literal["yes", "default-only", "effort-none", "never"]
-"""When a model takes `temperature` and its kin: always, only at the default value, only
-while it does not reason, or never."""
+"""When a model accepts `temperature` and the like: always, only at the default value, only
+without reasoning, or never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedRates:
-    """Dollars per million tokens; above `threshold` prompt tokens all of them double."""
+    """Dollars per million tokens; doubled above `threshold` prompt tokens."""
 
     input: str
     cached: str
@@ -31,14 +31,14 @@ class SimulatedModel:
 
     id: str
     answers_as: str = ""
-    """The name its answers carry; empty when it is the id."""
+    """The model name in its answers; empty when it is the id."""
     context: int
     max_output: int = 128_000
     sampling: Sampling = "yes"
     efforts: tuple[str, ...] = ()
     """Reasoning efforts it accepts; the first is the default."""
     thinking: tuple[str, ...] = ()
-    """Accepted `thinking.type`s; the first is what holds when it is left out."""
+    """Accepted `thinking.type`s; the first is the default."""
     prefill: bool = True
     dies: str = ""
     rates: SimulatedRates | None = None
@@ -49,7 +49,7 @@ class SimulatedModel:
         return self.answers_as or self.id
 
     def alive(self, now: float) -> bool:
-        """Say whether the model is still served at Unix time `now`."""
+        """Return whether the model is still served at Unix time `now`."""
         return (
             not self.dies or now < datetime.fromisoformat(self.dies).replace(tzinfo=UTC).timestamp()
         )
@@ -189,7 +189,7 @@ MODELS: Mapping[str, tuple[SimulatedModel, ...]] = {
 
 
 def find(provider: str, name: object, now: float) -> SimulatedModel | None:
-    """Find a living model by its id or by the dated name its answers carry."""
+    """Find a current model by its id or by the dated name in its answers."""
     for model in MODELS[provider]:
         if name in (model.id, model.reported) and model.alive(now):
             return model

@@ -1,4 +1,4 @@
-"""Say no in each provider's own envelope."""
+"""Error replies in each provider's own format."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -15,7 +15,7 @@ def nested(
     code: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Rejection:
-    """Refuse as OpenAI and DeepSeek do: one `error` object of four fields."""
+    """Error of OpenAI and DeepSeek: one `error` object of four fields."""
     error = {"message": message, "type": kind, "param": param, "code": code}
     return Rejection(as_json({"error": error}, status=status, headers=headers or {}))
 
@@ -27,7 +27,7 @@ def typed(
     kind: str = "invalid_request_error",
     headers: Mapping[str, str] | None = None,
 ) -> Rejection:
-    """Refuse as Anthropic does; the server adds `request_id` from the header it sends."""
+    """Error of Anthropic; the server adds `request_id` from its header."""
     error: Json = {"type": kind, "message": message}
     return Rejection(
         as_json({"type": "error", "error": error}, status=status, headers=headers or {})
@@ -35,12 +35,12 @@ def typed(
 
 
 def flat(status: int, message: str, *, code: str = "invalid-argument") -> Rejection:
-    """Refuse as xAI does: `error` is a string beside its `code`."""
+    """Error of xAI: `error` is a string beside its `code`."""
     return Rejection(as_json({"code": code, "error": message}, status=status))
 
 
 def bare(status: int, message: str) -> Rejection:
-    """Refuse as Ollama does: one string."""
+    """Error of Ollama: one string."""
     return Rejection(as_json({"error": message}, status=status))
 
 
@@ -97,13 +97,13 @@ _REFUSALS: Mapping[str, _Refuse] = {
 
 
 def refuse(provider: str, status: int, message: str = "") -> Rejection:
-    """Refuse in the provider's envelope with the words that go with the status."""
+    """Error of *provider*, with the usual message of the status if none is given."""
     words = message or _WORDS.get(status, "The server had an error.")
     return _REFUSALS[provider](status, words)
 
 
 def out_of_credit(provider: str) -> Reply:
-    """Say that no money is left, in the way each provider says it."""
+    """Error of each provider for an account without credit."""
     match provider:
         case "openai":
             message = "You exceeded your current quota, please check your plan and billing details."
@@ -122,13 +122,13 @@ def out_of_credit(provider: str) -> Reply:
 
 
 def malformed(provider: str) -> Rejection:
-    """Refuse a body that is not a JSON object."""
+    """Error for a body that is not a JSON object."""
     status = 422 if provider == "xai" else 400
     return refuse(provider, status, "We could not parse the JSON body of your request.")
 
 
 def too_long(provider: str, detail: str) -> Rejection:
-    """Refuse a prompt that the author cannot fit, with the words clients look for."""
+    """Error for a prompt that is too long, with the text that clients search for."""
     match provider:
         case "openai":
             message = f"Your input exceeds the context window of this model. {detail}"

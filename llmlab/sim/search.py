@@ -1,8 +1,8 @@
 """
-Pretend to search: which server-side tools were offered, how often each ran, what they cite.
+Simulated server-side search: which tools were offered, how often each ran, what they cite.
 
-Pages are under example.org (RFC 2606) or the domains the client allowed; the number of
-searches is drawn from the words of the prompt, so the same request always costs the same.
+Pages are under example.org (RFC 2606) or the domains that the client allowed; the number of
+searches is derived from the prompt, so the same request always costs the same.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ class SimulatedSearch:
 
 
 def searches(tools: object, asked: Asked, limit: int = _MOST) -> tuple[SimulatedSearch, ...]:
-    """Run every search tool that was offered, one to `limit` times each."""
+    """Run every offered search tool, one to `limit` times each."""
     return tuple(
         search for tool in _offered(tools) for search in _run(tool, asked, min(limit, _MOST))
     )
@@ -63,7 +63,7 @@ def _domain(tool: Mapping[str, Any], kind: Tool) -> str:
 
 
 def with_searches(written: Written, found: tuple[SimulatedSearch, ...], *, cite: bool) -> Written:
-    """Add what searching adds: tokens of the results, and a citation at the end of the text."""
+    """Add the results' tokens to the input, and a citation to the end of the text."""
     if not found:
         return written
     mark = citation(found[0]) if cite else ""
@@ -76,5 +76,5 @@ def with_searches(written: Written, found: tuple[SimulatedSearch, ...], *, cite:
 
 
 def citation(search: SimulatedSearch) -> str:
-    """Return the mark that cites a page."""
+    """Return the inline citation of a page."""
     return f"[[1]]({search.url})"

@@ -1,4 +1,4 @@
-"""Run a simulator as a process of its own, until it is told to stop."""
+"""Run a simulator as its own process until SIGINT or SIGTERM."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ from llmlab.sim.server.server import Simulator
 
 
 def environment(simulator: Simulator) -> dict[str, str]:
-    """Return the variables that point the five providers' clients at a running simulator."""
+    """Return the environment variables that point the providers' clients at a simulator."""
     return {name: simulator.base_url(provider) for provider, name in VARIABLES.items()}
 
 
@@ -36,7 +36,7 @@ async def serve(
     simulator = Simulator(author=author or RuleAuthor(seed), faults=Faults.parse(faults, seed=seed))
     await simulator.start(host, port)
     try:
-        with _stop_signal() as stop:  # before the report, or who reads it may signal too early
+        with _stop_signal() as stop:  # before the report, after which a signal may come
             for name, value in environment(simulator).items():
                 report(f"{name}={value}")
             await stop.wait()
@@ -49,7 +49,7 @@ def _stop_signal() -> Iterator[asyncio.Event]:
     """
     Turn SIGINT and SIGTERM into an event.
 
-    Windows' loops take no signal handlers; Ctrl-C then cancels the task, and `finally` closes.
+    Windows' loops have no signal handlers; there Ctrl-C cancels the task, and `finally` closes.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Note on a reply what its call used, for the log and the rate limit."""
+"""Record on a reply what its call used, for the log and the rate limit."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -15,6 +15,6 @@ def settled(
     model: SimulatedModel,
     billed: Decimal | None = None,
 ) -> Reply:
-    """Return the reply with model, user text, tokens and charge noted."""
+    """Return the reply with model, user text, tokens and charge."""
     tokens = written.input_tokens + written.output_tokens
     return replace(reply, model=model.id, user=asked.user, tokens=tokens, billed=billed)

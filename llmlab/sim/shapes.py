@@ -1,4 +1,4 @@
-"""Refuse fields of a wrong type before a family reads them, as every provider does."""
+"""Type checks of request fields, before a family reads them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias

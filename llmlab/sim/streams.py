@@ -1,4 +1,4 @@
-"""Write streams: server-sent events with or without `event:` lines, and NDJSON."""
+"""Stream formats: server-sent events with or without `event:` lines, and NDJSON."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,31 +10,31 @@ KEEP_ALIVE = b": keep-alive\n\n"
 
 
 def words(text: str) -> Iterator[str]:
-    """Cut text into pieces of one word each; joined they are the text again."""
+    """Split text into pieces of one word each; joined they give the text again."""
     yield from re.findall(r"\s*\S+|\s+$", text)
 
 
 def data(body: object) -> bytes:
-    """Write one event as chat completions do: only a `data:` line."""
+    """Return one event as chat completions write it: only a `data:` line."""
     return b"data: " + dump(body) + b"\n\n"
 
 
 def event(body: Json) -> bytes:
-    """Write one event as Anthropic and Responses do: its type twice, outside and in."""
+    """Return one event as Anthropic and Responses write it: with its type as `event:` too."""
     return f"event: {body['type']}\n".encode() + data(body)
 
 
 def numbered(bodies: Iterable[Json]) -> Iterator[bytes]:
-    """Write Responses events with their rising `sequence_number`."""
+    """Yield Responses events with a rising `sequence_number`."""
     for number, body in enumerate(bodies):
         yield event({**body, "sequence_number": number})
 
 
 def sse(chunks: Iterable[bytes]) -> Reply:
-    """Make a reply of server-sent events."""
+    """Return a reply of server-sent events."""
     return Reply(chunks=tuple(chunks), content_type=SSE)
 
 
 def ndjson(lines: Iterable[Json]) -> Reply:
-    """Make a reply of one JSON document a line."""
+    """Return a reply of one JSON document per line."""
     return Reply(chunks=tuple(dump(line) + b"\n" for line in lines), content_type=NDJSON)

@@ -1,4 +1,4 @@
-"""A reply's body, read as it comes and never beyond a bound."""
+"""Read a reply's body as it arrives, up to a size bound."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How much of a reply is read, in bytes, and the setting that says so."""
+    """The most bytes of a reply that are read, and the setting that says so."""
 
     most: float
     setting: str
@@ -27,7 +27,7 @@ class Bound:
 
     def hold(self, size: int, provider: str) -> None:
         """
-        Hold the *size* of a reply so far against the bound.
+        Check the *size* of a reply so far against the bound.
 
         Raises:
             Unreadable: It is larger.
@@ -41,7 +41,7 @@ class Bound:
 
 
 class PackedResponse(Protocol):
-    """What aiohttp's `ClientResponse` and `DirectReply` share; it comes packed, as it was sent."""
+    """What aiohttp's `ClientResponse` and `DirectReply` share; the body is still compressed."""
 
     @property
     def status(self) -> int:
@@ -69,20 +69,20 @@ class PackedResponse(Protocol):
 
 async def whole(response: PackedResponse, bound: Bound, provider: str, scrubber: Scrubber) -> bytes:
     """
-    Return the body, unpacked.
+    Return the body, decompressed.
 
     Raises:
-        CutOff: It ends before its end.
-        Unreadable: It is larger than *bound*, or packed in a way that was not asked for.
+        CutOff: The body is incomplete.
+        Unreadable: It is larger than *bound*, or has a content encoding that was not asked for.
     """
     if "content-encoding" in response.headers:
         strain = Strain(scrubber)
         return b"".join([piece async for piece in pieces(response, bound, provider, strain)])
     first = await response.content.readany()
     if response.content.at_eof() and len(first) <= bound.most:
-        return first  # all of it, as most often
+        return first  # the whole body, as in most replies
     size, strain = len(first), Strain(scrubber)
-    # Cleaned at once: this frame waits for the rest, and a verbose traceback would show it.
+    # Redacted at once: this frame waits for the rest, and a verbose traceback would show it.
     first = strain.feed(first)
     rest = [piece async for piece in pieces(response, bound, provider, strain, read=size)]
     return b"".join([first, *rest])
@@ -97,20 +97,20 @@ async def pieces(
     read: int = 0,
 ) -> AsyncIterator[bytes]:
     """
-    Yield the body, unpacked, in whatever pieces the network makes of it.
+    Yield the body, decompressed, in whatever pieces the network makes of it.
 
-    What came and what it unpacks to are held against *bound* one by one, so that neither a
-    small body that unpacks to a large one nor one that unpacks to nothing goes on for ever.
+    Compressed and decompressed sizes are each checked against *bound*, so that neither a
+    decompression bomb nor a body that decompresses to nothing goes on for ever.
 
     Args:
-        response: Whose headers are there.
-        bound: How much of it is read; beyond it the connection is closed.
-        provider: Who is asked, for the errors.
-        strain: Takes the endpoint's keys out, piece by piece.
-        read: Bytes of it that were read already.
+        response: A response whose headers have arrived.
+        bound: The most that is read; beyond it the connection is closed.
+        provider: The provider's name, for errors.
+        strain: Redacts the endpoint's keys, piece by piece.
+        read: Bytes of the body that were read already.
 
     Raises:
-        CallError: As `whole`, and what aiohttp raises as what it means.
+        CallError: As `whole`, and errors of aiohttp as the `CallError` they mean.
     """
     with errors_of(provider, strain.scrubber):
         unpack = unpacking(response.headers.get("content-encoding"), provider)
@@ -122,7 +122,7 @@ async def pieces(
                 for piece in (data,) if unpack is None else unpack.feed(data):
                     plain += len(piece)
                     bound.hold(plain, provider)
-                    data = piece = strain.feed(piece)  # noqa: PLW2901 - no frame keeps it as it came
+                    data = piece = strain.feed(piece)  # noqa: PLW2901 - no frame keeps the key
                     if piece:
                         yield piece
                 bound.hold(packed, provider)
@@ -131,6 +131,6 @@ async def pieces(
             if last := strain.end():
                 yield last
         except CallError:
-            # Who sends such a reply is not to be trusted with where the next one begins.
+            # After such a reply it is not certain where the next one on the connection begins.
             response.close()
             raise

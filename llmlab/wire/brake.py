@@ -1,4 +1,4 @@
-"""A way to end from outside what plain code waits for: as an interrupt does, from any thread."""
+"""Stop, from any thread, the work that synchronous code waits for, as an interrupt does."""
 
 import concurrent.futures
 import threading
@@ -8,7 +8,7 @@ from llmlab.errors import LabError
 
 
 class RunStopped(LabError):
-    """What was waited for was ended by its `Brake`; whoever holds what came so far keeps it."""
+    """The work was stopped by its `Brake`; results that arrived before are kept."""
 
     def __init__(self) -> None:
         super().__init__("stopped before anything was sent")
@@ -16,7 +16,7 @@ class RunStopped(LabError):
 
 class Brake:
     """
-    Ends work under way, and any that would be begun after it, when it is pulled.
+    Stops work under way, and any that is begun later, once it is pulled.
 
     Attributes:
         closing: Whether it was pulled because the lab is being closed.
@@ -29,11 +29,11 @@ class Brake:
         self.closing = False
 
     def is_pulled(self) -> bool:
-        """Say whether it was pulled."""
+        """Return whether it was pulled."""
         return self._pulled
 
     def pull(self, *, closing: bool = False) -> None:
-        """End it; pulling again does nothing."""
+        """Stop the work; pulling again does nothing."""
         with self._lock:
             self.closing = self.closing or (closing and not self._pulled)
             self._pulled = True
@@ -42,7 +42,7 @@ class Brake:
             future.cancel()
 
     def hold(self, future: "concurrent.futures.Future[Any] | None") -> None:
-        """Take charge of *future*, in the place of what was held before."""
+        """Hold *future*, which `pull` cancels, instead of the one held before."""
         with self._lock:
             self._future = future
             pulled = self._pulled

@@ -1,4 +1,4 @@
-"""A provider that keeps failing is left alone for a while, then tried with one call."""
+"""Circuit breaker: stop calling a provider that keeps failing, then probe it with one call."""
 
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
@@ -8,16 +8,16 @@ from llmlab.errors import BreakerOpen, CallError, CutOff, TimedOut, Unavailable
 State: TypeAlias = Literal["closed", "open", "half-open"]
 
 _PROBE_S: Final = 0.25
-"""Seconds after which to ask again what became of a probe."""
+"""Seconds until a call that waits for a probe asks again."""
 
 
 class Breaker:
     """
     Opens after *failures* in a row, fails fast for *rest* seconds, then lets one probe through.
 
-    Each probe that fails doubles the rest, up to *longest*; an answer closes it. Only failures
-    that speak of the provider's health count (`Unavailable`, `TimedOut`, `CutOff`): a refused
-    prompt says nothing about the next one. (Nygard, "Release It!", circuit breaker.)
+    Each failed probe doubles the rest, up to *longest*; an answer closes it. Only failures of
+    the provider itself count (`Unavailable`, `TimedOut`, `CutOff`): a refused prompt says
+    nothing about the next one. (Nygard, "Release It!", circuit breaker.)
     """
 
     def __init__(
@@ -48,16 +48,15 @@ class Breaker:
 
     @property
     def down(self) -> float:
-        """Seconds since it opened first and has not closed again; 0 while it is closed."""
+        """Seconds since it first opened, failed probes included; 0 while it is closed."""
         return 0.0 if self._opened is None else self._clock() - self._down_since
 
     def peek(self) -> None:
         """
-        Say whether a call would pass now, without being the probe.
+        Check whether a call would pass now, without making it the probe.
 
         Raises:
-            BreakerOpen: The provider rests, or its probe is under way; `retry_after` says when
-                to ask again.
+            BreakerOpen: It is open, or a probe is under way; `retry_after` says when to ask again.
         """
         if self._opened is None:
             return
@@ -71,17 +70,17 @@ class Breaker:
             )
 
     def check(self) -> None:
-        """Let a call pass, as the probe when the rest is over; raise as `peek` does."""
+        """Let a call pass, as the probe when the rest is over; else raise as `peek` does."""
         self.peek()
         self._probing = self._opened is not None
 
     def succeeded(self) -> None:
-        """Close: the provider answers."""
+        """Close: the provider answered."""
         self._failed, self._opened, self._probing = 0, None, False
         self._rest = self._first_rest
 
     def note(self, error: CallError) -> None:
-        """Count a failure of the provider's; a refusal shows that it is there."""
+        """Count a failure of the provider; a refusal closes it, for the provider is up."""
         if not isinstance(error, Unavailable | TimedOut | CutOff):
             self.succeeded()
             return
@@ -94,5 +93,5 @@ class Breaker:
             self._opened = self._down_since = now
 
     def left(self) -> None:
-        """Forget a probe that ended without telling anything, such as a cancelled call."""
+        """Forget a probe that ended without a result, such as a cancelled call."""
         self._probing = False

@@ -1,4 +1,4 @@
-"""Where a provider is reached, and with which key."""
+"""An endpoint: a provider's address and API key."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -11,21 +11,21 @@ from llmlab.secrets import Address, Scrubber, Secret, Shy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One provider's address and key; `backend` says who really answers there."""
+    """One provider's address and key; `backend` says who answers: live, local or stand-in."""
 
     provider: str
     base_url: str
     key: Secret | None = None
     login: Secret | None = None
-    """`user:password` of the address; a bearer key goes before it."""
+    """`user:password` of the address, for basic auth; a bearer key has precedence."""
     backend: Backend = "live"
     identity: str = ""
-    """Who answers, as the book tells answers apart: two servers are two identities."""
+    """Who answers, part of the cache key: two servers are two identities."""
     idempotency: str = ""
-    """The header by which a request that is repeated is paid once; empty where there is none."""
+    """Name of the idempotency header, by which a repeated request is paid once; empty for none."""
     headers: dict[Auth, dict[str, str]] = field(init=False, repr=False, compare=False)
     scrubber: Scrubber = field(init=False, repr=False, compare=False)
-    """What takes the endpoint's own secrets out of all that comes from it."""
+    """Redacts the endpoint's own secrets in everything that comes from it."""
 
     def __post_init__(self) -> None:
         made: dict[Auth, dict[str, str]] = {"none": {}, "bearer": {}, "x-api-key": {}}
@@ -44,20 +44,20 @@ class Endpoint:
 
 def checked_url(url: str, *, name: str, plain_http: bool = False) -> Address:
     """
-    Return *url* without a trailing slash; refuse what would send a key in the clear (R-63).
+    Return *url* without a trailing slash; refuse one that would send a key unencrypted (R-63).
 
     Raises:
         ConfigError: Not http(s), no host, a query, or http:// to another machine.
     """
-    # First of all: what is shown below, in the error or in this frame, has no password in it.
+    # First: what the error or this frame shows must not contain the password.
     url = Address.of(url)
     parts = _parts(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(f"{name}: {str(url)!r} is not an address like https://host/v1")
     if url.query:
         raise ConfigError(
-            f"{name}: nothing may follow {str(url)!r}: paths are added to it, "
-            "and a key in an address is written down by every server on the way"
+            f"{name}: {str(url)!r} must end with its path, without a query: paths are added to it, "
+            "and a key in a URL is logged by every server on the way"
         )
     if parts.scheme == "http" and not plain_http and not is_loopback(parts.hostname):
         raise ConfigError(
@@ -68,7 +68,7 @@ def checked_url(url: str, *, name: str, plain_http: bool = False) -> Address:
 
 
 def _parts(url: str) -> SplitResult | None:
-    """Take an address apart; None for brackets that do not close, or a port that is none."""
+    """Split a URL; None for unclosed brackets or an invalid port."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -78,7 +78,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether *host* is this machine."""
+    """Return whether *host* is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -2,8 +2,8 @@
 One event loop, on its own thread, for as long as the kernel lives.
 
 Jupyter's own loop is already running, so a cell cannot call `asyncio.run`; and an aiohttp
-session belongs to the loop it was made on, so a fresh loop for each cell would leave every
-session behind dead. Everything async happens here, whoever asks, from whichever loop or none.
+session belongs to the loop it was made on, so a new loop for each cell would break every
+session. All async work runs here, whichever loop or thread it is called from.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from llmlab.wire.threads import Threads
 T = TypeVar("T")
 
 _PATIENCE: Final = 5.0
-"""Seconds that cancelled work may take to let go."""
+"""Seconds that cancelled work may take to end."""
 
 
 class Engine:
@@ -31,7 +31,7 @@ class Engine:
     A loop on a thread, started when first needed and stopped by `close` or at exit.
 
     Args:
-        at_exit: Called at interpreter exit in the place of `close`, which it must call.
+        at_exit: Called at interpreter exit instead of `close`, which it must call.
     """
 
     def __init__(self, at_exit: Callable[[], None] | None = None) -> None:
@@ -69,12 +69,12 @@ class Engine:
         brake: Brake | None = None,
     ) -> T:
         """
-        Run *work* to its end from plain code, calling *tick* while waiting.
+        Run *work* to its end from synchronous code, calling *tick* every *every* seconds.
 
-        An interrupt cancels the work and waits until it has let go, so nothing is left behind.
+        An interrupt cancels the work and waits until it has ended.
 
         Raises:
-            Stopped: *brake* was pulled; the work has let go.
+            RunStopped: *brake* was pulled; the work has ended.
             Closed: The engine was closed meanwhile.
         """
         if threading.current_thread() is self._thread:
@@ -103,7 +103,7 @@ class Engine:
 
     async def bridge(self, work: Coroutine[Any, Any, T]) -> T:
         """
-        Await *work* from any loop; it runs on the engine's. Cancelling the wait cancels it.
+        Await *work* from any loop; it runs on the engine's. Cancelling the wait cancels the work.
 
         Raises:
             Closed: The engine was closed meanwhile.
@@ -119,8 +119,8 @@ class Engine:
         try:
             return await arrived
         except (asyncio.CancelledError, GeneratorExit):
-            # Not by the mailbox: a loop that is being closed has no next round to ring in.
-            with suppress(RuntimeError):  # the engine is closed: nothing of it runs
+            # Not through the mailbox: a loop that is being closed has no next iteration.
+            with suppress(RuntimeError):  # the engine is closed: the work does not run
                 there.call_soon_threadsafe(bridged.cancel)
             raise
         finally:
@@ -142,7 +142,7 @@ class Engine:
             thread.join(timeout)
             if not thread.is_alive():
                 loop.close()
-            self._strand(loop)
+            self._fail_waits(loop)
 
     def _bridge(
         self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop
@@ -150,17 +150,17 @@ class Engine:
         with self._lock:
             found = self._bridges.get(here)
             if found is None or found.there is not there:
-                # A ferry knows its loop, so a weak dictionary would keep both: look for the closed.
+                # A bridge refers to its loop, so a weak dictionary would keep both.
                 self._bridges = {k: v for k, v in self._bridges.items() if not k.is_closed()}
                 found = self._bridges[here] = LoopBridge(here, there)
             return found
 
-    def _strand(self, there: asyncio.AbstractEventLoop) -> None:
-        """Let go who waits for work on *there*, which runs no more: it brings nothing back."""
+    def _fail_waits(self, there: asyncio.AbstractEventLoop) -> None:
+        """End all waits on the loop *there* with an error: the engine has stopped."""
         with self._lock:
             stranded = [bridge for bridge in self._bridges.values() if bridge.there is there]
         for bridge in stranded:
-            with suppress(RuntimeError):  # its loop is closed: nobody waits there
+            with suppress(RuntimeError):  # its loop is closed: nothing waits there
                 bridge.here.call_soon_threadsafe(bridge.strand)
 
     def _start(self) -> None:
@@ -172,7 +172,7 @@ class Engine:
         self._loop, self._thread, self._pid = loop, thread, os.getpid()
 
     async def _end(self) -> None:
-        """Cancel what still runs, then let the session and the servers close, each of them."""
+        """Cancel what still runs, then await every closer (sessions, servers)."""
         mine = asyncio.current_task()
         rest = [task for task in asyncio.all_tasks() if task is not mine]
         for task in rest:

@@ -15,27 +15,27 @@ from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
 from llmlab.wire.retry import RetryBudget
 
 MARGIN: Final = 0.5
-"""Seconds by which our window is longer than the provider's; see `Limiter`."""
+"""Seconds by which llmlab's window is longer than the provider's; see `Limiter`."""
 
-_LEFT: Final = (
+_REMAINING: Final = (
     ("x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens"),
     ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-tokens-remaining"),
 )
-_PLENTY: Final = 4
-"""Windows with room for four times all that can be in flight are not watched closely."""
+_AMPLE: Final = 4
+"""Rate windows with room for this many times the permits are not checked on each reply."""
 
-_A_MOMENT: Final = 1.0
-"""Seconds until there is room again, where a reply has neither a reset nor a limit to say it."""
+_DEFAULT_RESET_S: Final = 1.0
+"""Seconds to wait where a reply names neither a reset nor a limit."""
 
-_PROMPT: Final = 1000.0
-"""Tokens that a call may well have, where nobody said how many."""
+_TYPICAL_TOKENS: Final = 1000.0
+"""Tokens assumed for a call whose count is not given."""
 _COUNT: Final = re.compile(r"[0-9]{1,15}")
 _TOKENS: Final = ("tokens", "input-tokens", "output-tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateState:
-    """A gate to look at."""
+    """A snapshot of one gate."""
 
     provider: str
     breaker: State
@@ -46,7 +46,7 @@ class GateState:
 
 
 class Gate:
-    """One provider's door; `total` is the permit that all providers share."""
+    """One provider's gate; `total` is the semaphore that all providers share."""
 
     def __init__(
         self,
@@ -75,9 +75,8 @@ class Gate:
         """
         Hold a permit of this provider and one of the total while the body runs.
 
-        A call that waits for its next attempt is outside, so it holds no permit. The wait for
-        the rate limit comes before the permits of the total: a provider that is slow by its
-        own limit does not keep the others from sending.
+        A call that waits for its next attempt holds no permit. The wait for the rate limit comes
+        before the total's permit: a provider with a low limit does not block the others.
         """
         return GatePass(self, tokens)
 
@@ -97,7 +96,7 @@ class Gate:
             raise
         self._in_flight += 1
         try:
-            # Asked again: it may have opened while this call stood in line.
+            # Checked again: it may have opened while this call waited.
             self.breaker.check()
         except BreakerOpen:
             self.limiter.give_back(start)
@@ -113,25 +112,25 @@ class Gate:
 
     def heard(self, start: Start, headers: Mapping[str, str], now: float) -> None:
         """
-        Slow down by what the reply's headers say is left, before a 429 says it (R-26).
+        Slow down by the reply's rate headers, before a 429 comes (R-26).
 
         Args:
             start: The start that was answered.
-            headers: The reply's, with a `get` that knows lower-case names.
+            headers: The reply's headers; `get` takes lower-case names.
             now: Unix time, for a reset that is a date.
         """
         if start.number < self._look_again:
             return
         if self._has_plenty(start, headers):
-            # So much is left that the replies to all that is in flight need no look, either.
+            # So much is left that the replies to the calls in flight need no check, either.
             self._look_again = start.number + self._permits
             return
         room = room_of(headers, "requests", now=now)
         if room.remaining is not None:
             reset = room.reset
             if reset is None:
-                # xAI names no reset: then one request's share of the window is waited.
-                reset = WINDOW / room.limit if room.limit else _A_MOMENT
+                # xAI names no reset: wait for one request's share of the window.
+                reset = WINDOW / room.limit if room.limit else _DEFAULT_RESET_S
             self.limiter.told_requests(start, room.remaining, reset)
         rooms = [room_of(headers, kind, now=now) for kind in _TOKENS]
         left = [
@@ -144,30 +143,30 @@ class Gate:
 
     def _has_plenty(self, start: Start, headers: Mapping[str, str]) -> bool:
         """
-        Say at a glance that there is nothing to heed: no such headers, or a window far from used.
+        Return, quickly, whether there are no rate headers or far more room than needed.
 
-        It saves reading a dozen headers on each of the many replies that say so.
+        It saves parsing a dozen headers of most replies.
         """
-        many = _PLENTY * self._permits
-        for requests, tokens in _LEFT:
+        many = _AMPLE * self._permits
+        for requests, tokens in _REMAINING:
             left, rest = headers.get(requests), headers.get(tokens)
             if left is not None or rest is not None:
                 return (
                     not self.limiter.told
                     and _above(left, many)
-                    and _above(rest, many * max(start.tokens, _PROMPT))
+                    and _above(rest, many * max(start.tokens, _TYPICAL_TOKENS))
                 )
         return True
 
     def failed(self, error: CallError) -> None:
-        """Count a failure for the breaker; a wait that a 429 asks for holds everyone."""
+        """Count a failure for the breaker; a 429's wait holds all calls of the provider."""
         self.breaker.note(error)
         if isinstance(error, Throttled) and error.retryable and error.retry_after:
             self.limiter.pause(error.retry_after)
 
     @property
     def state(self) -> GateState:
-        """The gate as it stands now."""
+        """A snapshot of the gate."""
         return GateState(
             provider=self.provider,
             breaker=self.breaker.state,
@@ -179,12 +178,12 @@ class Gate:
 
 
 def _above(said: str | None, most: float) -> bool:
-    """Say whether a header says a number above *most*; what is not said or none needs a look."""
+    """Return whether a header is a number above *most*; False where it is absent or no number."""
     return said is not None and _COUNT.fullmatch(said) is not None and int(said) > most
 
 
 class GatePass:
-    """One call's way through a gate, for `async with`; leaner than a generator, made per call."""
+    """One call's passage of a gate, for `async with`; cheaper than a generator, made per call."""
 
     __slots__ = ("_gate", "_tokens")
 
@@ -200,7 +199,7 @@ class GatePass:
 
 
 class Gates:
-    """The doors of a lab by name, each made when first needed, on the engine's loop."""
+    """The gates of a lab by name, each made when first needed, on the engine's loop."""
 
     def __init__(
         self,
@@ -226,11 +225,11 @@ class Gates:
         return self._make(name) if gate is None else gate
 
     def states(self) -> tuple[GateState, ...]:
-        """Every gate that was used, to look at."""
+        """Snapshots of every gate that was used."""
         return tuple(gate.state for gate in self._gates.values())
 
     def held(self) -> dict[str, float]:
-        """Return the seconds for which a provider's word holds its calls, where one does."""
+        """Return the seconds for which a 429 or rate headers hold calls, by name of held gates."""
         held = {name: gate.limiter.held() for name, gate in list(self._gates.items())}
         return {name: seconds for name, seconds in held.items() if seconds > 0.0}
 

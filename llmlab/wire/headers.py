@@ -1,4 +1,4 @@
-"""What goes with every request, whichever way it is sent."""
+"""The HTTP headers of every request, whichever way it is sent."""
 
 import re
 from base64 import b64encode
@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 
 _ALWAYS: Final = {
     "accept": "*/*",
-    # These two and no other: they are what `unpacking` undoes.
+    # Only these two: they are what `unpacking` decodes.
     "accept-encoding": "gzip, deflate",
     "content-type": "application/json",
     "user-agent": "llmlab",
 }
 _UNSENDABLE: Final = re.compile("[\r\n\0\ud800-\udfff]")
-"""What would smuggle a header, and what a byte becomes that was no UTF-8."""
+"""Characters that allow header injection, and surrogates that stand for invalid UTF-8."""
 
 
 def headers_of(call: HttpCall, endpoint: Endpoint, url: "URL") -> dict[str, str]:
     """
-    Return the headers of *call* at *url*: ours, its own, and the key above `user:password@`.
+    Return the headers of *call* at *url*: the common ones, its own, and the authorization.
+
+    An API key has precedence over `user:password@` in the URL.
 
     Raises:
         ConfigError: A header holds a line break, or a byte that is no text.
@@ -39,7 +41,7 @@ def headers_of(call: HttpCall, endpoint: Endpoint, url: "URL") -> dict[str, str]
 
 
 def _basic(url: "URL") -> dict[str, str]:
-    """Return `user:password@` of an address as the header that it means (RFC 7617)."""
+    """Return `user:password@` of a URL as a basic authorization header (RFC 7617)."""
     if url.user is None and url.password is None:
         return {}
     # In one expression: a local with the password in it would show in a verbose traceback.

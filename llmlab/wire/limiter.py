@@ -1,11 +1,11 @@
 """
-Requests and tokens a minute, in a sliding window.
+Rate limiter: requests and tokens a minute, in a sliding window.
 
 No more than `rpm` starts and `tpm` tokens in any window of 60 seconds, first come first
-served. A grant costs O(1): what has left the window is dropped from the left, what starts is
-added on the right. What the provider's headers say is left holds on top, so a window that
-others have used up too is not overrun. All of it runs on the engine's loop, which is what
-makes it safe; callers on other threads come through the engine.
+served. A grant costs O(1): starts that left the window are dropped from the left, new ones are
+added on the right. What the provider's rate headers say is left also limits, so a window that
+other clients use too is not overrun. It is not thread-safe: it runs on the engine's loop, and
+callers on other threads come through the engine.
 """
 
 import asyncio
@@ -32,31 +32,31 @@ class LimiterStats:
     slots_free: float
     waiting: int
     paused_s: float = 0.0
-    """Seconds for which nothing starts, since the provider asked for it or has nothing left."""
+    """Seconds for which nothing starts, because of a 429 or of rate headers."""
     paused_by: str = ""
-    """Who said so, as `Limiter.held_by`."""
+    """What holds it, as `Limiter.held_by`."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Start:
-    """A request that started: when, how manieth, and the tokens it counts with."""
+    """A request that started: when, its number, and the tokens it counts as."""
 
     at: float
     tokens: float
     number: int
     sum_tokens: float
-    """Tokens of all starts so far, this one included."""
+    """Cumulative tokens of all starts so far, this one included."""
     waited: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
-class _Told:
-    """What the headers of the latest reply say is left, until its window is whole again."""
+class _RateHeaders:
+    """What the rate headers of the latest reply say is left, until the window resets."""
 
     left: float = inf
     until: float = 0.0
     by: int = -1
-    """The number of the start whose reply said so."""
+    """The number of the start whose reply it was."""
 
     def delay(self, now: float, wanted: float) -> float:
         return self.until - now if self.left < wanted and now < self.until else 0.0
@@ -64,7 +64,7 @@ class _Told:
 
 class Limiter:
     """
-    One provider's window.
+    One provider's rate limiter.
 
     Args:
         rpm: Requests a minute; None does not limit.
@@ -72,8 +72,8 @@ class Limiter:
         margin: Seconds added to the window. The provider's clock starts when a request
             arrives, ours when it leaves: without a margin a fast request after a slow one
             lands in the same window there.
-        clock: Seconds that only grow.
-        call_later: As the event loop's.
+        clock: A monotonic clock, in seconds.
+        call_later: As the event loop's method.
     """
 
     def __init__(
@@ -95,18 +95,18 @@ class Limiter:
         self._number = 0
         self._sum_tokens = 0.0
         self._waiting: deque[tuple[asyncio.Future[Start], float]] = deque()
-        self._rings_at = inf
+        self._timer_at = inf
         self._closed_until = 0.0
-        self._requests_told, self._tokens_told = _Told(), _Told()
+        self._requests_told, self._tokens_told = _RateHeaders(), _RateHeaders()
         self._waits, self._waited, self._peak = 0, 0.0, 0
 
     async def acquire(self, tokens: float = 0.0) -> float:
-        """Do as `enter`; return the seconds waited (R-23)."""
+        """As `enter`, but return the seconds waited (R-23)."""
         return (await self.enter(tokens)).waited
 
     async def enter(self, tokens: float = 0.0) -> Start:
         """
-        Wait for room for one request of *tokens* and take it.
+        Wait until one request of *tokens* fits the window, and count it.
 
         A request larger than the whole window is let through when the window is empty.
         """
@@ -117,7 +117,7 @@ class Limiter:
         return await self._wait(tokens)
 
     def correct(self, start: Start, tokens: float) -> None:
-        """Count *start* with the tokens it really used instead of those it was let in with."""
+        """Replace the estimated tokens of *start* by those it really used."""
         if tokens != start.tokens:
             if self._starts and self._starts[0].number <= start.number:
                 self._tokens += tokens - start.tokens
@@ -125,7 +125,7 @@ class Limiter:
             self._pump()
 
     def give_back(self, start: Start) -> None:
-        """Forget a start that sent nothing after all."""
+        """Remove a start that was not sent after all."""
         if self._starts and self._starts[0].number <= start.number:
             self._starts.remove(start)
             self._tokens -= start.tokens
@@ -138,12 +138,12 @@ class Limiter:
         self._closed_until = max(self._closed_until, self._clock() + _held_for(seconds))
 
     def held(self, tokens: float = 1.0) -> float:
-        """Return the seconds for which the provider lets no call of *tokens* start; 0 when free."""
+        """Return the seconds until a 429 or rate headers let a call of *tokens* start; 0 if now."""
         return max(0.0, self._closed_until - self._clock(), self._too_little_left(tokens))
 
     @property
     def held_by(self) -> str:
-        """Say what holds the provider now: a 429, or what a reply's headers say is left."""
+        """Say what holds the provider now: a 429, or rate headers."""
         left = self._too_little_left(1.0)
         if self._closed_until - self._clock() > left:
             return "a 429"
@@ -151,31 +151,35 @@ class Limiter:
 
     @property
     def asked_to_wait(self) -> float:
-        """Seconds that are left of the wait that a 429 asked for."""
+        """Seconds left of the wait that a 429 asked for."""
         return max(0.0, self._closed_until - self._clock())
 
     @property
     def told(self) -> bool:
-        """Whether a provider's word on what is left holds now."""
+        """Whether rate headers limit starts now."""
         now = self._clock()
         return now < self._requests_told.until or now < self._tokens_told.until
 
     def told_requests(self, start: Start, left: float, reset: float) -> None:
         """
-        Take in what the reply to *start* says: *left* requests until *reset* seconds are over.
+        Take the rate headers of the reply to *start*: *left* requests for the next *reset* seconds.
 
-        What started since may not be in that count yet, so it is taken off. A reply to an
-        earlier start than the last one heard of says nothing new.
+        Requests that started since may not be counted in *left* yet, so they are subtracted.
+        Replies to earlier starts than the latest one are ignored.
         """
-        self._hear(self._requests_told, start, left - (self._number - start.number - 1), reset)
+        self._take_headers(
+            self._requests_told, start, left - (self._number - start.number - 1), reset
+        )
 
     def told_tokens(self, start: Start, left: float, reset: float) -> None:
-        """Take in what the reply to *start* says about tokens; see `told_requests`."""
-        self._hear(self._tokens_told, start, left - (self._sum_tokens - start.sum_tokens), reset)
+        """Take the rate headers for tokens; see `told_requests`."""
+        self._take_headers(
+            self._tokens_told, start, left - (self._sum_tokens - start.sum_tokens), reset
+        )
 
     @property
     def stats(self) -> LimiterStats:
-        """The window as it stands now."""
+        """A snapshot of the limiter."""
         self._forget(self._clock())
         return LimiterStats(
             waits=self._waits,
@@ -190,11 +194,11 @@ class Limiter:
         )
 
     def _too_little_left(self, tokens: float) -> float:
-        """Seconds for which the headers of a reply leave no room for a request of *tokens*."""
+        """Seconds for which rate headers leave no room for a request of *tokens*."""
         now = self._clock()
         return max(self._requests_told.delay(now, 1.0), self._tokens_told.delay(now, tokens))
 
-    def _hear(self, told: _Told, start: Start, left: float, reset: float) -> None:
+    def _take_headers(self, told: _RateHeaders, start: Start, left: float, reset: float) -> None:
         if start.number < told.by:
             return
         told.left, told.until, told.by = left, self._clock() + _held_for(reset), start.number
@@ -217,7 +221,7 @@ class Limiter:
         return start
 
     def _leave(self, turn: "asyncio.Future[Start]") -> None:
-        """Take a cancelled waiter out; a turn it was just given goes to the next (no hole)."""
+        """Remove a cancelled waiter; a turn it was just given goes to the next one."""
         if turn.done() and not turn.cancelled():
             self.give_back(turn.result())
             return
@@ -225,27 +229,27 @@ class Limiter:
         self._pump()
 
     def _pump(self) -> None:
-        """Give turns from the front while there is room; else come back when there is."""
+        """Give turns from the front while there is room; else set a timer for when there is."""
         while self._waiting:
             turn, tokens = self._waiting[0]
             now = self._clock()
             delay = self._delay(now, tokens)
             if delay > 0.0:
-                self._come_back(now, delay)
+                self._set_timer(now, delay)
                 return
             self._waiting.popleft()
             if not turn.done():
                 turn.set_result(self._take(now, tokens))
 
-    def _come_back(self, now: float, delay: float) -> None:
-        # A turn can become possible sooner than was thought, when tokens are given back or a
-        # reply says that there is room: then the earlier bell counts, and the later finds nothing.
-        if now + delay < self._rings_at:
-            self._rings_at = now + delay
-            self._call_later(delay, self._rang)
+    def _set_timer(self, now: float, delay: float) -> None:
+        # A turn can become possible earlier than expected, when tokens are given back or rate
+        # headers say that there is room: then the earlier timer serves it, the later finds nothing.
+        if now + delay < self._timer_at:
+            self._timer_at = now + delay
+            self._call_later(delay, self._on_timer)
 
-    def _rang(self) -> None:
-        self._rings_at = inf
+    def _on_timer(self) -> None:
+        self._timer_at = inf
         self._pump()
 
     def _take(self, now: float, tokens: float) -> Start:
@@ -260,8 +264,8 @@ class Limiter:
         return start
 
     def _forget(self, now: float) -> None:
-        # The same sum as in `_delay`: `now - window` rounds otherwise, and a start would count as
-        # still there when its time is up, for every waiter at once.
+        # The same sum as in `_delay`: `now - window` rounds differently, and a start would still
+        # count when its time is up, for every waiter.
         while self._starts and self._starts[0].at + self._window <= now:
             self._tokens -= self._starts.popleft().tokens
 
@@ -281,5 +285,5 @@ class Limiter:
 
 
 def _held_for(seconds: float) -> float:
-    """Bound what a provider's word holds: no header closes it for longer than a 429 may."""
+    """Cap a wait from rate headers: no longer than a 429 may ask for."""
     return min(seconds, LONGEST_DEMAND) if seconds > 0.0 else 0.0

@@ -1,7 +1,7 @@
 """
-Work from another loop, on its way over to the engine and back.
+Run a coroutine on the engine's loop while another loop awaits it.
 
-In: a coroutine and the loop that awaits it. Out: its result, its error or its end, there.
+In: a coroutine and the loop that awaits it. Out: its result, error or cancellation, there.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 CLOSED: Final = "the lab was closed while this was under way: make a new Lab and ask again"
 
-_COMPANY: Final = 4
+_LINGER_FROM: Final = 4
 _LINGER: Final = 0.001
-"""Seconds for which a result waits for others, when so many are under way."""
+"""Seconds for which a result waits for others, when many are under way."""
 
 
 class LoopBridge:
-    """The way between one foreign loop and the engine's, and what is under way on it."""
+    """The calls under way between one foreign loop and the engine's loop."""
 
     __slots__ = ("aboard", "back", "here", "over", "there")
 
@@ -34,17 +34,17 @@ class LoopBridge:
         self.aboard: set[BridgedCall[Any]] = set()
 
     def land(self, call: Callable[[], object]) -> None:
-        """Post *call* back; wait a moment for company when many are under way."""
-        self.back.post(call, linger=_LINGER if len(self.aboard) >= _COMPANY else 0.0)
+        """Post *call* to the foreign loop; batch it with others when many are under way."""
+        self.back.post(call, linger=_LINGER if len(self.aboard) >= _LINGER_FROM else 0.0)
 
     def strand(self) -> None:
-        """Let everybody go, on the foreign loop: the engine's runs no more."""
+        """End every wait on the foreign loop: the engine's loop has stopped."""
         for bridged in tuple(self.aboard):
             bridged.let_go()
 
 
 class BridgedCall(Generic[T]):
-    """Work from another loop, on its way over to the engine and back."""
+    """One coroutine that runs on the engine's loop for a foreign loop."""
 
     __slots__ = ("_arrived", "_bridge", "_context", "_given_up", "_task", "_work")
 
@@ -59,7 +59,7 @@ class BridgedCall(Generic[T]):
         self._arrived = arrived
 
     def start(self) -> None:
-        """Begin, on the engine's loop, in the context of who asked."""
+        """Start the work, on the engine's loop, in the caller's context."""
         if self._given_up:
             return
         loop = asyncio.get_running_loop()
@@ -67,7 +67,7 @@ class BridgedCall(Generic[T]):
         self._task.add_done_callback(self._ended)
 
     def cancel(self) -> None:
-        """Give up, on the engine's loop."""
+        """Cancel the work, on the engine's loop."""
         self._given_up = True
         if self._task is not None:
             self._task.cancel()
@@ -75,7 +75,7 @@ class BridgedCall(Generic[T]):
             self._work.close()
 
     def let_go(self) -> None:
-        """Hand over what there is, on the asker's loop; who waits for more is told."""
+        """On the caller's loop: deliver the result if there is one, else raise `Closed` there."""
         if self._task is not None and self._task.done():
             self._arrive()
         else:
@@ -84,7 +84,7 @@ class BridgedCall(Generic[T]):
             self._closed()
 
     def _ended(self, task: "asyncio.Task[T]") -> None:
-        # Looked at here: an error that nobody waits for any more is not worth a complaint.
+        # Retrieved here, so that asyncio does not log an error that nobody waits for any more.
         if not task.cancelled():
             task.exception()
         self._bridge.land(self._arrive)
@@ -102,6 +102,6 @@ class BridgedCall(Generic[T]):
             self._arrived.set_result(task.result())
 
     def _closed(self) -> None:
-        """Say why there is no answer, to who did not give up itself."""
+        """Set the error `Closed`, unless the caller has cancelled."""
         if not self._arrived.done():
             self._arrived.set_exception(Closed(CLOSED))

@@ -1,8 +1,8 @@
 """
-A reply that sends the call on to another address: nobody follows it.
+Redirects are refused.
 
-A paid prompt would go to a host that nobody chose, a key perhaps with it, and what a GET brings
-from there would be taken for the provider's answer.
+A followed redirect would send a paid prompt, and perhaps the API key, to a host that the user did
+not choose, and its reply would be taken for the provider's.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from llmlab.secrets import redact
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _LONGEST: Final = 120
-"""Characters of another address that are shown."""
+"""Characters of the other address that are shown."""
 
 
 def moved(status: int, headers: Mapping[str, str], url: str, provider: str) -> Refused:
-    """Return the error that a redirect of the call of *url* means; it names the other address."""
+    """Return the error for a redirect of a call to *url*; it names the other address."""
     return Refused(
-        f"{provider}: {status} sends the call on to {_place(headers.get('location', ''), url)}, "
+        f"{provider}: {status} redirects to {_place(headers.get('location', ''), url)}, "
         f"which is not followed; set base_urls.{provider} if that is where it should go",
         provider=provider,
         status=status,
@@ -29,7 +29,7 @@ def moved(status: int, headers: Mapping[str, str], url: str, provider: str) -> R
 
 
 def _place(location: str, url: str) -> str:
-    """Return scheme, host and path of *location*; not its query, user and password."""
+    """Return scheme, host and path of *location*, without query, user and password."""
     if not location.strip():
         return "no address"
     try:

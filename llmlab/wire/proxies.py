@@ -1,8 +1,8 @@
 """
-The proxy that the environment names for an address: `HTTPS_PROXY`, `NO_PROXY` and their like.
+The proxy that the environment names for an address: `HTTPS_PROXY`, `NO_PROXY` and the like.
 
-aiohttp's `trust_env` would do it, and read `~/.netrc` too: a password that is kept there for a
-provider's host goes out beside our key, or, where our key is a bearer's, raises a `ValueError`.
+aiohttp's `trust_env` would do it, but also reads `~/.netrc`: a password there for a provider's
+host would be sent beside the API key, or raise a `ValueError` beside a bearer key.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def proxy_of(url: "URL") -> str | None:
-    """Return the proxy for *url*, or None; it may ask the system, so call it on another thread."""
+    """Return the proxy for *url*, or None. It may block: call it on another thread."""
     named = getproxies().get(url.scheme)
     if not named or url.host is None or proxy_bypass(url.host):
         return None

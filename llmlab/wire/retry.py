@@ -1,4 +1,4 @@
-"""How long to wait before trying again, and whether to."""
+"""Retry: backoff and retry budget."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,7 +6,8 @@ from typing import Final
 from llmlab.errors import CallError
 
 LONGEST_DEMAND: Final = 120.0
-"""A provider that asks for a longer wait is not waited for (OpenAI SDK 3.x has the same rule)."""
+"""Longest wait in seconds that a provider may ask for; beyond it the call fails (as in the
+OpenAI SDK 3.x)."""
 
 _FIRST: Final = 0.5
 _CAP: Final = 8.0
@@ -16,7 +17,7 @@ def backoff(error: CallError, *, failed: int, jitter: float) -> float | None:
     """
     Return the seconds to wait after *failed* attempts, or None when waiting cannot help.
 
-    The server's own wait is respected; otherwise full jitter over a doubling range
+    The server's own wait (Retry-After) is respected; otherwise full jitter over a doubling range
     (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015): *jitter* is
     uniform in [0, 1).
     """
@@ -29,12 +30,11 @@ def backoff(error: CallError, *, failed: int, jitter: float) -> float | None:
 
 class RetryBudget:
     """
-    Retries allowed at one provider: a share of the first attempts, beyond a small burst.
+    Retry budget of one provider: a share of the first attempts, plus a small burst.
 
-    With it a sick provider gets at most `1 + share` times its usual load, where three
-    retries a call would make four times of it (Finagle's RetryBudget; gRPC A6 "retry
-    throttling"). The burst also comes back with time, so that the odd question after a quiet
-    hour may be tried again.
+    With it a failing provider gets at most `1 + share` times its usual load; three retries a
+    call would make it four times (Finagle's RetryBudget; gRPC A6 "retry throttling"). The burst
+    also refills with time, so that a single question after a quiet hour may be retried.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RetryBudget:
 
     @property
     def left(self) -> float:
-        """Retries that may be made now."""
+        """Number of retries that may be made now."""
         now = self._clock()
         self._left = min(self._burst, self._left + (now - self._at) * self._rate)
         self._at = now

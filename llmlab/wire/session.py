@@ -1,4 +1,4 @@
-"""Bytes out, bytes in, over one shared aiohttp session."""
+"""HTTP requests and replies over one shared aiohttp session."""
 
 import asyncio
 import io
@@ -31,7 +31,7 @@ LOG: Final = logging.getLogger(__name__)
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """A whole reply and how long it took, in seconds from sending."""
+    """A whole reply with its latency and time to first byte, in seconds from sending."""
 
     reply: HttpReply
     ttfb: float
@@ -40,11 +40,11 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True, kw_only=True)
 class Flow:
-    """A reply whose body is still coming."""
+    """A reply whose body is still arriving: a stream."""
 
     status: int
     headers: Mapping[str, str]
-    """The reply's; `get` takes lower-case names."""
+    """The reply's headers; `get` takes lower-case names."""
     ttfb: float
     response: PackedResponse
     bound: Bound
@@ -52,11 +52,11 @@ class Flow:
     scrubber: Scrubber
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes, in whatever pieces the network makes of it."""
+        """Yield the body as it arrives, in whatever pieces the network makes of it."""
         return pieces(self.response, self.bound, self.provider, Strain(self.scrubber))
 
     async def whole(self) -> HttpReply:
-        """Return the rest as one reply: a stream that was refused before it began."""
+        """Return the rest as one reply, for a stream that was refused before it began."""
         with errors_of(self.provider, self.scrubber):
             body = await whole(self.response, self.bound, self.provider, self.scrubber)
         body = self.scrubber.reply(self.status, body)
@@ -67,8 +67,8 @@ class Session:
     """
     One aiohttp session for all providers, made on the engine's loop when first used.
 
-    No total time-out is set here: the caller's deadline covers all attempts and waits, and
-    a slow model is not a broken one. Connecting has its own limit.
+    It sets no total time-out: the caller's deadline covers all attempts and waits, and a slow
+    model is not a broken one. Connecting has its own time-out.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class Session:
         Raises:
             Unavailable: No connection, or it broke.
             TimedOut: Connecting took too long.
-            CutOff: The reply ended before its end.
+            CutOff: The reply is incomplete.
             Unreadable: The reply is larger than its bound.
-            Refused: The reply is a redirect, which nothing follows.
+            Refused: The reply is a redirect.
         """
         start, scrubber = self._clock(), endpoint.scrubber
         with errors_of(endpoint.provider, scrubber):
@@ -118,7 +118,7 @@ class Session:
 
     @asynccontextmanager
     async def open(self, call: HttpCall, endpoint: Endpoint) -> AsyncIterator[Flow]:
-        """Send *call* and hand over the reply as soon as its headers are there."""
+        """Send *call* and yield the reply as soon as its headers have arrived."""
         start = self._clock()
         with errors_of(endpoint.provider, endpoint.scrubber):
             response = await self._request(call, endpoint)
@@ -153,12 +153,12 @@ class Session:
 
     @property
     def connections(self) -> int | None:
-        """Connections that are open now, idle ones included; None when aiohttp does not tell."""
+        """Number of open connections, idle ones included; None when aiohttp does not tell."""
         connector = None if self._session is None else self._session.connector
         return 0 if connector is None else getattr(connector, "connections", None)
 
     async def close(self) -> None:
-        """Close every connection; the next call opens new ones."""
+        """Close all connections; the next call opens new ones."""
         session, self._session, self._direct = self._session, None, None
         if session is not None:
             await session.close()
@@ -177,15 +177,15 @@ class Session:
         return self._session
 
     def _connector(self) -> "tuple[aiohttp.TCPConnector, bool]":
-        """Return the pool of connections, and whether aiohttp is as the fast way knows it."""
+        """Return the connection pool, and whether this aiohttp suits `wire.fast`."""
         import aiohttp
 
-        # A connection a call: what lies on an idle one cannot be looked at without those names.
+        # One connection per call: an idle one cannot be checked for stray data.
         plain = aiohttp.TCPConnector(limit=self._max, ttl_dns_cache=_DNS_S, force_close=True)
         unlike = differences(plain)
         if unlike:
             LOG.debug(
-                "aiohttp %s is not as the fast way knows it (%s): calls go through ClientSession",
+                "aiohttp %s lacks names of the fast path (%s): calls go through ClientSession",
                 aiohttp.__version__,
                 ", ".join(unlike),
             )
@@ -198,11 +198,11 @@ class Session:
 async def _through(
     session: "aiohttp.ClientSession", call: HttpCall, endpoint: Endpoint, *, proxies: bool
 ) -> "aiohttp.ClientResponse":
-    """Send *call* as aiohttp does, over a proxy where *proxies* are looked for and one is named."""
+    """Send *call* with aiohttp; with *proxies*, over the proxy that the environment names."""
     from yarl import URL
 
     url = URL(call.url)
-    # A large one in pieces: aiohttp warns of more than a million bytes at once.
+    # A large body in pieces: aiohttp warns of more than a million bytes at once.
     data = call.body if len(call.body) < _LARGE else io.BytesIO(call.body)
     return await session.request(
         call.method,

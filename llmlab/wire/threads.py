@@ -1,4 +1,4 @@
-"""Threads for what blocks, such as the look-up of a host's name; they work to the very end."""
+"""Threads for blocking work, such as DNS look-ups; usable until the interpreter has ended."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 class Threads(ThreadPoolExecutor):
     """
-    A thread for each piece of work, where Python's own pool refuses it too early.
+    One thread per piece of work, also after the main thread has ended.
 
-    `concurrent.futures` takes no work once the main thread has ended, although other threads may
-    go on for hours, and a lab that nobody closed is closed only after that.
+    `concurrent.futures` refuses work once the main thread has ended, although other threads may
+    go on for hours, and a lab that was not closed is closed only after that.
     """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """Start *fn* on a thread; here and now where no thread can be started any more."""
+        """Run *fn* on a new thread; on this one where no thread can be started any more."""
         future: Future[T] = Future()
 
         def work() -> None:

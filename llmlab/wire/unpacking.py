@@ -1,8 +1,8 @@
 """
-gzip and deflate undone piece by piece, and whole to the last byte of their trailer.
+Decompress gzip and deflate piece by piece, and check that the trailer is complete.
 
-It is not left to aiohttp: how much it unpacks at once depends on its version and on how it is
-read, and a gzip without its end passes there for whole.
+Not left to aiohttp: how much it decompresses at once depends on its version and on how it is
+read, and it accepts a truncated gzip as complete.
 """
 
 import zlib
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from zlib import _Decompress
 
 PIECE: Final = 262_144
-"""Bytes that are unpacked at once, at most."""
+"""Bytes that are decompressed at once, at most."""
 
 _MEMBERS: Final = 1000
-"""Streams that may follow each other in one reply; each costs a fresh start."""
+"""Gzip members that one reply may have; each costs a new decompressor."""
 
 _GZIP: Final = zlib.MAX_WBITS + 16
 _BARE: Final = -zlib.MAX_WBITS
 _WBITS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 _FOREIGN: Final = frozenset({"br", "zstd", "compress", "x-compress"})
 _ZLIB: Final = 8
-"""The low half of the first byte of zlib's frame; many servers send deflate without it."""
+"""Low four bits of the first byte of a zlib header; many servers send deflate without one."""
 
 
 def unpacking(coding: str | None, provider: str) -> "Unpacking | None":
     """
-    Return what undoes *coding*, a reply's `content-encoding`; None where nothing is to be undone.
+    Return the decompressor of *coding*, a `content-encoding`; None where there is nothing to do.
 
     Raises:
-        Unreadable: The reply is packed in a way that was not asked for.
+        Unreadable: The reply has a content encoding that was not asked for.
     """
     if coding is None:
         return None
@@ -43,14 +43,14 @@ def unpacking(coding: str | None, provider: str) -> "Unpacking | None":
     if any(name in _WBITS or name in _FOREIGN for name in names):
         packed = ", ".join(names)[:60]
         raise Unreadable(
-            f"{provider}: the reply is packed as {packed!r}, which was not asked for",
+            f"{provider}: the reply has the content-encoding {packed!r}, which was not asked for",
             provider=provider,
         )
-    return None  # `identity`, or a word that packs nothing, as some gateways send
+    return None  # `identity`, or a word without effect, as some gateways send
 
 
 class Unpacking:
-    """One reply on its way back to plain bytes."""
+    """The decompressor of one reply."""
 
     __slots__ = ("_coding", "_machine", "_members", "_provider")
 
@@ -65,7 +65,7 @@ class Unpacking:
         Yield what *packed* adds, in pieces of at most `PIECE` bytes.
 
         Raises:
-            CutOff: It is not what its `content-encoding` says, or its checksum does not fit.
+            CutOff: The data do not match their `content-encoding`, or the checksum is wrong.
         """
         while packed:
             machine = self._machine
@@ -76,10 +76,10 @@ class Unpacking:
 
     def end(self) -> None:
         """
-        Say that nothing more comes.
+        Check that the data are complete.
 
         Raises:
-            CutOff: The end of what was packed is not there.
+            CutOff: The compressed data are truncated.
         """
         if self._machine is not None and not self._machine.eof:
             raise CutOff(
@@ -94,7 +94,7 @@ class Unpacking:
         return zlib.decompressobj(_BARE if bare else _WBITS[self._coding])
 
     def _drained(self, machine: "_Decompress", packed: bytes) -> Iterator[bytes]:
-        """Yield until *machine* has taken in all of *packed*, or has come to its end."""
+        """Yield until *machine* has consumed all of *packed*, or has reached its end."""
         while True:
             try:
                 piece = machine.decompress(packed, PIECE)
@@ -103,12 +103,12 @@ class Unpacking:
             if piece:
                 yield piece
             packed = machine.unconsumed_tail
-            # A full piece may leave more behind inside, although nothing is left to take in.
+            # After a full piece more output may be pending, although no input is left.
             if machine.eof or (not packed and len(piece) < PIECE):
                 return
 
     def _damaged(self) -> CutOff:
         return CutOff(
-            f"{self._provider}: the reply is damaged: it is no whole {self._coding}",
+            f"{self._provider}: the reply is damaged: it is not complete, valid {self._coding}",
             provider=self._provider,
         )

@@ -1,8 +1,8 @@
 """
-Find out whether the provider has a batch of which nobody knows: look through its own list.
+Search the provider's list for a batch that it may or may not have.
 
 In: a batch that is `unsure`, or that was `intended` by a kernel that died. Out: the provider's
-name for it, or the certainty that there is none.
+id of it, or the certainty that there is none.
 """
 
 from collections.abc import Callable
@@ -19,29 +19,29 @@ from llmlab.errors import CallError
 from llmlab.providers.batch.ways import ListedBatch
 
 _PAGES: Final = 10
-"""Pages of a hundred that are looked through for a batch."""
+"""Pages of a hundred batches that are searched at most."""
 _SKEW_S: Final = 600.0
 """Seconds by which the provider's clock may differ from this machine's."""
 _NOT_THERE: Final = frozenset({400, 404, 410})
-"""How a provider says that a batch has no results, or no more: it is not the one looked for."""
+"""HTTP status of a batch that has no results, or none any more: it is not the one sought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSearch:
-    """A batch that is looked for, and how one that may be it is looked at."""
+    """The search for one batch, and how a candidate is checked."""
 
     caller: Caller
     batch: Batch
     one: Prepared
     collecting: Callable[[str], Collecting]
-    """Makes who looks at the batch that the provider calls so."""
+    """Makes the `Collecting` of a batch from the provider's id."""
 
     async def found(self) -> Collecting | None:
         """
-        Return who collects the batch under the provider's name; None where there is none.
+        Return the `Collecting` of the batch that was found; None where the provider has none.
 
         Raises:
-            CallError: The list, or a batch that may be this one, cannot be looked at now.
+            CallError: The list, or a batch that may be this one, cannot be read now.
         """
         for name in await self._candidates():
             collecting = self.collecting(name)
@@ -54,7 +54,7 @@ class BatchSearch:
         return None
 
     async def _candidates(self) -> list[str]:
-        """Return the provider's names of batches that are, or may be, this one; newest first."""
+        """Return the provider's ids of batches that are, or may be, this one; newest first."""
         request, base = self.one.request, self.one.endpoint.base_url
         listing, _ = way(request.provider, request.api)
         known, seen, after = self.caller.book.batch_names(), [], ""
@@ -64,15 +64,15 @@ class BatchSearch:
             for each in page.batches:
                 if each.token == self.batch.id:
                     return [each.id]
-                if each.id not in known and self._may_be(each):
+                if each.id not in known and self._may_match(each):
                     seen.append(each.id)
             after = page.more
             if not after or any(self._is_older(each) for each in page.batches):
                 break
         return seen
 
-    def _may_be(self, each: ListedBatch) -> bool:
-        """Say whether a batch without a name (Anthropic) has this one's size and time."""
+    def _may_match(self, each: ListedBatch) -> bool:
+        """Return whether a batch without our token (Anthropic) has this one's size and time."""
         latest = self.batch.created_at + HAND_IN_S + _SKEW_S
         early_enough = each.created_at is None or each.created_at <= latest
         return (

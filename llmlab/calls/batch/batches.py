@@ -1,12 +1,12 @@
 """
-A plan through the providers' batch endpoints: claim, submit, wait, collect.
+Send a plan through the providers' batch endpoints: claim, submit, wait, collect.
 
-    claim in the book ─ hand in ─ write the provider's name down ─ look ─ fetch ─ settle
+    claim in the book ─ submit ─ record the provider's id ─ poll ─ fetch ─ settle
 
-Nothing is handed in twice: a batch is in the book, with its attempts and under a name of its own,
-before the provider hears of it, and it holds its calls from then on. After a restart, or in another
-kernel, the same plan finds it there; where nobody knows whether the provider took it, it is looked
-for in the provider's own list before anything is bought again.
+Nothing is submitted twice: a batch is in the book, with its attempts and its own id, before it is
+sent to the provider, and its calls belong to it from then on. After a restart, or in another
+kernel, the same plan finds it there. Where it is unknown whether the provider took it, the
+provider's list is searched before anything is paid for again.
 """
 
 import asyncio
@@ -31,17 +31,17 @@ T = TypeVar("T")
 __all__ = ["Batches", "can_batch", "refuse_waiting"]
 
 POLL_S: Final = 30.0
-"""Seconds between two looks at a batch, which takes minutes to hours."""
+"""Seconds between two polls of a batch, which takes minutes to hours."""
 GRACE_S: Final = 60.0
-"""Seconds after which a batch that was handed in is taken to be in the provider's list."""
+"""Seconds after which a batch that was submitted should be in the provider's list."""
 
 _ROUNDS: Final = 6
-"""How often what is free is handed in and what is held is followed, before the rest is rows."""
+"""Rounds of submitting new calls and following known batches; calls left then are failures."""
 _PAUSE_S: Final = 1.0
 
 
 class Batches:
-    """Sends what a provider takes in batches; `outcomes` is all there is to call."""
+    """Sends calls through a provider's batch endpoint; `outcomes` is the only entry point."""
 
     def __init__(
         self,
@@ -62,16 +62,16 @@ class Batches:
         self._sleep = sleep
         self._now = now
         self._doubts: dict[str, CallError] = {}
-        """Why nobody knows whether the provider has a batch of this run, by the batch's id."""
+        """By batch id: the error that left it unknown whether the provider has the batch."""
         self.notes: list[str] = []
-        """What the user should know beside the rows."""
+        """Lines for the user, beside the rows."""
 
     async def outcomes(self, missing: Iterable[Prepared]) -> dict[str, Outcome]:
         """
         Return the outcome of each of *missing* that can go by batch, by key.
 
-        What is in a batch already is collected, not sent again. Cancelled or stopped, it leaves
-        the batches where they are; calling it again goes on.
+        Calls that are in a batch already are collected, not sent again. When this is cancelled or
+        stopped, the batches stay at the provider; calling it again continues.
         """
         wanted = {each.key: each for each in missing if can_batch(each)}
         outcomes: dict[str, Outcome] = {}
@@ -84,12 +84,12 @@ class Batches:
                 key: each for key, each in left.items() if not any(key in b.items for b in held)
             }
             for group in groups_of(list(free.values())):
-                outcomes.update(await _to_its_end(self._hand_in(group)))
+                outcomes.update(await _uninterrupted(self._submit(group)))
             if not free:
                 followed = await asyncio.gather(*[self._follow(each, left) for each in held])
                 for each in followed:
                     outcomes.update(each)
-        error = Unavailable("its batch could not be handed in; run this again", retryable=False)
+        error = Unavailable("its batch could not be submitted; run this again", retryable=False)
         left = await self._left(wanted, outcomes)
         return {
             **outcomes,
@@ -99,7 +99,7 @@ class Batches:
     async def _left(
         self, wanted: Mapping[str, Prepared], outcomes: dict[str, Outcome]
     ) -> dict[str, Prepared]:
-        """Return what is still wanted; what was answered meanwhile is an outcome."""
+        """Return the calls still missing; add those answered meanwhile to *outcomes*."""
         left = {key: each for key, each in wanted.items() if key not in outcomes}
         stored = await asyncio.to_thread(self._caller.book.answers, list(left))
         outcomes.update({key: recall(blob) for key, blob in stored.items()})
@@ -107,9 +107,9 @@ class Batches:
 
     async def _held(self, left: Mapping[str, Prepared]) -> list[Batch]:
         """
-        Return the batches in the book that hold something of *left*, at the same address.
+        Return the batches in the book that hold calls of *left*, at the same endpoint.
 
-        What another living kernel hands in just now is waited for.
+        Wait for a batch that another living kernel is submitting right now.
         """
         while True:
             held = await asyncio.to_thread(self._holding, left)
@@ -130,22 +130,22 @@ class Batches:
         recent = self._now() < batch.created_at + HAND_IN_S + _PAUSE_S
         return batch.state == "intended" and batch.owner_lives and recent
 
-    async def _hand_in(self, group: Sequence[Prepared]) -> dict[str, Outcome]:
+    async def _submit(self, group: Sequence[Prepared]) -> dict[str, Outcome]:
         """
-        Claim what is free of *group* and hand it in; return what came to nothing at once.
+        Claim the free calls of *group* and submit them; return the outcomes of those that failed.
 
-        Awaited to its end: once begun it goes on to its record, whoever is interrupted.
+        Must be awaited to its end (`_uninterrupted`), so that an interruption leaves a record.
         """
         token = new_token()
         try:
-            return await self._handed_in(token, group)
+            return await self._submit_now(token, group)
         except BaseException:
-            # The engine is stopped in between: the next run looks in the provider's list.
-            why = "interrupted while it was handed in"
+            # The engine was stopped meanwhile: the next run searches the provider's list.
+            why = "interrupted while it was submitted"
             self._caller.book.turn_batch(token, "unsure", note=why)
             raise
 
-    async def _handed_in(self, token: str, group: Sequence[Prepared]) -> dict[str, Outcome]:
+    async def _submit_now(self, token: str, group: Sequence[Prepared]) -> dict[str, Outcome]:
         at, one, caller = self._now(), group[0], self._caller
         claimed = await caller.book.claim_async(
             [self._attempt(each, at) for each in group],
@@ -191,7 +191,7 @@ class Batches:
         )
 
     async def _follow(self, batch: Batch, wanted: Mapping[str, Prepared]) -> dict[str, Outcome]:
-        """Collect a batch; find out first whether the provider has it, where that is not known."""
+        """Collect a batch; where it is unknown whether the provider has it, search for it first."""
         mine = {key: wanted[key] for key in batch.items if key in wanted}
         if batch.state == "handed_in" and batch.provider_id:
             return await self._collecting(batch, batch.provider_id, mine).outcomes()
@@ -204,7 +204,7 @@ class Batches:
         try:
             found = await search.found()
         except CallError as error:
-            return _out_of_sight(batch, mine, error)
+            return _list_unreadable(batch, mine, error)
         if found is not None:
             future = self._caller.book.turn_batch(
                 batch.id, "handed_in", provider_id=found.provider_id, note="found at the provider"
@@ -219,10 +219,10 @@ class Batches:
 
     async def _give_up(self, batch: Batch, mine: Mapping[str, Prepared]) -> dict[str, Outcome]:
         """
-        Let the calls of a batch go that the provider does not have.
+        Give up a batch that the provider does not have.
 
-        Where this run has handed it in, they are rows that say why; others are handed in anew. An
-        error status that the list bears out has cost nothing.
+        If this run submitted it, its calls become failures that say why; otherwise they are
+        submitted again. An error status that the list confirms has cost nothing.
         """
         doubt = self._doubts.pop(batch.id, None)
         free = doubt is not None and doubt.status is not None and is_free(doubt)
@@ -232,7 +232,7 @@ class Batches:
         )
         if doubt is None:
             if gone:
-                self.notes.append(f"{note}: its {gone} calls count at their worst price")
+                self.notes.append(f"{note}: its {gone} calls count at their worst case")
             return {}
         made = failure if free else undecided
         line = f"{doubt}; {note}: run this again"
@@ -255,10 +255,10 @@ class Batches:
 
 def refuse_waiting(caller: Caller, missing: Sequence[Prepared]) -> None:
     """
-    Refuse to send what is in a batch already.
+    Refuse to send calls that are in a batch already.
 
     Raises:
-        UsageError: It would be paid for twice.
+        UsageError: Some of *missing* are, and would be paid for twice.
     """
     held = {
         (key, batch.asked)
@@ -273,20 +273,20 @@ def refuse_waiting(caller: Caller, missing: Sequence[Prepared]) -> None:
         )
 
 
-def _out_of_sight(
+def _list_unreadable(
     batch: Batch, mine: Mapping[str, Prepared], error: CallError
 ) -> dict[str, Outcome]:
-    """Return rows that say that nobody knows yet whether the provider has the batch."""
+    """Return failures that say that it is unknown whether the provider has the batch."""
     line = (
-        f"nobody knows whether {batch.provider} took this batch, for its list cannot be read "
+        f"it is unknown whether {batch.provider} took this batch, for its list cannot be read "
         f"({error}): run this again, or give it up with `llmlab batch forget {batch.id}`"
     )
     unsure = type(error)(line, provider=batch.provider, status=error.status)
     return {key: undecided(unsure, each, batch.created_at) for key, each in mine.items()}
 
 
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await *work*; an interruption waits until it has ended, for it hands something in."""
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Await *work* to its end; an interruption is raised only after that."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

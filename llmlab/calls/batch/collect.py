@@ -1,4 +1,4 @@
-"""Wait for a batch, fetch its results, settle its requests; what another kernel settled is read."""
+"""Wait for a batch, fetch its results and settle its calls, unless another kernel did."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,43 +18,43 @@ from llmlab.providers.batch.ways import UNREAD, BatchState, Result
 from llmlab.records import Answer, Outcome
 
 _NO_TIMES: Final = Timing(latency=None, ttfb=None)
-"""A batch says nothing of how long a request took; waiting for it is not the model's time."""
+"""A batch does not report how long a request took; waiting for it is not the model's time."""
 
 _FAULTS: Final = 5
-"""Looks that may fail in a row before the batch is left for another time."""
-_GLANCE: Final = 1.0
-"""Seconds after which a wait sees that the run was stopped."""
+"""Polls that may fail in a row before the batch is left for a later run."""
+_CHECK_S: Final = 1.0
+"""Seconds between two checks, during a wait, whether the run was stopped."""
 _GONE: Final = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collecting:
-    """One batch under its provider's name, and the calls that are wanted of it."""
+    """One batch, by its provider's id, and the calls that are wanted of it."""
 
     caller: Caller
     batch: Batch
     provider_id: str
     mine: Mapping[str, Prepared]
-    """What is wanted of this batch, by key."""
+    """The wanted calls of this batch, by key."""
     poll: float
     sleep: Callable[[float], Awaitable[object]]
     passes: Callable[[], Awaitable[bool]]
 
     async def outcomes(self) -> dict[str, Outcome]:
-        """Wait until the batch has ended and settle it; nothing when the run is stopped first."""
+        """Wait until the batch has ended and settle it; empty when the run is stopped first."""
         try:
             results = await self.results()
         except CallError as error:
-            return await self._out_of_reach(error)
+            return await self._poll_failed(error)
         if results is None:
             return {}
         return {key: await self._settle(key, each, results) for key, each in self.mine.items()}
 
     async def is_it(self) -> bool:
         """
-        Say whether the provider's batch is this one, and holds anything.
+        Return whether the provider's batch is this one, and has requests in it.
 
-        Where the provider's list does not tell, its results do, and for those it is waited.
+        Where the provider's list does not name the batch, its results tell; this waits for them.
         """
         one = self._one
         found, _ = way(one.request.provider, one.request.api)
@@ -66,7 +66,7 @@ class Collecting:
         return bool(results) and not mine.isdisjoint(results or {})
 
     async def results(self) -> dict[str, Result] | None:
-        """Return all results by the requests' names at the provider; None when stopped first."""
+        """Return all results by the requests' ids at the provider; None when stopped first."""
         state = await self._ended()
         if state is None:
             return None
@@ -94,7 +94,7 @@ class Collecting:
         return next(iter(self.mine.values()))
 
     async def _ended(self) -> BatchState | None:
-        """Look until the batch has ended; a look that fails in passing is tried again."""
+        """Poll until the batch has ended; retry polls that fail for a passing reason."""
         one = self._one
         found, _ = way(one.request.provider, one.request.api)
         call = found.state_call(self.provider_id, one.endpoint.base_url)
@@ -116,29 +116,29 @@ class Collecting:
     async def _pause(self) -> None:
         left = self.poll
         while left > 0.0 and await self.passes():
-            await self.sleep(min(left, _GLANCE))
-            left -= _GLANCE
+            await self.sleep(min(left, _CHECK_S))
+            left -= _CHECK_S
 
-    async def _out_of_reach(self, error: CallError) -> dict[str, Outcome]:
-        """A batch that the provider does not have is given up; any other fault is for next time."""
+    async def _poll_failed(self, error: CallError) -> dict[str, Outcome]:
+        """Give up a batch that the provider no longer has; leave other faults for a later run."""
         if error.status == _GONE:
             note = f"{self.batch.provider} has no batch {self.provider_id} any more"
             book = self.caller.book
             await asyncio.to_thread(
                 book.abandon_batch, self.batch.id, "lost", note, found=self.provider_id
             )
-            why = f"{note}: what it cost is not known; run this again to send its calls anew"
+            why = f"{note}: what it cost is not known; run this again to send its calls again"
             error = Unavailable(why, provider=self.batch.provider, status=_GONE, retryable=False)
         at = self.batch.created_at
-        # What the batch itself came to is not known yet, whatever this look cost.
+        # The outcome of the batch is not known yet, whatever the error of this poll says.
         return {key: undecided(error, each, at) for key, each in self.mine.items()}
 
     async def _settle(self, key: str, prepared: Prepared, results: Mapping[str, Result]) -> Outcome:
-        """Write down what became of a request: also of one whose kernel died meanwhile."""
+        """Settle one request of the batch, also where the kernel that sent it died."""
         item, at, book = self.batch.items[key], self.batch.created_at, self.caller.book
         unread = results.get(UNREAD)
         if item.custom_id not in results and isinstance(unread, CallError):
-            return undecided(unread, prepared, at)  # it may be there: the next look may read it
+            return undecided(unread, prepared, at)  # the next poll may be able to read it
         try:
             answer = self._read(prepared, results.get(item.custom_id))
         except CallError as error:

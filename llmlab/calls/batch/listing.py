@@ -1,4 +1,4 @@
-"""The batches that are waited for, to look at, and to give up by hand."""
+"""List the batches that are waited for, and give one up by hand."""
 
 from typing import Final
 
@@ -18,16 +18,16 @@ COLUMNS: Final = (
 
 
 def listed(book: Book) -> list[dict[str, object]]:
-    """Return one line a batch, oldest first."""
+    """Return one row per batch, oldest first; keys as in `COLUMNS`."""
     return [_line(each) for each in book.batches()]
 
 
 def forgotten(book: Book, name: str) -> str:
     """
-    Give a batch up and return what that means, in a line.
+    Give a batch up and return a line that says what that means.
 
     Raises:
-        UsageError: No batch of this name is waited for.
+        UsageError: No batch with this id is waited for.
     """
     known = {each.id: each for each in book.batches()}
     batch = known.get(name)
@@ -37,7 +37,7 @@ def forgotten(book: Book, name: str) -> str:
     found = batch.provider_id
     count = book.abandon_batch(batch.id, "forgotten", "given up by hand", found=found)
     return (
-        f"{name}: {count} calls count at their worst price from now on and may be sent again; "
+        f"{name}: {count} calls count at their worst case from now on and may be sent again; "
         f"{batch.provider} may still answer and charge for {batch.provider_id or 'the batch'}"
     )
 

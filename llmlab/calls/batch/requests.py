@@ -1,4 +1,4 @@
-"""What the steps of a batch share: who is asked, in which words, and how a call of it is sent."""
+"""What the steps of a batch share: grouping, sending, and failures."""
 
 import asyncio
 from collections import defaultdict
@@ -15,17 +15,17 @@ from llmlab.providers.batch.ways import BatchWay, way_of
 from llmlab.records import Api, Failure, HttpCall, HttpReply
 
 CALL_S: Final = 300.0
-"""Seconds for one call of a batch, a file of results included; whoever hangs is asked again."""
+"""Deadline of one HTTP call of a batch, in seconds, a file of results included."""
 
 
 def can_batch(prepared: Prepared) -> bool:
-    """Say whether a request can go by batch: to the provider itself, which sells it."""
+    """Return whether a request can go by batch: live only, where the provider has batches."""
     request = prepared.request
     return prepared.endpoint.backend == "live" and bool(way_of(request.provider, request.api))
 
 
 def groups_of(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
-    """Divide into batches: one provider, one API, one model, one set of headers each."""
+    """Divide into batches, each with one endpoint, one API, one model and one set of headers."""
     groups: dict[tuple[object, ...], list[Prepared]] = defaultdict(list)
     for each in prepared:
         request = each.request
@@ -35,7 +35,7 @@ def groups_of(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
 
 
 def way(provider: str, api: Api) -> tuple[BatchWay, str]:
-    """Return how a provider takes batches; only what `can_batch` lets in comes here."""
+    """Return how a provider takes batches, for requests that passed `can_batch`."""
     found = way_of(provider, api)
     assert found is not None  # noqa: S101 - see above
     return found
@@ -43,7 +43,7 @@ def way(provider: str, api: Api) -> tuple[BatchWay, str]:
 
 async def send(caller: Caller, call: HttpCall, one: Prepared) -> HttpReply:
     """
-    Send a call of a batch with the headers of a single request, such as the API's version.
+    Send one HTTP call of a batch, with the headers of a single request (such as the API version).
 
     Raises:
         CallError: There was no reply, or not within `CALL_S` seconds.
@@ -56,12 +56,12 @@ async def send(caller: Caller, call: HttpCall, one: Prepared) -> HttpReply:
         provider = one.request.provider
         raise TimedOut(f"{provider}: no answer within {CALL_S:g} s", provider=provider) from None
     reply = exchange.reply
-    # A file of results is kept in part: all forms of a key are looked for, whatever its status.
+    # Parts of a file of results are kept: remove all forms of a key, whatever the status.
     return structs.replace(reply, body=one.endpoint.scrubber.clean(reply.body))
 
 
 def failure(error: CallError | LimitError, prepared: Prepared, at: float) -> Failure:
-    """Return the outcome of a request that came to nothing."""
+    """Return *error* as the outcome of a request."""
     call = error if isinstance(error, CallError) else None
     return Failure(
         kind="LimitError" if call is None else call.kind,
@@ -76,5 +76,5 @@ def failure(error: CallError | LimitError, prepared: Prepared, at: float) -> Fai
 
 
 def undecided(error: CallError, prepared: Prepared, at: float) -> Failure:
-    """Return the outcome of a request whose batch is still waited for: nobody knows its cost."""
+    """Return the outcome of a request whose batch is still waited for: its cost is unknown."""
     return structs.replace(failure(error, prepared, at), cost=None)

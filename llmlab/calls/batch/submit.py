@@ -1,7 +1,7 @@
 """
-Hand a batch in, once: what the provider may have already is looked for before it is bought again.
+Submit a batch, exactly once: check what the provider has before a part is sent again.
 
-In: a batch that was claimed in the book. Out: `handed_in` with the provider's name, or freed.
+In: a batch that was claimed in the book. Out: `handed_in` with the provider's id, or freed.
 """
 
 import asyncio
@@ -23,40 +23,40 @@ from llmlab.providers.failures import failure_of
 from llmlab.records import HttpReply
 
 HAND_IN_S: Final = 900.0
-"""Seconds after which handing in is given up; what the provider has by then is looked for."""
+"""Seconds after which submitting is given up; then the provider's list is searched."""
 _TRIES: Final = 3
-"""How often a part of a batch is sent that the provider does not take at once."""
+"""How often a part of a batch is sent at most."""
 _SERVER: Final = 500
 
 Failed = dict[str, CallError]
-"""Why a request was not handed in, by key."""
+"""Why a request was not submitted, by key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
-    """What came of handing a batch in."""
+    """The result of submitting a batch."""
 
     failed: Failed = field(default_factory=dict)
-    """Which requests the provider certainly does not have, and why."""
+    """The requests that the provider certainly does not have, and why."""
     doubt: CallError | None = None
-    """Why nobody knows whether it has the batch."""
+    """The error that left it unknown whether the provider has the batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """Handing in one batch: its name, its requests, and who sends."""
+    """The submission of one batch: its token, its requests, and who sends."""
 
     caller: Caller
     token: str
     group: Sequence[Prepared]
     items: Mapping[str, BatchItem]
-    """Attempts and names at the provider, by key."""
+    """Attempts and ids at the provider, by key."""
     sleep: Callable[[float], Awaitable[object]]
     pause: float
-    """Seconds before a part is tried again."""
+    """Seconds before a part is sent again."""
 
     async def hand_in(self) -> Handed:
-        """Submit, write down what came of it and return it."""
+        """Submit the batch, record the result in the book and return it."""
         book = self.caller.book
         try:
             async with asyncio.timeout(HAND_IN_S):
@@ -65,7 +65,7 @@ class Submission:
             return await self._failed(error)
         except TimeoutError:
             provider = self.group[0].request.provider
-            line = f"{provider}: the batch was not handed in within {HAND_IN_S:g} s"
+            line = f"{provider}: the batch was not submitted within {HAND_IN_S:g} s"
             return await self._failed(TimedOut(line, provider=provider))
         if provider_id:
             await asyncio.wrap_future(
@@ -75,7 +75,7 @@ class Submission:
         return Handed(failed=failed)
 
     async def _submitted(self) -> tuple[str, Failed]:
-        """Return the provider's name, empty where it was asked for nothing; and what failed."""
+        """Return the provider's id, empty where nothing was submitted; and what failed."""
         one = self.group[0]
         found, path = way(one.request.provider, one.request.api)
         base = one.endpoint.base_url
@@ -107,10 +107,10 @@ class Submission:
         self, found: BatchWay, begun: str, part: BatchPart, there: int
     ) -> HttpReply | None:
         """
-        Send a part; None when its reply was lost and the provider has it all the same.
+        Send a part; None when its reply was lost although the provider has the part.
 
-        After a fault that may pass the provider is asked how much is there; the part is sent
-        again only where it says that this part is not.
+        After a retryable fault the provider is asked how many requests it has; the part is sent
+        again only where it says that this part is missing.
         """
         one = self.group[0]
         for left in range(_TRIES - 1, -1, -1):
@@ -146,7 +146,7 @@ class Submission:
         return next(key for key, each in self.items.items() if each.custom_id == item.id)
 
     async def _failed(self, error: CallError) -> Handed:
-        """Free what was certainly not handed in; what may have been is looked for in the list."""
+        """Free a batch that was certainly not submitted; mark any other as `unsure`."""
         if error.maybe_charged or (error.status or 0) >= _SERVER:
             doubt = self.caller.book.turn_batch(self.token, "unsure", note=str(error))
             await asyncio.wrap_future(doubt)
@@ -156,16 +156,16 @@ class Submission:
         return Handed(failed=failed)
 
     async def _free(self, failed: Failed) -> None:
-        """Settle what was not handed in: the provider has nothing of it, so it costs nothing."""
+        """Settle requests that were not submitted at 0: the provider does not have them."""
         for key, error in failed.items():
             settled = structs.replace(lost(error, latency=0.0), cost_usd=FREE, billed=False)
             try:
                 await self.caller.book.finish_async(self.items[key].attempt, settled)
             except NotUnderWay:
-                continue  # another kernel knows better
+                continue  # another kernel has settled it
 
 
 def _unsure(error: CallError) -> CallError:
-    """Say that nobody knows whether the provider has a part: that is no reason to send it again."""
+    """Mark *error*: the provider may have the part, so it must not be sent again."""
     error.maybe_charged = True
     return error

@@ -1,1 +1,1 @@
-"""Anthropic's side of the Messages API."""
+"""The Messages API as Anthropic serves it."""

@@ -1,8 +1,8 @@
 """
-Anthropic `/v1/messages`: input is counted in three separate parts, thinking is in the output.
+Anthropic `/v1/messages`: input is counted in three separate parts; output includes thinking.
 
-A prompt whose block carries `cache_control` is written to the cache the first time and read
-from it afterwards, from 1024 tokens on; without the mark, what the author found cached is
+A prompt with `cache_control` in a block is written to the cache the first time and read
+from it afterwards, from 1024 tokens on; without it, what the author found cached is
 reported as read.
 """
 
@@ -27,7 +27,7 @@ CACHE_MINIMUM = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The prompt's tokens as Anthropic counts them: three numbers that add up to all."""
+    """The prompt's tokens as Anthropic counts them: three numbers that sum to the total."""
 
     plain: int
     read: int = 0
@@ -110,7 +110,7 @@ def _split(call: Call, written: Written) -> Split:
 
 
 def _marked(body: Mapping[str, Any]) -> tuple[str, bool] | None:
-    """Return the text up to the last cache mark, and whether it is to be kept for an hour."""
+    """Return the text up to the last `cache_control`, and whether it is cached for an hour."""
     said, marked, hour = [], None, False
     for block in _blocks_in(body):
         said.append(str(block.get("text", "")))
@@ -130,7 +130,7 @@ def _blocks_in(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def usage_of(written: Written, split: Split, found: int = 0) -> Json:
-    """Count Anthropic's way: `input_tokens` is only what no cache touched."""
+    """Return usage as Anthropic does: `input_tokens` excludes cached and cache-written tokens."""
     usage: Json = {
         "input_tokens": split.plain,
         "cache_creation_input_tokens": split.written_5m + split.written_1h,

@@ -1,5 +1,5 @@
 """
-What Anthropic refuses, under the API versions 2023-06-01 and 2026-10-21.
+Request validation of Anthropic, for the API versions 2023-06-01 and 2026-10-21.
 
 Under the newer version sampling parameters no longer exist; under the older one they are
 accepted, accepted only at their default, or refused, depending on the model. One rule is
@@ -89,7 +89,7 @@ def check_sampling(body: Mapping[str, Any], model: SimulatedModel) -> None:
 
 
 def thinking_type(body: Mapping[str, Any], model: SimulatedModel) -> str:
-    """Return the kind of thinking that holds."""
+    """Return the `thinking.type` in effect."""
     thinking = body.get("thinking")
     if isinstance(thinking, Mapping):
         return str(thinking.get("type"))
@@ -97,7 +97,7 @@ def thinking_type(body: Mapping[str, Any], model: SimulatedModel) -> str:
 
 
 def check_thinking(body: Mapping[str, Any], model: SimulatedModel) -> None:
-    """Refuse a kind of thinking, or an effort, that this model does not have."""
+    """Refuse a `thinking.type`, or an effort, that this model does not support."""
     kind = thinking_type(body, model)
     if body.get("thinking") is not None and kind not in model.thinking:
         message = f"thinking.type: '{kind}' is not supported by this model."

@@ -1,4 +1,4 @@
-"""Anthropic's message as it starts, streams and ends; there is no `[DONE]`."""
+"""The event stream of an Anthropic message; there is no `[DONE]`."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _ONLY_FIRST = ("cache_creation", "service_tier", "inference_geo")
 
 
 def envelope(call: Call, model: SimulatedModel) -> Json:
-    """Return the message before anything was written."""
+    """Return the message as it is before any content."""
     return {
         "model": model.reported,
         "id": f"msg_{call.serial[:24]}",
@@ -27,7 +27,7 @@ def envelope(call: Call, model: SimulatedModel) -> Json:
 
 
 def ending(written: Written) -> Json:
-    """Return why the message ended."""
+    """Return the fields that say why the message ended."""
     reason = "stop_sequence" if written.matched_stop else STOP_REASONS[written.finish]
     refused = reason == "refusal"
     details = {"type": "refusal", "category": None, "explanation": None} if refused else None
@@ -54,14 +54,14 @@ def stream(
 
 
 def _block_events(block: Json) -> Iterator[Json]:
-    hollow = _hollow(block)
+    hollow = _without_content(block)
     yield {"type": "content_block_start", "content_block": hollow}
     for delta in _deltas(block):
         yield {"type": "content_block_delta", "delta": delta}
     yield {"type": "content_block_stop"}
 
 
-def _hollow(block: Json) -> Json:
+def _without_content(block: Json) -> Json:
     # a block starts with empty texts; a tool's input starts as an empty object
     empty = {"text": "", "thinking": "", "signature": "", "input": {}}
     return {name: empty.get(name, value) for name, value in block.items()}

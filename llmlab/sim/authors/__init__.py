@@ -1,1 +1,1 @@
-"""Who writes the words of simulated answers."""
+"""Authors, which write the text of simulated answers."""

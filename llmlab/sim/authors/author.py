@@ -1,8 +1,8 @@
 """
-Who writes the words behind every wire format.
+The interface of authors, which write the text behind every wire format.
 
-An `Author` is asked the same question whichever API carried it, and says what it wrote
-and what it counted; the API families turn that into their own shapes and arithmetic.
+An `Author` gets the same question whichever API carried it, and returns its text and token
+counts; the API families turn these into their own format and arithmetic.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ Finish: TypeAlias = Literal["stop", "length", "filter", "refusal"]
 
 BYTES_PER_TOKEN = 4
 FRAME_TOKENS = 4
-"""Tokens that every message costs on top of its words (role and separators)."""
+"""Tokens that every message costs on top of its text (role and separators)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the client asked, free of any wire format."""
+    """What the client asked, independent of the wire format."""
 
     provider: str
     model: str
@@ -37,7 +37,7 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """
-    What an author wrote, with its own counts.
+    What an author wrote, with its token counts.
 
     `input_tokens` is the whole prompt and includes `cached_tokens`; `output_tokens`
     includes `reasoning_tokens`. Each API family splits them its provider's way.
@@ -55,7 +55,7 @@ class Written:
 
 
 class Author(Protocol):
-    """Anything that can answer a question."""
+    """Writes the answer to a question."""
 
     @property
     def name(self) -> str:
@@ -73,12 +73,12 @@ def count_tokens(text: str) -> int:
 
 
 def count_prompt(system: str, user: str) -> int:
-    """Count a prompt by the rule: its words, and `FRAME_TOKENS` for each message."""
+    """Count a prompt's tokens by the rule: its text, and `FRAME_TOKENS` for each message."""
     messages = [text for text in (system, user) if text]
     return sum(count_tokens(text) + FRAME_TOKENS for text in messages)
 
 
 def draw(*parts: object) -> float:
-    """Draw from [0, 1), always the same for the same parts."""
+    """Return a number in [0, 1), always the same for the same parts."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:6]) / 2**48

@@ -1,12 +1,12 @@
 """
-Let a small local model write: real words and real counts behind every wire format.
+The embedded author: a small local model writes real text, with real token counts.
 
 The six stand-ins share one model, so each arm gets its own seed and, when the client sets
 none, its own temperature; otherwise all arms would answer alike.
 
-A model of 135 million parameters seldom obeys "answer with one word"; the models it plays do.
-So a prompt that offers labels ("positive, negative or neutral") is answered under a grammar of
-those labels: which one is the model's own choice, that it is one of them is not.
+A model of 135 million parameters seldom obeys "answer with one word"; the models it stands in for
+do. So a prompt that offers labels ("positive, negative or neutral") is answered under a grammar of
+those labels: the model chooses which one.
 """
 
 import json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 ROOM = 4096
-"""Tokens for reasoning that is not done: `REASONING_ROOM` of `llmlab.design.grid`."""
+"""Tokens reserved for reasoning, which it does not do: `REASONING_ROOM` of `llmlab.design.grid`."""
 WARMEST = 0.9
 _SEEDS = 2**31
 _CHOOSE = re.compile(
@@ -38,16 +38,15 @@ class EmbeddedAuthor:
     Writes with an OpenAI-compatible llama.cpp server.
 
     A question that asks for thinking gets an answer without reasoning text or reasoning
-    tokens: the model does not reason, and none is made up. What its limit leaves above
-    `ROOM` is the answer's, for llmlab gives that much room to reason; a smaller limit is the
-    answer's whole.
+    tokens: the model does not reason, and none is made up. The output limit of such a question
+    is reduced by `ROOM`, which llmlab adds for reasoning; a smaller limit is used as it is.
 
     Prompt tokens that llama.cpp found in its own cache are not reported as cached: the
-    provider that is played would not have had them, and would not have made them cheaper.
+    simulated provider would not have cached them, nor charged less for them.
 
     Args:
-        address: Where the server is, such as `http://127.0.0.1:8080`, without `/v1`; or where
-            each of its copies is.
+        address: The server's address, such as `http://127.0.0.1:8080`, without `/v1`; or the
+            addresses of its copies.
         key: Its API key; empty for none.
     """
 
@@ -82,7 +81,7 @@ class EmbeddedAuthor:
         return _written(body)
 
     async def close(self) -> None:
-        """Close the session; the next question opens another one."""
+        """Close the session; the next question opens a new one."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -98,12 +97,12 @@ class EmbeddedAuthor:
 
 
 def arm_seed(asked: Asked) -> int:
-    """Derive the seed of an arm from provider, model and the seed the client gave."""
+    """Derive the seed of an arm from provider, model and the client's seed."""
     return int(draw("seed", asked.provider, asked.model, asked.seed) * _SEEDS)
 
 
 def arm_temperature(asked: Asked) -> float:
-    """Return the temperature asked for, or the model's own one in [0, 0.9)."""
+    """Return the client's temperature, or one drawn for the model in [0, 0.9)."""
     if asked.temperature is not None:
         return asked.temperature
     return round(draw("temperature", asked.model) * WARMEST, 3)
@@ -134,12 +133,12 @@ def _answer_limit(asked: Asked) -> int:
 
 
 def _choice(prompt: str) -> list[str]:
-    """Return the labels of a prompt that asks for one; "cats or dogs" in passing is no choice."""
+    """Return the labels of a prompt that asks to choose one; a mere "cats or dogs" does not."""
     return labels_in(prompt) if _CHOOSE.search(prompt) else []
 
 
 def _grammar_of(labels: Sequence[str]) -> str:
-    """Return a GBNF grammar (llama.cpp, `grammars/README.md`) of exactly these words."""
+    """Return a GBNF grammar (llama.cpp, `grammars/README.md`) of exactly these labels."""
     return "root ::= " + " | ".join(json.dumps(label) for label in labels)
 
 

@@ -1,4 +1,4 @@
-"""Make a small valid instance of a JSON schema."""
+"""Generate a small valid instance of a JSON schema."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ _FORMATS = {"date": "2026-01-02", "date-time": "2026-01-02T03:04:05Z", "time": "
 
 
 def instance(schema: Mapping[str, Any], pick: Pick) -> Any:
-    """Return an instance; every property is filled, an unbounded array has one item."""
+    """Return an instance; all properties are present, an unbounded array has one item."""
     return _value(schema, schema, pick, 0)
 
 
@@ -75,7 +75,7 @@ def _of_enum(values: list[Any], pick: Pick) -> Any:
 
 
 def _branch(branches: list[Any], root: Mapping[str, Any], depth: int) -> Any:
-    """Take the first branch that is not null; deep down take null, to end a recursion."""
+    """Return the first branch that is not null; at great depth null, to end a recursion."""
     null = [branch for branch in branches if _kind(_resolved(branch, root)) == "null"]
     other = [branch for branch in branches if _kind(_resolved(branch, root)) != "null"]
     return (null or other)[0] if depth > _DEEPEST else (other or null)[0]

@@ -1,10 +1,10 @@
 """
-Answer by rule: no model, no randomness beyond a seed, the same words every time.
+The rule author: answers by rule, without a model, deterministic for a seed.
 
 A prompt that offers labels gets one of them, one that asks for a number in a range gets a
 number, a schema gets a valid instance, anything else a sentence made from the prompt. Each
-model has a skill of its own and picks another label when it fails, so that arms differ and
-a comparison has something to find. Tokens follow `count_tokens`: four bytes each.
+model has its own skill and picks another label when it fails, so that arms differ and a
+comparison has something to find. Tokens follow `count_tokens`: four bytes each.
 """
 
 import json
@@ -36,20 +36,20 @@ downgrade plunge plunges plunged lower warns warning slump recall fraud
 """
 _GOOD, _BAD = frozenset(_RISING.split()), frozenset(_FALLING.split())
 _SKILL = (0.65, 0.95)
-"""Range of the share of prompts on which a model picks the label that the words suggest."""
+"""Range of skills: the share of prompts on which a model picks the suggested label."""
 _SENTENCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class RuleAuthor:
-    """Writes by rule; `cached` is the share of a prompt of 1024 tokens or more that is cached."""
+    """Writes by rule; `cached` is the cached share of a prompt of 1024 tokens or more."""
 
     seed: int = 0
     cached: float = 0.0
     name: str = "rule"
 
     async def write(self, asked: Asked) -> Written:
-        """Answer within the output limit; reasoning comes first and may use it up."""
+        """Answer within the output limit; reasoning comes first and may use all of it."""
         text = self._answer(asked)
         text, matched = _stopped(text, asked.stop)
         reasoning = self._reasoning(asked, text) if asked.thinking else ""
@@ -127,7 +127,7 @@ def labels_in(prompt: str) -> list[str]:
 
 
 def _suggested(text: str, labels: list[str]) -> str | None:
-    """Return the label that the words suggest, where labels are about good and bad."""
+    """Return the label that the text suggests, where the labels are about good and bad."""
     by_name = {label.lower(): label for label in labels}
     pairs = (("positive", "negative"), ("bullish", "bearish"), ("up", "down"), ("buy", "sell"))
     pair = next(((a, b) for a, b in pairs if a in by_name and b in by_name), None)
@@ -141,7 +141,7 @@ def _suggested(text: str, labels: list[str]) -> str | None:
 
 
 def _stopped(text: str, stop: tuple[str, ...]) -> tuple[str, str | None]:
-    """Cut the text before the stop sequence that comes first."""
+    """Return the text before the first stop sequence, and that sequence."""
     places = [(text.find(mark), mark) for mark in stop if mark and mark in text]
     if not places:
         return text, None
@@ -150,7 +150,7 @@ def _stopped(text: str, stop: tuple[str, ...]) -> tuple[str, str | None]:
 
 
 def _limited(text: str, tokens: int) -> tuple[str, bool]:
-    """Cut the text to a number of tokens; say whether anything was lost."""
+    """Cut the text to a number of tokens; return whether anything was cut."""
     if count_tokens(text) <= tokens:
         return text, False
     return text.encode()[: 4 * max(0, tokens)].decode(errors="ignore"), True

@@ -1,10 +1,10 @@
 """
-Whose turn it is at the copies of a model, so that a prompt meets its own beginning again.
+Scheduler of questions to the copies of a model, by the longest cached prefix.
 
-A copy answers one question at a time and remembers what it has read. Reading is most of the work
-of a one-word answer, so a copy that is free takes, of those who wait, the question of which it
-knows most and the other copies least: six arms that ask the same thing are read once, not six
-times. Nobody is passed over for ever.
+A copy answers one question at a time and caches what it has read. Reading is most of the work
+of a one-word answer, so a free copy takes, of the waiting questions, the one of which it has
+cached most and the other copies least: six arms that ask the same thing are read once, not six
+times. No question is passed over for ever.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 REMEMBERED: Final = 8
-"""Prompts of a copy that are compared: about what it holds in memory for long."""
+"""Latest prompts of a copy that are compared: about as many as it keeps cached."""
 PATIENCE: Final = 8
-"""Later questions that may go first; then it is the oldest one's turn."""
+"""Number of later questions that may go first; then the oldest is next."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ class _Copy:
     read: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def knows(self, text: str) -> int:
-        """Count the characters at the beginning of *text* that were read before."""
+        """Return the number of leading characters of *text* that were read before."""
         return max((shared(text, before) for before in self.read), default=0)
 
     def note(self, text: str) -> None:
@@ -43,7 +43,7 @@ class _Waiting:
 
 
 class Turns:
-    """Give out the copies at *addresses*, one question at a time each; for one event loop."""
+    """Assigns questions to the copies at *addresses*, one at a time each; for one event loop."""
 
     def __init__(self, addresses: tuple[str, ...]) -> None:
         self._copies = [_Copy(address=address) for address in addresses]
@@ -52,7 +52,7 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, text: str) -> AsyncIterator[str]:
-        """Wait for a copy that may read *text*; it is free again when the block ends."""
+        """Wait for a copy for *text* and yield its address; it is free when the block ends."""
         waiting = _Waiting(text=text, turn=asyncio.get_running_loop().create_future())
         self._line.append(waiting)
         self._call()
@@ -63,7 +63,7 @@ class Turns:
             self._leave(waiting)
 
     def _leave(self, waiting: _Waiting) -> None:
-        """Give the copy back, or the place in the line of one that was cancelled in it."""
+        """Free the copy; or remove a cancelled question from the queue."""
         if waiting in self._line:
             self._line.remove(waiting)
         elif not waiting.turn.cancelled():
@@ -71,7 +71,7 @@ class Turns:
             self._call()
 
     def _call(self) -> None:
-        # One that was cancelled a moment ago leaves the line itself, but later.
+        # A question that was just cancelled is removed by its own task, but later.
         self._line = [waiting for waiting in self._line if not waiting.turn.done()]
         while self._free and self._line:
             copy, waiting = self._best()
@@ -94,7 +94,7 @@ class Turns:
 
 
 def shared(one: str, other: str) -> int:
-    """Count the characters with which both texts begin, by halving."""
+    """Return the length of the common prefix of both texts, by binary search."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

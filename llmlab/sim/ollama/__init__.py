@@ -1,1 +1,1 @@
-"""Ollama's side of its API."""
+"""The API of Ollama."""

@@ -1,8 +1,8 @@
 """
 Ollama `/api/chat` and `/api/generate`: streams by default, cuts long prompts silently.
 
-The default context is what a machine with less than 24 GiB of video memory gets. Durations
-are the measured time, shared out by tokens; a count or duration of zero is left out.
+The default context is that of a machine with less than 24 GiB of video memory. Durations are
+the measured time, divided by tokens; a count or duration of zero is left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from llmlab.sim.streams import ndjson, words
 Kind: TypeAlias = Literal["chat", "generate"]
 DEFAULT_CONTEXT = 4096
 _EVAL_WEIGHT = 4
-"""Writing a token takes about this many times as long as reading one."""
+"""Generating a token takes about this many times as long as reading one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class _Sheet:
     seconds: float
 
     def line(self, text: str, thinking: str = "", **rest: Any) -> Json:
-        """Make one line: a piece of text or of thinking."""
+        """Return one line: a piece of text or of thinking."""
         at = datetime.fromtimestamp(self.call.clock(), UTC).isoformat().replace("+00:00", "Z")
         head: Json = {"model": self.call.body["model"], "created_at": at}
         thought = {"thinking": thinking} if thinking else {}
@@ -43,7 +43,7 @@ class _Sheet:
         return {**head, "message": message, "done": False, **rest}
 
     def metrics(self, reason: str) -> Json:
-        """Return the last line's fields; what is zero is absent."""
+        """Return the last line's fields; zeros are left out."""
         written, total = self.written, round(self.seconds * 1e9)
         weights = written.input_tokens + _EVAL_WEIGHT * written.output_tokens
         reading = total * written.input_tokens // max(1, weights)
@@ -108,18 +108,18 @@ def model_of(call: Call) -> SimulatedModel:
 
 
 def context_of(call: Call) -> int:
-    """Return the context in tokens that the call gets."""
+    """Return the call's context window in tokens."""
     return int(options_of(call).get("num_ctx") or DEFAULT_CONTEXT)
 
 
 def options_of(call: Call) -> Mapping[str, Any]:
-    """Return `options`; sampling outside of it is ignored, as Ollama ignores it."""
+    """Return `options`; sampling parameters outside it are ignored, as by Ollama."""
     options = call.body.get("options")
     return options if isinstance(options, Mapping) else {}
 
 
 def _fitted(call: Call, turns: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Drop the oldest turns until the rest fits, but never system turns nor the last one."""
+    """Drop the oldest turns until the rest fits, except system turns and the last one."""
     while count_prompt(*conversation(turns)) > context_of(call):
         _refuse_cut(call)
         oldest = next((n for n, turn in enumerate(turns[:-1]) if _droppable(turn)), None)
@@ -134,7 +134,7 @@ def _droppable(turn: Mapping[str, Any]) -> bool:
 
 
 def _cut_last(turns: list[Mapping[str, Any]], context: int) -> list[Mapping[str, Any]]:
-    """Cut the last message to what fits, as the runner does when even it is too long."""
+    """Cut the last message to what fits, as Ollama's runner does when it alone is too long."""
     over = count_prompt(*conversation(turns)) - context
     text = plain_text(turns[-1].get("content", "")).encode()[over * BYTES_PER_TOKEN :]
     return [*turns[:-1], {**turns[-1], "content": text.decode(errors="ignore")}]

@@ -1,4 +1,4 @@
-"""Ollama's inventory: which models are pulled, what they are, and which are loaded."""
+"""Ollama's information endpoints: pulled models, their details, loaded models."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ _KEPT = 300
 
 
 async def running(_call: Call) -> Reply:
-    """Say that the server is there, in plain text."""
+    """Return the plain text that says the server is running."""
     return Reply(chunks=(b"Ollama is running",), content_type="text/plain; charset=utf-8")
 
 
@@ -28,7 +28,7 @@ async def tags(_call: Call) -> Reply:
 
 
 async def ps(call: Call) -> Reply:
-    """List the loaded models with the context each really has."""
+    """List the loaded models, each with its actual context window."""
     until = datetime.fromtimestamp(call.clock() + _KEPT, UTC).isoformat()
     loaded = [model for model in OLLAMA if model.id in call.memory.loaded]
     return as_json(

@@ -1,1 +1,1 @@
-"""OpenAI's side of chat completions, and what it refuses."""
+"""Chat completions as OpenAI serves them, and its request validation."""

@@ -1,4 +1,4 @@
-"""OpenAI `/v1/chat/completions`: usage counts reasoning in and is streamed only on request."""
+"""OpenAI `/v1/chat/completions`: usage includes reasoning and is streamed only on request."""
 
 from collections.abc import Iterator, Mapping
 
@@ -88,7 +88,7 @@ def _check_format(body: Mapping[str, object], prompt: str) -> None:
 
 
 def usage_of(written: Written, cache_write: int = 0) -> Json:
-    """Count OpenAI's way: cached and written tokens in the prompt, reasoning in the completion."""
+    """Return usage as OpenAI does: prompt includes cached, completion includes reasoning."""
     return {
         "prompt_tokens": written.input_tokens,
         "completion_tokens": written.output_tokens,

@@ -1,5 +1,5 @@
 """
-What OpenAI refuses before a model is asked.
+Request validation of OpenAI.
 
 Source: the reference of 2026-11 on request fields, sampling by family and error codes.
 """
@@ -40,7 +40,7 @@ _CACHE_MINIMUM = 1024
 
 
 def check_fields(body: Mapping[str, Any], known: frozenset[str]) -> None:
-    """Refuse the first field that the endpoint does not have."""
+    """Refuse the first field that the endpoint does not know."""
     for name in body:
         if name not in known:
             message = f"Unknown parameter: '{name}'."
@@ -56,7 +56,7 @@ def require(body: Mapping[str, Any], *names: str) -> None:
 
 
 def model_of(call: Call, *, missing: int) -> SimulatedModel:
-    """Find the model; an unknown or dead one is `missing` (404 in chat, 400 in Responses)."""
+    """Find the model; status *missing* if unknown or retired (404 in chat, 400 in Responses)."""
     name = call.body["model"]
     model = find(call.provider, name, call.clock())
     if model is not None:
@@ -69,7 +69,7 @@ def model_of(call: Call, *, missing: int) -> SimulatedModel:
 
 
 def check_effort(model: SimulatedModel, effort: str | None, param: str) -> str:
-    """Return the effort that holds; refuse one that the model does not have."""
+    """Return the effort in effect; refuse one that the model does not support."""
     if effort is None:
         return model.efforts[0] if model.efforts else "none"
     if not model.efforts:
@@ -85,14 +85,14 @@ def check_effort(model: SimulatedModel, effort: str | None, param: str) -> str:
 
 
 def unsupported_parameter(name: str, instead: str = "") -> Rejection:
-    """Refuse a parameter that this model does not take."""
+    """Return the refusal of a parameter that this model does not support."""
     message = f"Unsupported parameter: '{name}' is not supported with this model."
     hint = f" Use '{instead}' instead." if instead else ""
     return nested(400, message + hint, param=name, code="unsupported_parameter")
 
 
 def check_sampling(body: Mapping[str, Any], model: SimulatedModel, effort: str) -> None:
-    """Refuse sampling parameters out of range, or that the model does not take now."""
+    """Refuse sampling parameters that are out of range, or not supported with this effort."""
     for name, (low, high) in _RANGES.items():
         _check_range(name, body.get(name), low, high)
     if model.sampling == "yes" or (model.sampling == "effort-none" and effort == "none"):
@@ -126,7 +126,7 @@ def _check_range(name: str, value: float | None, low: float, high: float) -> Non
 
 
 def check_stop(body: Mapping[str, Any], model: SimulatedModel) -> None:
-    """Refuse too many stop sequences, and any at all with a model that cannot stop early."""
+    """Refuse too many stop sequences, and any with a model that does not support them."""
     stop = body.get("stop")
     if not stop:
         return
@@ -138,7 +138,7 @@ def check_stop(body: Mapping[str, Any], model: SimulatedModel) -> None:
 
 
 def check_window(asked: Asked, model: SimulatedModel, param: str) -> None:
-    """Refuse a prompt that does not fit the model's window."""
+    """Refuse a prompt that does not fit the model's context window."""
     if count_prompt(asked.system, asked.user) > model.context:
         message = (
             "Your input exceeds the context window of this model. "
@@ -148,7 +148,7 @@ def check_window(asked: Asked, model: SimulatedModel, param: str) -> None:
 
 
 def check_schema(schema: object, param: str) -> None:
-    """Refuse a strict schema whose objects are open or have optional properties."""
+    """Refuse a strict schema with additional or optional properties."""
     if not isinstance(schema, Mapping):
         return
     for part in _objects(schema):
@@ -172,7 +172,7 @@ def _objects(node: object) -> list[Mapping[str, Any]]:
 
 
 def cache_write(call: Call, model: SimulatedModel, written: Written) -> int:
-    """Count a cache write: gpt-5.6 and later, when caching is asked for, from 1024 tokens on."""
+    """Return cache-write tokens: gpt-5.6 and later, if caching is requested, from 1024 on."""
     asked_for = call.body.get("prompt_cache_key") or call.body.get("prompt_cache_options")
     late = model.id.startswith(("gpt-5.6", "gpt-6"))
     if asked_for and late and written.input_tokens >= _CACHE_MINIMUM:

@@ -1,4 +1,4 @@
-"""`/v1/responses` as OpenAI and xAI speak it: items in, items out, reasoning counted in output."""
+"""`/v1/responses` of OpenAI and xAI: items in, items out; output tokens include reasoning."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -47,7 +47,7 @@ async def openai_responses(call: Call) -> Reply:
 
 
 async def xai_responses(call: Call) -> Reply:
-    """Answer as xAI: same items, with the charge in ticks and tool calls counted."""
+    """Answer as xAI: the same items, with the charge in ticks and the count of tool calls."""
     model = xai_model_of(call, "input")
     effort = check_xai_effort(model, _effort(call.body))
     _check_filters(call.body.get("tools") or ())
@@ -55,7 +55,7 @@ async def xai_responses(call: Call) -> Reply:
 
 
 async def count_input(call: Call) -> Reply:
-    """Count a Responses body without answering it, free of charge."""
+    """Count the input tokens of a Responses body, free of charge."""
     require(call.body, "model", "input")
     model_of(call, missing=400)
     system, user = _prompt(call.body)

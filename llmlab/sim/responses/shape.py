@@ -16,12 +16,12 @@ _ECHOED: Json = {
     "safety_identifier": None, "store": True, "temperature": 1.0, "tool_choice": "auto",
     "tools": [], "top_logprobs": 0, "top_p": 1.0, "truncation": "disabled", "user": None,
 }  # fmt: skip
-"""Request fields that the response repeats, with what they are when left out."""
+"""Request fields that the response repeats, with their defaults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """All that one response is made of."""
+    """The parts of one response."""
 
     call: Call
     model: SimulatedModel
@@ -33,11 +33,11 @@ class Sheet:
 
     @property
     def status(self) -> str:
-        """`completed`, or `incomplete` when a limit or a filter ended the text."""
+        """`completed`; `incomplete` when a limit or a filter ended the text."""
         return "incomplete" if self.written.finish in ("length", "filter") else "completed"
 
     def items(self) -> list[Json]:
-        """Return the output: reasoning, searches, and the message unless nothing was said."""
+        """Return the output items: reasoning, searches, and the message unless it is empty."""
         found = [self._search_item(n, search) for n, search in enumerate(self.searches)]
         message = [self._message()] if self.written.text or not self.written.reasoning else []
         return [*self._reasoning(), *found, *message]
@@ -55,7 +55,7 @@ class Sheet:
         }
 
     def opening(self) -> Json:
-        """Return the response as it is before anything was written."""
+        """Return the response as it is before any output."""
         body = self.call.body
         echoed = {name: body.get(name, default) for name, default in _ECHOED.items()}
         asked = body.get("text")
@@ -80,7 +80,7 @@ class Sheet:
         }
 
     def usage(self) -> Json:
-        """Count: cached tokens in the input, reasoning in the output; xAI adds its charge."""
+        """Return usage: input includes cached, output includes reasoning; xAI adds its charge."""
         written = self.written
         details: Json = {"cached_tokens": written.cached_tokens}
         if self.charge is None:

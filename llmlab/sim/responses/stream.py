@@ -8,7 +8,7 @@ from llmlab.sim.streams import words
 
 
 def stream(sheet: Sheet) -> Iterator[Json]:
-    """Write events from `response.created` to the terminal one, without their numbers."""
+    """Yield events from `response.created` to the last one, without sequence numbers."""
     for step in ("created", "in_progress"):
         yield {"type": f"response.{step}", "response": sheet.opening()}
     for index, item in enumerate(sheet.items()):

@@ -1,1 +1,1 @@
-"""The loopback server: who may ask, what is looked at first, what goes wrong on purpose."""
+"""The loopback server: access checks, order of checks, faults on demand."""

@@ -1,4 +1,4 @@
-"""The order in which a request is looked at: path, key, faults, rate limit, family."""
+"""The checks of a request in order: path, key, faults, rate limit, family."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ _NO_RATES = (400, 401, 403, 404, 405)
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """Turns a call into a reply and the manner of sending it."""
+    """Turns a call into a reply and how it is sent."""
 
     faults: Faults
     limits: Mapping[str, Limit]
@@ -31,7 +31,7 @@ class Desk:
     meters: dict[str, Meter] = field(default_factory=dict)
 
     async def answer(self, call: Call) -> tuple[Reply, Manner]:
-        """Answer a call, with all that goes wrong on the way."""
+        """Answer a call, with the faults that hit it."""
         began = self.clock()
         hit: tuple[SimulatedFault, ...] = ()
         try:
@@ -46,7 +46,7 @@ class Desk:
             reply = refuse(call.provider, 400, f"{HEADER}: {error}").reply
         except CallError as error:
             reply = _author_failed(call, error)
-        return self._dressed(call, reply, self.clock() - began), manner(hit)
+        return self._with_headers(call, reply, self.clock() - began), manner(hit)
 
     def _hit(self, call: Call) -> tuple[SimulatedFault, ...]:
         asked = Faults.parse([call.headers.get(HEADER, "")])
@@ -71,8 +71,8 @@ class Desk:
         limit = self.limits.get(provider, Limit())
         return self.meters.setdefault(provider, Meter(limit=limit, clock=self.clock))
 
-    def _dressed(self, call: Call, reply: Reply, seconds: float) -> Reply:
-        """Add the headers that every reply has, and Anthropic's request id to its errors."""
+    def _with_headers(self, call: Call, reply: Reply, seconds: float) -> Reply:
+        """Add the common headers, and Anthropic's request id to its errors."""
         headers = {**identity(call), "x-llmlab-simulator": call.author.name}
         if reply.status not in _NO_RATES and call.method == "POST":
             headers |= rate_limits(call, self._meter(call.provider).level())
@@ -95,7 +95,7 @@ async def _settled(call: Call, endpoint: Endpoint, meter: Meter, entry: WindowEn
 
 
 def _expected(call: Call) -> int:
-    """Expect the prompt by the counting rule and the whole output limit."""
+    """Return the expected tokens: the prompt by the counting rule and the whole output limit."""
     wanted = (call.body.get(name) for name in _LIMIT_FIELDS)
     options: Any = call.body.get("options") or {}
     limits = [*wanted, options.get("num_predict")]
@@ -124,7 +124,7 @@ def _throttled(call: Call, level: Level) -> Reply:
 
 
 def _author_failed(call: Call, error: CallError) -> Reply:
-    """Say in the provider's envelope that nothing could be written."""
+    """Return the provider's error for an author that failed."""
     if isinstance(error, TooLong):
         return too_long(call.provider, str(error)).reply
     return refuse(call.provider, 500, f"simulated answer failed: {error}").reply

@@ -3,18 +3,18 @@ Faults on demand, as the command line and the header `x-llmlab-fault` name them.
 
     [provider=]name[:value][:share]
 
-`share` is the part of requests that are hit, 1 when left out. Which ones are hit follows
-from the seed and the provider's own request count, so a run can be repeated.
+`share` is the share of requests that are hit, 1 by default. Which ones are hit is determined by
+the seed and the provider's request number, so a run can be repeated.
 
     429 500 529 ...     answer with this HTTP status (any from 400 to 599)
     retry-after:S       add the header to such an answer; on its own it is a 429
-    quota               no money left, as the provider says it
+    quota               no credit left, as the provider reports it
     html                a gateway's HTML page (Cloudflare 520, CloudFront 503)
-    empty  garbage      200 with no body; 200 with a body that is not what was promised
-    stream-error        an error inside a stream that began with 200
+    empty  garbage      200 with no body; 200 with a body that is not valid
+    stream-error        an error in a stream that began with 200
     reset               close the connection instead of answering
     cut:N               close the connection after N bytes of the body
-    split:N             write the body in pieces of N bytes, whatever they cut through
+    split:N             write the body in pieces of N bytes, also within a character
     drip:S  delay:S     wait S seconds before every piece; before the answer
 """
 
@@ -35,13 +35,13 @@ _STATUSES = frozenset(map(str, range(400, 600)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedFault:
-    """One thing that goes wrong; `value` is its status, bytes or seconds."""
+    """One fault; `value` is its status, bytes or seconds."""
 
     name: str
     value: float = 0.0
     share: float = 1.0
     provider: str = ""
-    """Whom it hits; empty for everyone."""
+    """The provider that it hits; empty for all."""
 
     @property
     def is_status(self) -> bool:
@@ -51,7 +51,7 @@ class SimulatedFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """A set of faults with the seed that decides who is hit."""
+    """A set of faults with the seed that decides which requests are hit."""
 
     faults: tuple[SimulatedFault, ...] = ()
     seed: int = 0
@@ -59,10 +59,10 @@ class Faults:
     @classmethod
     def parse(cls, specs: Iterable[str], seed: int = 0) -> "Faults":
         """
-        Read faults from text, each perhaps a list with commas.
+        Parse faults; each text may be a comma-separated list.
 
         Raises:
-            UsageError: A fault is unknown or its number does not fit; names the nearest.
+            UsageError: A fault is unknown, with the nearest name, or its number is out of range.
         """
         texts = (text.strip() for spec in specs for text in spec.split(","))
         return cls(faults=tuple(_parse(text) for text in texts if text), seed=seed)

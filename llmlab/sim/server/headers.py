@@ -1,4 +1,4 @@
-"""The headers each provider adds: request ids, rate limits in its own form, timings."""
+"""Headers of each provider: request ids, rate limits in its own format, timings."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ _MINUTE, _HOUR = 60, 3600
 
 
 def identity(call: Call) -> dict[str, str]:
-    """Return the headers that name the request and the gateway it passed."""
+    """Return the headers with the request id and the gateway."""
     match call.provider:
         case "openai":
             return {"x-request-id": f"req_{call.serial[:32]}", "openai-version": "2020-10-01"}
@@ -25,7 +25,7 @@ def identity(call: Call) -> dict[str, str]:
 
 
 def timing(call: Call, seconds: float) -> dict[str, str]:
-    """Return the headers that tell how long the answer took."""
+    """Return the headers with the processing time."""
     milliseconds = 1000 * seconds
     if call.provider == "openai":
         return {"openai-processing-ms": f"{milliseconds:.0f}"}
@@ -53,7 +53,7 @@ def rate_limits(call: Call, level: Level) -> dict[str, str]:
 
 
 def retry_after(call: Call, level: Level) -> dict[str, str]:
-    """Return how long to wait, where the provider says it: OpenAI twice, Anthropic once."""
+    """Return Retry-After headers where the provider has them: OpenAI two, Anthropic one."""
     whole = str(max(1, -int(-level.wait // 1)))
     match call.provider:
         case "openai":
@@ -88,7 +88,7 @@ def _anthropic(level: Level, now: float) -> dict[str, str]:
 
 
 def go_duration(seconds: float) -> str:
-    """Write seconds as Go does: `12ms`, `1s`, `6m0s`, `1h30m0s`."""
+    """Format seconds as Go does: `12ms`, `1s`, `6m0s`, `1h30m0s`."""
     if seconds < 1:
         milliseconds = round(1000 * seconds)
         return f"{milliseconds}ms" if milliseconds else "0s"

@@ -1,9 +1,9 @@
 """
-Who may talk to the simulator: programs that call it by its own name, and no web page.
+Access check of the simulator: programs that use its own address, and no web page.
 
-A page in a browser can reach loopback. Under a name of its own that it has pointed at 127.0.0.1
-(DNS rebinding) it could read the replies, too; then the `Host` header has that name. `Origin` and
-`Sec-Fetch-Site` are what a browser says when a page asks; programs send neither.
+A page in a browser can reach loopback. With a host name of its own that resolves to 127.0.0.1
+(DNS rebinding) it could read the replies, too; then the `Host` header has that name. A browser
+sends `Origin` and `Sec-Fetch-Site` for a page's requests; programs send neither.
 """
 
 import ipaddress
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HTTP: Final = 80
 _OF_NO_PAGE: Final = frozenset({"none", "same-origin"})
-"""`Sec-Fetch-Site` of an address that a person typed, and of the simulator's own replies."""
+"""`Sec-Fetch-Site` of a URL that a person typed, and of the simulator's own replies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostCheck:
-    """What a request must say to be let in."""
+    """What the headers of an accepted request must be."""
 
     bound: str = "127.0.0.1"
     """The host that the simulator listens on."""
     port: int = 0
     origins: Collection[str] = ()
-    """Pages that may ask, such as `http://localhost:3000`."""
+    """Origins of web pages that are allowed, such as `http://localhost:3000`."""
 
     def refusal(self, hosts: Collection[str], origin: str | None, site: str | None) -> str:
-        """Return in one line why a request is not answered; empty where it is."""
+        """Return in one line why a request is refused; empty if it is accepted."""
         if len(hosts) != 1 or not self._is_mine(next(iter(hosts)).lower()):
             return f"the Host header must name this simulator: {bracketed(self.bound)}:{self.port}"
         if origin is not None and origin not in self.origins:
@@ -52,19 +52,19 @@ class HostCheck:
             return True
         if not _is_wildcard(self.bound):
             return False
-        # An address cannot be pointed elsewhere, as a name can; of names this machine's counts.
+        # An IP address cannot be rebound, as a name can; of names only this machine's is accepted.
         return _is_address(name.strip("[]")) or name == socket.gethostname().lower()
 
 
 def bracketed(host: str) -> str:
-    """Return *host* as it stands in an address: IPv6 in brackets."""
+    """Return *host* as in a URL: IPv6 in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def guard(
-    door: Callable[[], HostCheck],
+    check: Callable[[], HostCheck],
 ) -> "Callable[..., Awaitable[web.StreamResponse]]":
-    """Return a middleware that answers 403 with one line where *door* refuses."""
+    """Return a middleware that answers 403 with one line where *check* refuses."""
     from aiohttp import web
 
     @web.middleware
@@ -72,7 +72,7 @@ def guard(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         headers = request.headers
-        refusal = door().refusal(
+        refusal = check().refusal(
             headers.getall("Host", []), headers.get("Origin"), headers.get("Sec-Fetch-Site")
         )
         return web.Response(status=403, text=f"{refusal}\n") if refusal else await handler(request)

@@ -1,8 +1,8 @@
 """
 Check keys the way each provider does.
 
-Any key is good, so that no real one is ever needed here, but one that contains
-`invalid`, `wrong` or `revoked`. No key is kept or logged.
+Any key is accepted, so that no real one is needed here, except one that contains `invalid`,
+`wrong` or `revoked`. No key is stored or logged.
 """
 
 from llmlab.sim.call import Call, Rejection
@@ -13,7 +13,7 @@ REFUSED = ("invalid", "wrong", "revoked")
 
 def check_key(call: Call) -> None:
     """
-    Let a call with a good key pass.
+    Check the key of a call.
 
     Raises:
         Rejection: 401 in the provider's envelope; for a wrong key xAI says 400.

@@ -1,9 +1,8 @@
 """
-A sliding window of requests and tokens, as strict as a provider may be.
+Rate limits: a sliding window of requests and tokens, as strict as a provider may be.
 
-A request is admitted when it and its tokens fit into the last `window` seconds. It counts
-at once with its prompt and its whole output limit, and with what it really used once it
-is answered.
+A request is admitted when it and its tokens fit into the last `window` seconds. It counts with
+its prompt and its whole output limit at first, and with its real usage once it is answered.
 """
 
 from collections import deque
@@ -34,7 +33,7 @@ class WindowEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """How full the window is, for headers and for a refusal."""
+    """The state of the window, for headers and for a 429."""
 
     limit_requests: int
     limit_tokens: int
@@ -57,7 +56,7 @@ class Meter:
     tokens: int = 0
 
     def admit(self, tokens: int) -> WindowEntry | Level:
-        """Count a request in; return its entry, or the level that refuses it."""
+        """Admit a request and return its entry; or return the level that refuses it."""
         self._prune()
         short = self._short_of(tokens)
         if short:
@@ -68,12 +67,12 @@ class Meter:
         return entry
 
     def settle(self, entry: WindowEntry, tokens: int) -> None:
-        """Replace what a request was expected to use by what it used."""
+        """Replace the expected tokens of a request by those it used."""
         self.tokens += tokens - entry.tokens
         entry.tokens = tokens
 
     def level(self, short_of: Literal["", "requests", "tokens"] = "", tokens: int = 0) -> Level:
-        """Return how full the window is now."""
+        """Return the state of the window now."""
         self._prune()
         rpm, tpm = self.limit.rpm, self.limit.tpm
         return Level(

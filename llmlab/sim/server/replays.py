@@ -1,4 +1,4 @@
-"""What a gateway does that honours idempotency keys: the same key has the same reply, paid once."""
+"""Idempotency keys, as a gateway implements them: the same key gets the same reply."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,9 +12,10 @@ Answered: TypeAlias = tuple[Reply, Manner]
 
 class Replays:
     """
-    Keeps every reply, errors too, under the name that a request gives in *header*.
+    Stores every reply, errors too, by the idempotency key in the header *header*.
 
-    Who repeats a request that is under way waits for its reply; without a header nothing is kept.
+    A repetition of a request that is under way waits for its reply; without the header nothing is
+    stored.
     """
 
     def __init__(self, header: str) -> None:
@@ -24,7 +25,7 @@ class Replays:
     async def answer(
         self, provider: str, headers: Mapping[str, str], work: Callable[[], Awaitable[Answered]]
     ) -> Answered:
-        """Return what was answered under this name, or do *work*."""
+        """Return the stored reply of this key, or that of *work*."""
         name = headers.get(self._header, "") if self._header else ""
         if not name:
             return await work()

@@ -1,4 +1,4 @@
-"""Which path leads where, below each provider's mount."""
+"""Routes: the endpoint of each path, below each provider's mount."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TypeAlias
@@ -17,7 +17,7 @@ Endpoint: TypeAlias = Callable[[Call], Awaitable[Reply]]
 
 MOUNTS = {"openai": "/openai/v1", "anthropic": "/anthropic", "deepseek": "/deepseek",
           "xai": "/xai/v1", "ollama": "/ollama"}  # fmt: skip
-"""What a client's base URL points at."""
+"""The path of each provider's base URL."""
 VARIABLES = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL",
              "deepseek": "DEEPSEEK_BASE_URL", "xai": "XAI_BASE_URL",
              "ollama": "OLLAMA_HOST"}  # fmt: skip
@@ -80,7 +80,7 @@ GENERATING = frozenset(
     {openai_chat.chat, responses.openai_responses, anthropic.messages, deepseek.chat,
      xai_chat.chat, responses.xai_responses, ollama.chat, ollama.generate}
 )  # fmt: skip
-"""Endpoints that write text, and so count against rate limits."""
+"""Endpoints that generate text, and so count against rate limits."""
 
 
 def endpoint_of(call: Call) -> Endpoint:
@@ -101,7 +101,7 @@ def endpoint_of(call: Call) -> Endpoint:
 
 
 def _patterns(path: str) -> Iterator[str]:
-    """Yield the path as it is, then with an id as its last part, then as the one before."""
+    """Yield the path as it is, then with its last part as an id, then with the one before."""
     yield path
     head, _, last = path.rpartition("/")
     if last:

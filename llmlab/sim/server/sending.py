@@ -15,7 +15,7 @@ LOG = logging.getLogger(__name__)
 
 
 async def read_call(request: "web.Request", *, provider: str, **rest: Any) -> Call:
-    """Read a request; a body that is not a JSON object is left empty, to be refused later."""
+    """Read a request; a body that is not a JSON object becomes empty and is refused later."""
     raw = await request.read()
     return Call(
         provider=provider,
@@ -43,7 +43,7 @@ async def send(
     way: Manner,
     sleep: Callable[[float], Awaitable[object]],
 ) -> "web.StreamResponse":
-    """Send a reply in the manner that the faults ask for; a client may vanish meanwhile."""
+    """Send a reply as the faults ask for; the client may disconnect meanwhile."""
     from aiohttp import ClientConnectionResetError, web
 
     if way.delay:
@@ -60,7 +60,7 @@ async def send(
         if request.method != "HEAD":
             await _write(request, response, _pieces(reply.chunks, way.split), way, sleep)
     except ClientConnectionResetError:
-        # Whoever is cancelled or passes a deadline hangs up; a provider does not notice.
+        # A client that is cancelled or has passed its deadline disconnects.
         LOG.debug("the client of %s went away in mid-reply", request.path)
     return response
 
@@ -92,7 +92,7 @@ def _pieces(chunks: Iterable[bytes], size: int | None) -> Iterable[bytes]:
 
 
 def _drop(request: "web.Request", *, flush: bool) -> None:
-    """Close the connection in the middle, with or without what was written so far."""
+    """Close the connection mid-reply, with or without flushing."""
     if request.transport is None:
         return
     if flush:

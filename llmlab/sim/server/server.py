@@ -1,8 +1,8 @@
 """
 The loopback server: five providers under one port, each below its own prefix.
 
-A request passes path, key, faults and rate limit before a family reads it; every exchange
-is noted in `Simulator.log`, keys never.
+A request passes the checks of path, key, faults and rate limit before a family reads it; every
+exchange is recorded in `Simulator.log`, without keys.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ LOG_LENGTH = 10_000
 _LAST_PORT = 65_535
 _LARGEST_BODY = 64 * 2**20
 _PATIENCE = 1.0
-"""Seconds that open requests get when the server closes."""
+"""Seconds that open requests get to end when the server closes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """One exchange as it was answered."""
+    """One request with its reply."""
 
     at: float
     provider: str
@@ -46,11 +46,11 @@ class Served:
     model: str
     status: int
     billed: Decimal | None
-    """Dollars, where the provider states them (xAI)."""
+    """Dollars charged, where the provider states them (xAI)."""
     digest: str
     """SHA-256 of the request body."""
     user: str
-    """What the user said; empty for a request that no model saw."""
+    """The user text; empty for a request that no model got."""
 
 
 class Simulator:
@@ -58,14 +58,14 @@ class Simulator:
     Five simulated providers on one port.
 
     Args:
-        author: Who writes the answers.
-        faults: What goes wrong, and how often.
+        author: Writes the answers.
+        faults: Faults, and how often they hit.
         clock: Unix time in seconds.
-        limits: Rate limits by provider; who is not named is not limited.
-        sleep: How to wait, for faults that are slow.
-        idempotency: The request header whose value names a request: repeated, it has the first
-            one's reply, and no author writes again. Empty as at the real providers.
-        origins: Web pages that may ask, such as `http://localhost:3000`; none by default.
+        limits: Rate limits by provider; others are not limited.
+        sleep: Waits, for faults that are slow.
+        idempotency: Name of the idempotency header: a repeated key gets the first reply again.
+            Empty, as at the real providers, for none.
+        origins: Web pages that are allowed, such as `http://localhost:3000`; none by default.
     """
 
     def __init__(
@@ -89,14 +89,14 @@ class Simulator:
         self._desk = Desk(faults=faults or Faults(), limits=limits or {}, clock=clock)
         self._runner: web.AppRunner | None = None
         self._address = ""
-        self._door = HostCheck(origins=origins)
+        self._host_check = HostCheck(origins=origins)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """
-        Listen; port 0 takes a free one. Only who calls it by its own address is answered.
+        Listen; port 0 takes a free one. Only requests to its own address are answered.
 
         Raises:
-            UsageError: The port is none or in use, or this simulator runs already.
+            UsageError: The port is invalid or in use, or this simulator runs already.
         """
         from aiohttp import web
 
@@ -106,7 +106,7 @@ class Simulator:
             raise UsageError(f"port is {port}; it must be from 0 (any free one) to {_LAST_PORT}")
 
         app = web.Application(
-            client_max_size=_LARGEST_BODY, middlewares=[guard(lambda: self._door)]
+            client_max_size=_LARGEST_BODY, middlewares=[guard(lambda: self._host_check)]
         )
         app.router.add_route("*", "/{provider}{path:.*}", self._serve)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_PATIENCE)
@@ -118,11 +118,11 @@ class Simulator:
             await runner.cleanup()
             raise _no_port(error, port) from error
         self._runner, bound = runner, runner.addresses[0][1]
-        self._door = replace(self._door, bound=host, port=bound)
+        self._host_check = replace(self._host_check, bound=host, port=bound)
         self._address = f"http://{bracketed(host)}:{bound}"
 
     def base_url(self, provider: str) -> str:
-        """Return what the provider's own variable, such as OPENAI_BASE_URL, would be."""
+        """Return the base URL of a provider, as in its own variable, such as OPENAI_BASE_URL."""
         if provider not in MOUNTS:
             raise UsageError(f"no provider {provider!r}; the simulator has {', '.join(MOUNTS)}")
         if not self._address:
@@ -130,7 +130,7 @@ class Simulator:
         return self._address + MOUNTS[provider]
 
     async def close(self) -> None:
-        """Stop listening and let go of the port; twice is as good as once."""
+        """Stop listening and free the port; may be called again."""
         runner, self._runner, self._address = self._runner, None, ""
         if runner is not None:
             await runner.cleanup()

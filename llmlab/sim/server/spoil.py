@@ -1,4 +1,4 @@
-"""Do what the faults say: answer something else, or spoil the answer that was made."""
+"""Apply faults: replace a reply, or spoil it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _NOT_UTF8 = b'{"choices": [\xff\xfe'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How the bytes are sent: where they stop, in what pieces, how slowly."""
+    """How a reply is sent: where it is cut, in what pieces, how slowly."""
 
     reset: bool = False
     cut: int | None = None
@@ -33,7 +33,7 @@ class Manner:
 
 
 def manner(faults: Iterable[SimulatedFault]) -> Manner:
-    """Collect what the faults say about sending."""
+    """Return how to send a reply with these faults."""
     said = {fault.name: fault.value for fault in faults}
     return Manner(
         reset="reset" in said,
@@ -45,7 +45,7 @@ def manner(faults: Iterable[SimulatedFault]) -> Manner:
 
 
 def instead(call: Call, faults: Iterable[SimulatedFault]) -> Reply | None:
-    """Return the reply that takes the place of a real one, if a fault asks for one."""
+    """Return the reply that replaces the real one, if a fault asks for one."""
     named = {fault.name: fault for fault in faults}
     wait = named.get("retry-after")
     if "html" in named:

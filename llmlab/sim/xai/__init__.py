@@ -1,1 +1,1 @@
-"""xAI's side of chat completions, and what it refuses."""
+"""Chat completions as xAI serves them, and its request validation."""

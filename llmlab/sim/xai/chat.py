@@ -1,4 +1,4 @@
-"""xAI `/v1/chat/completions`: OpenAI's shape, but completion tokens exclude reasoning."""
+"""xAI `/v1/chat/completions`: OpenAI's format, but completion tokens exclude reasoning."""
 
 from collections.abc import Iterator
 from uuid import UUID
@@ -14,7 +14,7 @@ from llmlab.sim.xai.rules import check_effort, dollars, model_of, ticks
 
 
 async def chat(call: Call) -> Reply:
-    """Answer one chat completion, whole or streamed; newer models keep their reasoning."""
+    """Answer one chat completion, whole or streamed; newer models do not show reasoning."""
     model = model_of(call, "messages")
     asked = _asked(call, model)
     written = await call.author.write(asked)
@@ -54,7 +54,7 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
 
 
 def usage_of(written: Written, charge: int) -> Json:
-    """Count xAI's way: total = prompt + completion + reasoning, and the charge in ticks."""
+    """Return usage as xAI does: total = prompt + completion + reasoning; the charge in ticks."""
     return {
         "prompt_tokens": written.input_tokens,
         "completion_tokens": written.output_tokens - written.reasoning_tokens,

@@ -1,5 +1,5 @@
 """
-What xAI refuses, and what it charges.
+Request validation and charges of xAI.
 
 The charge is exact: tokens at the model's rates (doubled for a long prompt) plus five
 dollars per thousand server-side tool calls, stated in ticks of 10^-10 dollar.
@@ -22,7 +22,7 @@ _NOT_FOR_REASONERS = ("presence_penalty", "frequency_penalty", "stop")
 
 def model_of(call: Call, prompt_field: str) -> SimulatedModel:
     """
-    Check what both APIs check, and find the model.
+    Check what both APIs check, and return the model.
 
     Raises:
         Rejection: 410 for Live Search, 422 for a missing field, 404 for a
@@ -57,7 +57,7 @@ def _check_required(body: Mapping[str, Any], prompt_field: str) -> None:
 
 
 def check_effort(model: SimulatedModel, effort: str | None) -> str:
-    """Return the effort that holds; refuse one that the model does not have."""
+    """Return the effort in effect; refuse one that the model does not support."""
     if effort is None:
         return model.efforts[0] if model.efforts else "low"
     if effort not in model.efforts:

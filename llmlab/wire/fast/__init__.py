@@ -1,9 +1,9 @@
 """
-What goes past aiohttp's public interface, and nothing else (decisions 7 and 11).
+Only code that uses private names of aiohttp (decisions 7 and 11).
 
-`names` lists every name that is used of aiohttp and is not in its documentation, and says whether
-the installed aiohttp has them as they are used here. Where it has not, nothing of this folder
-runs, and `Session` sends through `ClientSession.request`.
+`names` lists every undocumented name of aiohttp that is used, and checks whether the installed
+aiohttp has them as they are used here. Where it has not, nothing in this folder runs, and
+`Session` sends through `ClientSession.request`.
 """
 
 from llmlab.wire.fast.direct import Direct, DirectReply

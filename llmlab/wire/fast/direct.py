@@ -1,11 +1,11 @@
 """
-One POST on aiohttp's pool and parser, without the layers between.
+One POST over aiohttp's connection pool and parser, without the layers between.
 
-`ClientSession.request` makes a request object, a response object, a look at the cookies, a timer
-and a loop for redirects, each time: two thirds of the CPU of a small call (docs/performance.md).
+`ClientSession.request` makes a request object, a response object, a cookie lookup, a timer
+and a redirect loop, each time: two thirds of the CPU of a small call (docs/performance.md).
 A provider's address and headers are always the same, so they are written once and kept as bytes.
 The pool (`TCPConnector`: TLS, DNS, keep-alive) and the parser (`ResponseHandler`: chunks) are
-aiohttp's own, and so is what is rare: `Session` leaves proxies and GETs to it.
+aiohttp's own; `Session` leaves rare cases (proxies, GETs) to aiohttp.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 _INTERIM: Final = frozenset(range(100, 200)) - {101}
-"""Replies before the reply; 101 is the last one on its connection."""
+"""Interim replies (1xx); 101 is final, for it switches the protocol."""
 
 _MOST: Final = 256
-"""Heads to keep: more than a lab has addresses, and few enough for labs that make up new ones."""
+"""Request heads to cache: more than a lab has addresses, and a bound for labs with many."""
 
 
 class ResponseHead:
-    """All of a request that comes before its length. It holds the key, so it is shy."""
+    """The part of a request before its length. It holds the API key, so its repr hides it."""
 
     __slots__ = ("data", "request")
 
@@ -44,7 +44,7 @@ class ResponseHead:
 
 
 class DirectReply(NamedTuple):
-    """A reply whose headers are there; the same names as aiohttp's `ClientResponse`."""
+    """A reply whose headers have arrived; the same names as aiohttp's `ClientResponse`."""
 
     status: int
     headers: "CIMultiDictProxy[str]"
@@ -62,7 +62,7 @@ class DirectReply(NamedTuple):
 
 
 class Direct:
-    """Sends over *session*'s connector, on the loop that the session was made on."""
+    """Sends over *session*'s connector, on the session's loop."""
 
     def __init__(self, session: "aiohttp.ClientSession") -> None:
         self._session = session
@@ -70,7 +70,7 @@ class Direct:
 
     async def post(self, call: HttpCall, endpoint: Endpoint) -> DirectReply:
         """
-        Send *call* and return the reply as soon as its headers are there.
+        Send *call* and return the reply as soon as its headers have arrived.
 
         Raises:
             aiohttp.ClientError: No connection, or it broke; as `ClientSession.request` raises.
@@ -81,7 +81,7 @@ class Direct:
         try:
             protocol = connection.protocol
             assert protocol is not None  # noqa: S101 - it was just handed out
-            # Unpacked by us: `unpacking` says why.
+            # Decompressed by us: `unpacking` says why.
             protocol.set_response_params(read_until_eof=True, auto_decompress=False)
             _write(protocol.transport, head, call.body)
             message, content = await protocol.read()
@@ -117,7 +117,7 @@ class Direct:
         from yarl import URL
 
         url = URL(call.url)
-        # Only its address is used: it tells the connector where to, and whether by TLS.
+        # Only its address is used: it gives the connector the host, and whether to use TLS.
         request = ClientRequest(
             "POST",
             url.with_user(None),
@@ -137,18 +137,18 @@ def _joined(first: str, headers: Mapping[str, str]) -> ShyBytes:
 
 
 def _cut(connection: "Connection") -> bool:
-    """Break off a request that is not wholly sent: what comes next would be read as its rest."""
+    """Abort a request that is partly sent: the next one would be read as its rest."""
     transport = connection.transport
     if transport is None or not transport.get_write_buffer_size():
         return False
-    # Not closed: that would wait for a server that does not read, and send it all the same.
+    # Not `close`: that waits until the server has read the rest.
     transport.abort()
     connection.close()
     return True
 
 
 def _write(transport: asyncio.Transport | None, head: ResponseHead, body: bytes) -> None:
-    """Put the whole request on the wire in one write: one system call, one packet if it fits."""
+    """Write the whole request at once: one system call, one packet if it fits."""
     if transport is None:
         import aiohttp
 

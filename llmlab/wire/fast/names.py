@@ -1,7 +1,7 @@
 """
-Every name of aiohttp that this folder uses and that is not in its documentation.
+Every undocumented name of aiohttp that this folder uses.
 
-They have been as they are here since aiohttp 3.8, but nobody promises them: `differences` looks.
+They have been the same since aiohttp 3.8, but may change: `differences` checks them.
 """
 
 import inspect
@@ -28,7 +28,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a class of aiohttp's has under names of its own."""
+    """Private attributes that a class of aiohttp has."""
 
     module: str
     name: str
@@ -69,10 +69,10 @@ OF_A_CONNECTOR: Final = ("_acquired", "_conns", "_factory", "_loop")
 
 def differences(connector: "aiohttp.BaseConnector") -> tuple[str, ...]:
     """
-    Say what the installed aiohttp has not, or not as it is used here; nothing when all is there.
+    Return the names that the installed aiohttp lacks or has differently; empty when all fit.
 
     Args:
-        connector: One of its connectors, made on the running loop.
+        connector: An aiohttp connector, made on the running loop.
     """
     found = [each.name for each in CALLED if not _fits(each)]
     for each in HELD:
@@ -83,7 +83,7 @@ def differences(connector: "aiohttp.BaseConnector") -> tuple[str, ...]:
 
 
 def _fits(called: Called) -> bool:
-    """Say whether a function can be called as it is called here."""
+    """Return whether a function can be called as it is called here."""
     function = _of(called.module, called.name)
     if not callable(function):
         return False
@@ -99,7 +99,7 @@ def _lacks(owner: object, name: str, attributes: tuple[str, ...]) -> list[str]:
 
 
 def _of(module: str, name: str) -> Any:
-    """Return what has this dotted name; None when nothing has."""
+    """Return the object with this dotted name; None when there is none."""
     try:
         return attrgetter(name)(import_module(module))
     except (ImportError, AttributeError):
@@ -107,7 +107,7 @@ def _of(module: str, name: str) -> Any:
 
 
 def _protocol() -> object:
-    """Return what reads replies, made for a look; None where it is made in another way."""
+    """Return a `ResponseHandler` to inspect; None where its constructor differs."""
     import asyncio
 
     made: Callable[..., object] | None = _of("aiohttp.client_proto", "ResponseHandler")

@@ -1,4 +1,4 @@
-"""aiohttp's pool of connections: a look at each before it is handed out, a word when it breaks."""
+"""aiohttp's connection pool, which checks connections before use and reports bad HTTP."""
 
 import asyncio
 from functools import partial
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Reader(ResponseHandler):
-    """Tells who reads a body that what came is no HTTP; aiohttp's own leaves them waiting."""
+    """Reports invalid HTTP to the reader of a body; aiohttp's own leaves the reader waiting."""
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """End the reading of the reply, and of its body if that has begun."""
+        """Fail the reply, and its body if that has begun, with *exc*."""
         body = self._payload
         super().set_exception(exc, *cause)
         if body is not None and not body.is_eof() and body.exception() is None:
@@ -26,7 +26,7 @@ class Reader(ResponseHandler):
 
 
 class Pool(TCPConnector):
-    """Passes over idle connections on which a reply came that nobody asked for."""
+    """Skips idle connections on which an unrequested reply arrived."""
 
     def __init__(self, *, limit: int, ttl_dns_cache: int) -> None:
         super().__init__(limit=limit, ttl_dns_cache=ttl_dns_cache)
@@ -38,18 +38,18 @@ class Pool(TCPConnector):
         traces: "list[Trace]",
         timeout: "ClientTimeout",  # noqa: ASYNC109 - aiohttp's
     ) -> "Connection":
-        """Return a connection on which nothing has been said yet."""
+        """Return a connection with no unread data."""
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            # It would be taken for the answer to this call, and each answer for the one before.
+            # Unread data would be taken for the reply to this call, and so on for each later one.
             if protocol is None or not protocol._buffer:  # noqa: SLF001 - has no public name
                 return connection
             connection.close()
 
     @property
     def connections(self) -> int:
-        """Connections that are open now, idle ones included."""
+        """Number of open connections, idle ones included."""
         return sum(len(each) for each in self._conns.values()) + len(self._acquired)
 
 

@@ -330,7 +330,7 @@ async def test_inputs_before_the_cutoff_are_marked(scripted: Simulator) -> None:
     ("change", "says"),
     [
         ({"as_of": "text"}, "must hold dates"),
-        ({"as_of": "days"}, "did you mean 'day'"),
+        ({"as_of": "days"}, "did you mean day"),
         ({"score": "brier"}, "needs targets of 0 and 1"),
         ({"score": label({"sideways": ["flat"]})}, "aliases are given for 'sideways'"),
     ],

@@ -221,7 +221,7 @@ async def test_a_run_stops_at_its_limit(simulator: Simulator, headlines: pd.Data
     ("change", "error", "says"),
     [
         ({"models": "gtp"}, UnknownModel, "gpt"),
-        ({"target": "lable"}, UsageError, "did you mean 'label'"),
+        ({"target": "lable"}, UsageError, "did you mean label"),
         ({"score": "lable"}, UsageError, "did you mean label"),
         ({"on": pd.DataFrame({"headline": []})}, UsageError, "frame of inputs is empty"),
         ({"prompts": {"a": "{{ headlin }}"}}, UsageError, "did you mean {{ headline }}"),

@@ -1,6 +1,5 @@
 """The grid of an experiment: prompts × models × inputs × repeats, in an order that is fair."""
 
-import difflib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -13,7 +12,7 @@ from llmlab.catalogue import Model, ModelVariant, default_api, for_arm
 from llmlab.checks.amounts import REPEATS
 from llmlab.checks.plain import plain
 from llmlab.design.options import schema_of, search_of
-from llmlab.errors import BadParameter
+from llmlab.errors import BadParameter, suggest
 from llmlab.records import Api, Parameters, Prompt, Request
 from llmlab.templates import Template
 
@@ -219,16 +218,11 @@ def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Param
     """
     unknown = sorted(set(given) - _NAMES)
     if unknown:
-        raise BadParameter(_unknown(unknown[0], own))
+        hint = suggest(unknown[0], [*sorted(_NAMES), *own])
+        raise BadParameter(f"no parameter is called {unknown[0]!r}; {hint}")
     said = {name: plain(value) for name, value in given.items() if value is not None}
     if "stop" in said:
         said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
     said["schema"] = schema_of(said.get("schema"))
     said["search"] = search_of(said.get("search"))
     return Parameters(**said)
-
-
-def _unknown(name: str, own: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, [*_NAMES, *own], n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_NAMES))}"
-    return f"no parameter is called {name!r}; {hint}"

@@ -5,7 +5,6 @@ In: a DataFrame and the names of its columns. Out: `Input`s and what is known of
 thing that does not fit is one line with its fix.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +12,7 @@ from llmlab.checks.plain import plain
 from llmlab.design.grid import Input
 from llmlab.design.guards import dates_of
 from llmlab.design.score_range import bound_of
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of, try_out
 from llmlab.scores.scorer import missing
 
@@ -205,7 +204,4 @@ def _require(on: "pd.DataFrame", column: str, role: str) -> None:
         raise UsageError(f"{role} is named by its column, not by a {type(column).__name__}")
     if column in on.columns:
         return
-    names = [str(each) for each in on.columns]
-    near = difflib.get_close_matches(column, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"
-    raise UsageError(f"no column is called {column!r} ({role}){hint}")
+    raise UsageError(f"no column is called {column!r} ({role}); {suggest(column, on.columns)}")

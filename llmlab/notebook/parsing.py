@@ -1,6 +1,5 @@
 """A magic's line, read: unknown options get a suggestion, and every slip is one line."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Number
@@ -9,7 +8,7 @@ from typing import Any
 from IPython.core import error as ipython
 from IPython.utils.process import arg_split  # type: ignore[attr-defined]  # public, not re-exported
 
-from llmlab.errors import LabError, UsageError
+from llmlab.errors import LabError, UsageError, suggest
 
 
 def arguments(
@@ -69,8 +68,7 @@ def _better(told: str, parser: Any, name: str) -> str:
     wrong = words.split()[0].partition("=")[0]
     if not wrong.startswith("-"):
         return f"{words!r} is one word too many; see {name}?"
-    near = difflib.get_close_matches(wrong, options_of(parser), n=1, cutoff=0.65)
-    hint = f"did you mean {near[0]}?" if near else f"see {name}?"
+    hint = suggest(wrong, options_of(parser), otherwise=f"see {name}?")
     return f"no option is called {wrong}; {hint}"
 
 

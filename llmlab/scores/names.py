@@ -1,12 +1,11 @@
 r"""Scores by name, as a cell says them: `label`, `number:5%`, `regex:^\d+$`, or a function."""
 
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.scores.documents import json
 from llmlab.scores.numeric import number, value_of
 from llmlab.scores.ranks import rank_ic
@@ -29,9 +28,7 @@ def score_of(score: str | Score | ScoreFunction) -> Score:
         return function(score, sample="")
     name, colon, given = str(score).partition(":")
     if name not in SCORES:
-        near = difflib.get_close_matches(name, [*SCORES, "judge"], n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(SCORES)}, judge"
-        raise UsageError(f"no score is called {score!r}{hint}")
+        raise UsageError(f"no score is called {score!r}; {suggest(name, [*SCORES, 'judge'])}")
     plain, with_words = SCORES[name]
     if not colon:
         return plain()

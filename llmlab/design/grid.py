@@ -184,7 +184,7 @@ def request_options(arm: ModelVariant, base: Parameters, api: Api | None = None)
 REASONING_ROOM: Final = 4096
 """Tokens that a reasoning model may think on top of its answer."""
 
-_NAMES: Final = frozenset(each.name for each in fields(Parameters))
+PARAMETERS: Final = frozenset(each.name for each in fields(Parameters))
 
 
 def merged(arm: ModelVariant, base: Parameters) -> Parameters:
@@ -216,9 +216,9 @@ def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Param
     Raises:
         BadParameter: There is none of this name; the nearest is given.
     """
-    unknown = sorted(set(given) - _NAMES)
+    unknown = sorted(set(given) - PARAMETERS)
     if unknown:
-        hint = suggest(unknown[0], [*sorted(_NAMES), *own])
+        hint = suggest(unknown[0], [*sorted(PARAMETERS), *own])
         raise BadParameter(f"no parameter is called {unknown[0]!r}; {hint}")
     said = {name: plain(value) for name, value in given.items() if value is not None}
     if "stop" in said:

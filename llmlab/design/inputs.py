@@ -150,8 +150,12 @@ def units_by_input(
     return {each.id: each.id for each in inputs} if clusters is None else clusters
 
 
-def dates_by_input(on: "pd.DataFrame", as_of: str, inputs: Sequence[Input]) -> Mapping[str, float]:
+def dates_by_input(
+    on: "pd.DataFrame | None", as_of: str | None, inputs: Sequence[Input]
+) -> Mapping[str, float] | None:
     """Return the date of each input, Unix seconds; UsageError when the column has none."""
+    if on is None or as_of is None:
+        return None
     _require(on, as_of, "as_of")
     return dates_of(on, as_of, inputs)
 

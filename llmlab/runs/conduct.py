@@ -55,23 +55,22 @@ def conduct(
     watch: RunObserver,
     *,
     control: Control,
-    budget: float | None = None,
-    batch: bool = False,
 ) -> Landed:
     """
     Send what the book does not answer; an interrupt, or *control*, keeps what has landed.
 
-    With *batch*, what a provider takes in batches is handed in so, at its lower price, and
-    waited for. In replay mode the tape answers, and nothing is sent.
+    Where the design says so, what a provider takes in batches is handed in so, at its lower
+    price, and waited for. In replay mode the tape answers, and nothing is sent.
 
     Raises:
         UsageError: A model refuses a parameter or is not pulled, or an endpoint cannot be had.
         ReplayMiss: The tape has no outcome for a cell.
         Stopped: *control* ended it before there was a plan.
     """
-    _check(experiment, batch=batch)
+    _check(experiment)
     if services.settings.mode == "replay":
         return _replay(services, experiment, watch)
+    budget, batch = experiment.design.budget, experiment.design.batch
     caller = services.caller(budget)
     plan = services.engine.run(_prepared(services, experiment, caller), brake=control.brake)
     known = _known(caller, plan, batch=batch)
@@ -82,7 +81,7 @@ def conduct(
     _remember_templates(caller, experiment)
     rows: list[Row] = []
     tally = Tally.of(plan)
-    early = Early(experiment) if experiment.stop_when_clear else None
+    early = Early(experiment) if experiment.design.stop_when_clear else None
     runner = Runner(
         name=experiment.name,
         caller=caller,
@@ -206,13 +205,9 @@ _BATCHES: Final = "batches"
 """Books of version 2 kept their batches under this name; a run of it would be taken for them."""
 
 
-def _check(experiment: Experiment, *, batch: bool) -> None:
+def _check(experiment: Experiment) -> None:
     if experiment.name in {QUESTIONS, _BATCHES}:
         raise UsageError(f"{experiment.name!r} is a name that the book needs: use another one")
-    if batch and any(cell.request.stream for cell in experiment.cells):
-        raise UsageError("a batch cannot be streamed: leave out stream=True or batch=True")
-    if batch and experiment.stop_when_clear:
-        raise UsageError("a batch cannot stop early: leave out stop_when_clear or batch=True")
 
 
 def _known(caller: Caller, plan: Sequence[Planned], *, batch: bool) -> dict[str, Answer]:

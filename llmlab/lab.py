@@ -11,7 +11,7 @@ from llmlab.archive import run_store, tape_file
 from llmlab.archive.tape import Tape
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
-from llmlab.backends.trust import vetted
+from llmlab.backends.trust import Vetted, vetted
 from llmlab.checks.plain import plain
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
@@ -106,6 +106,15 @@ class Lab:
         }
         given = {name: plain(value) for name, value in given.items()}
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
+        self._services = Services(self._vetted(read, look=look), env, self.project, look=look)
+        self.prompts = Library(
+            self.project / self.settings.prompts,
+            mode=self.settings.templates,
+            sent=self._sent,
+        )
+
+    def _vetted(self, read: Sourced, *, look: bool) -> Vetted:
+        """Take the settings in, less what waits for the user's word."""
         known = vetted(read, self.project)
         self.settings, self.sources = known.settings, read.sources
         self.waiting = known.waiting
@@ -117,12 +126,7 @@ class Lab:
             (name, value, f"{source}, waits" if name in waits else source)
             for name, value, source in read.entries()
         ]
-        self.prompts = Library(
-            self.project / self.settings.prompts,
-            mode=self.settings.templates,
-            sent=self._sent,
-        )
-        self._services = Services(known, self._env, self.project, look=look)
+        return known
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""

@@ -9,20 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import wraps
 from inspect import Parameter, getdoc, signature
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 from llmlab.checks.amounts import DOLLARS, NUMBERED, REPEATS
 from llmlab.checks.plain import plain
-from llmlab.design.gaps import Missing
-from llmlab.design.grid import PARAMETERS, parameters_of
 from llmlab.design.names import model_names
+from llmlab.design.options import PARAMETERS, parameters_of
 from llmlab.errors import BadParameter, UsageError, suggest
 from llmlab.records import Effort, Parameters
+from llmlab.scores import Judge, Score, ScoreFunction
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from llmlab.design.inputs import AnyScore
+AnyScore: TypeAlias = str | Score | Judge | ScoreFunction
+"""A name, settings, a judge, or a function of (text, target) or (answer, row)."""
+
+Missing: TypeAlias = Literal["skip", "send"]
+"""What becomes of an input with a gap: it is left out, or the gap is sent as a word (`nan`)."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,7 +73,7 @@ class Design:
     prompts: Mapping[str, str] | Sequence[str] = field(kw_only=False)
     models: str | Sequence[str] | None = field(default=None, kw_only=False)
     on: "pd.DataFrame | None" = None
-    score: "AnyScore | None" = None
+    score: AnyScore | None = None
     target: "str | pd.Series[Any] | None" = None
     repeats: int = 1
     cluster: str | None = None

@@ -103,7 +103,9 @@ def experiment_of(
     _require_rivals(design, judge, count=len(templates) * len(arms))
     clusters = clusters_of(table.on, design.cluster, table.inputs)
     dates = dates_by_input(table.on, design.as_of, table.inputs)
-    cells = _cells(design, templates, arms, table.inputs, clusters, filled)
+    whole = units_by_input(table.inputs, clusters) if design.stop_when_clear else None
+    cells = grid(design, templates, arms, table.inputs, whole=whole, filled=filled)
+    cells = with_schemas(cells, templates)
     return Experiment(
         design=design,
         name=design.name or _name(templates, cells),
@@ -160,31 +162,6 @@ def _table(design: Design, templates: Sequence[Template]) -> _Table:
         on = kept_rows(on, inputs, left_out)
         inputs = tuple(each for each in inputs if each.id not in left_out)
     return _Table(on=on, inputs=inputs, target=target, notes=notes)
-
-
-def _cells(
-    design: Design,
-    templates: Sequence[Template],
-    arms: Sequence[ModelVariant],
-    inputs: Sequence[Input],
-    clusters: Mapping[str, object] | None,
-    filled: Filler | None,
-) -> tuple[Cell, ...]:
-    """Cross the axes; in an A/A test the second half of the prompts has repeats of its own."""
-    second = templates[len(templates) // 2 :] if design.aa else ()
-    cells = grid(
-        templates,
-        arms,
-        inputs,
-        repeats=design.repeats,
-        parameters=design.parameters,
-        stream=design.stream,
-        seed=design.order_seed,
-        first_repeat={each.name: design.repeats for each in second},
-        whole=units_by_input(inputs, clusters) if design.stop_when_clear else None,
-        filled=filled,
-    )
-    return with_schemas(cells, templates)
 
 
 def templates_of(

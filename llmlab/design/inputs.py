@@ -6,21 +6,19 @@ thing that does not fit is one line with its fix.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from llmlab.checks.plain import plain
+from llmlab.design.design import AnyScore
 from llmlab.design.grid import Input
 from llmlab.design.guards import dates_of
 from llmlab.design.score_range import bound_of
 from llmlab.errors import UsageError, suggest
-from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of, try_out
+from llmlab.scores import Judge, Scorer, score_of, try_out
 from llmlab.scores.scorer import missing
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AnyScore: TypeAlias = str | Score | Judge | ScoreFunction
-"""A name, settings, a judge, or a function of (text, target) or (answer, row)."""
 
 
 def frame_of(on: object) -> "pd.DataFrame | None":

@@ -1,6 +1,7 @@
 """The score of structured answers: is it JSON, does it follow the schema, is a field right."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -32,20 +33,6 @@ def json(
     """
     violated = None if schema is None else violation_of(schema)
 
-    def fits(data: Any) -> bool:
-        there = field is None or at_path(data, field) is not NOTHING
-        return there and (violated is None or not violated(data))
-
-    def read(answer: Answer) -> Read[Found]:
-        data = document_of(answer, fits)
-        if isinstance(data, Unread):
-            return data if field is not None else Found(NOTHING, data.why)
-        wrong = "" if violated is None else violated(data)
-        said = data if field is None else at_path(data, field)
-        if said is NOTHING:
-            return Unread(f"the JSON has no field {field!r}")
-        return Found(said, f"the JSON does not follow the schema: {wrong}" if wrong else "")
-
     def value(found: Found, target: object) -> float:
         if found.wrong:
             return 0.0
@@ -53,10 +40,33 @@ def json(
 
     def make(_: Sequence[object]) -> Scorer:
         return Scorer(
-            name="json", read=read, value=value, written=_written, needs_target=field is not None
+            name="json",
+            read=partial(_read, field=field, violated=violated),
+            value=value,
+            written=_written,
+            needs_target=field is not None,
         )
 
     return Score(name="json", make=make, needs_target=field is not None)
+
+
+def _read(
+    answer: Answer, *, field: str | None, violated: Callable[[Any], str] | None
+) -> Read[Found]:
+    """Find the document, or its *field*, and how it breaks the schema; see `json`."""
+
+    def fits(data: Any) -> bool:
+        there = field is None or at_path(data, field) is not NOTHING
+        return there and (violated is None or not violated(data))
+
+    data = document_of(answer, fits)
+    if isinstance(data, Unread):
+        return data if field is not None else Found(NOTHING, data.why)
+    wrong = "" if violated is None else violated(data)
+    said = data if field is None else at_path(data, field)
+    if said is NOTHING:
+        return Unread(f"the JSON has no field {field!r}")
+    return Found(said, f"the JSON does not follow the schema: {wrong}" if wrong else "")
 
 
 TARGET: Final = "target"

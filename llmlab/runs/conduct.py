@@ -70,30 +70,54 @@ def conduct(
     _check(experiment)
     if services.settings.mode == "replay":
         return _replay(services, experiment, watch)
-    budget, batch = experiment.design.budget, experiment.design.batch
-    caller = services.caller(budget)
+    design = experiment.design
+    caller = services.caller(design.budget)
     plan = services.engine.run(_prepared(services, experiment, caller), brake=control.brake)
-    known = _known(caller, plan, batch=batch)
-    limit = services.settings.budget.run if budget is None else budget
+    known = _known(caller, plan, batch=design.batch)
+    limit = services.settings.budget.run if design.budget is None else design.budget
     at_once = _at_once(services, plan)
-    pace = _pace(services, at_once, batch=batch)
+    pace = _pace(services, at_once, batch=design.batch)
     watch.planned(_seen(services, experiment, plan, known, limit=limit, pace=pace))
     _remember_templates(caller, experiment)
-    rows: list[Row] = []
     tally = Tally.of(plan)
-    early = Early(experiment) if experiment.design.stop_when_clear else None
-    runner = Runner(
+    runner = _runner(services, experiment, caller, control, at_once)
+    tick = _ticking(services, plan, tally, watch, limit)
+    sent = _sent(services, runner, plan, known, tally, tick, control, batch=design.batch)
+    watch.ended(tally.progress(limit))
+    services.counting.learn(plan, _answers(sent.rows))
+    notes = _notes(services, experiment, runner.early, sent.rows, len(plan))
+    by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
+    return Landed(rows=_in_order(sent.rows, plan), notes=(*notes, *sent.notes), by=by)
+
+
+def _runner(
+    services: Services, experiment: Experiment, caller: Caller, control: Control, at_once: int
+) -> Runner:
+    return Runner(
         name=experiment.name,
         caller=caller,
         deadline=services.deadline,
         at_once=at_once,
         passes=control.passes,
-        early=early,
+        early=Early(experiment) if experiment.design.stop_when_clear else None,
     )
+
+
+def _sent(
+    services: Services,
+    runner: Runner,
+    plan: Sequence[Planned],
+    known: Mapping[str, Answer],
+    tally: Tally,
+    tick: Callable[[], None],
+    control: Control,
+    *,
+    batch: bool,
+) -> Landed:
+    """Send call by call, then what goes by batch; an interrupt keeps the rows that came."""
+    rows: list[Row] = []
     apart = [each for each in plan if batch and _goes_by_batch(each, known)]
     todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
-
-    tick = _ticking(services, plan, tally, watch, limit)
     batches = Batches(
         runner.caller,
         run=runner.name,
@@ -107,11 +131,7 @@ def conduct(
         if apart:
             work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
             services.engine.run(work, tick=tick, brake=control.brake)
-    watch.ended(tally.progress(limit))
-    services.counting.learn(plan, _answers(rows))
-    notes = (*_notes(services, experiment, early, rows, len(plan)), *batches.notes)
-    by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
-    return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
+    return Landed(rows=rows, notes=tuple(batches.notes))
 
 
 def _seen(
@@ -212,7 +232,7 @@ def _check(experiment: Experiment) -> None:
 
 def _known(caller: Caller, plan: Sequence[Planned], *, batch: bool) -> dict[str, Answer]:
     """Return what the book has; refuse to send singly what is in a batch."""
-    stored = caller.book.answers([each.prepared.key for each in plan])
+    stored = caller.context.book.answers([each.prepared.key for each in plan])
     if not batch:
         missing = [each.prepared for each in plan if each.prepared.key not in stored]
         refuse_waiting(caller, missing)
@@ -311,7 +331,7 @@ def _remember_templates(caller: Caller, experiment: Experiment) -> None:
     """Keep the words of each version, so that a row's version can be read years later."""
     for template in experiment.templates:
         words = f"[system]\n{template.system}\n" if template.system else ""
-        caller.book.note_template(
+        caller.context.book.note_template(
             template.name, template.version, f"{words}[user]\n{template.user}"
         )
 

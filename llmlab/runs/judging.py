@@ -187,7 +187,7 @@ def _planned(caller: "Caller", cells: Sequence[Cell], endpoint: "Endpoint") -> l
 
 
 def _known(caller: "Caller", plan: Sequence[Planned]) -> dict[str, Answer]:
-    stored = caller.book.answers([each.prepared.key for each in plan])
+    stored = caller.context.book.answers([each.prepared.key for each in plan])
     return {key: recall(blob) for key, blob in stored.items()}
 
 

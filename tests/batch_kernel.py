@@ -25,6 +25,8 @@ _count = 0
 
 def main(book: str, model: str, way: str, step: int) -> None:
     """Run the plan and say on stdout what came of it."""
+    # A shell starts what runs behind it with SIGINT ignored, and Python then keeps it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _befall(way, step)
     with Lab(book=book, config="/") as lab:
         lab._services.batch_poll_s, lab._services.batch_grace_s = 0.05, 0.0

@@ -1,9 +1,16 @@
 """Shared by every test: no key of the developer's, one fake clock."""
 
+import signal
+import threading
 import uuid
 from pathlib import Path
 
 import pytest
+
+if threading.current_thread() is threading.main_thread():
+    # A shell starts what runs in its background with SIGINT ignored, and children inherit that:
+    # a test that interrupts one would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 RECORDED = ROOT.parent / "shared" / "recorded"

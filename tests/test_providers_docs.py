@@ -50,9 +50,10 @@ def test_every_module_the_page_names_is_there() -> None:
     page = PAGE.read_text(encoding="utf-8")
     room = PAGE.parents[1] / "llmlab" / "providers"
 
-    for module in ("chat", "responses", "anthropic", "ollama", "adapter", "stream", "heard"):
+    for module in ("chat.completions", "responses.responses", "anthropic.messages", "ollama.api",
+                   "adapter", "stream", "response_builder"):  # fmt: skip
         assert f"`{module}." in page
-        assert (room / f"{module}.py").is_file()
+        assert (room / f"{module.replace('.', '/')}.py").is_file()
     assert "harbour" not in {provider for provider, _ in ADAPTERS}
 
 

@@ -524,6 +524,7 @@ class Lab:
             control=control,
             notes=landed.notes,
         )
+        about = {**reading.about, "unsent": landed.unsent}
         if self.settings.mode != "replay":
             self._services.recorder.run(
                 experiment,
@@ -531,13 +532,13 @@ class Lab:
                 by=landed.by,
                 notes=reading.notes,
                 extra_columns=reading.extra_columns,
-                about=reading.about,
+                about=about,
             )
         return Comparison(
             experiment.name,
             to_frame(reading.rows, reading.extra_columns),
             notes=reading.notes,
-            **reading.about,
+            **about,
         )
 
     def __enter__(self) -> Self:

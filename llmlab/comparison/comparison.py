@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from llmlab.stats.tables import Covariates, Said
     from llmlab.views.comparison import ComparisonView
 
-PLOTS: Final = ("frontier", "forest", "differences", "latency", "calibration")
-
 AGAIN: Final = " again"
 """What the name of a prompt ends with when an A/A run asks it a second time."""
 
@@ -43,6 +41,7 @@ class Comparison:
             its pairs are then tested by a confidence sequence.
         aa: Whether each prompt was asked twice over, the second named `... again`.
         trials: How many arms were ever tried on these inputs.
+        unsent: Calls that were planned and not made, because the run was interrupted.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -58,6 +57,7 @@ class Comparison:
         bound: float | None = None,
         aa: bool = False,
         trials: int | None = None,
+        unsent: int = 0,
     ) -> None:
         self.name = name
         self.rows = rows
@@ -66,6 +66,8 @@ class Comparison:
         self.score_name = score_name
         self.trials = trials
         """Arms that were ever tried on these inputs, by the book; None when nobody counted."""
+        self.unsent = unsent
+        """Calls that an interrupt left; the cell, run again, sends them."""
         self._notes = notes
         self._aa = aa
         self._statistics = RunStatistics(rows=rows, chance=chance, cluster=cluster, bound=bound)
@@ -109,13 +111,14 @@ class Comparison:
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
         found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
-        return (
-            *self._notes,
-            *found,
-            *self._statistics.verdict.notes,
-            *self._watched(),
-            *self._tried(),
-        )
+        told = (*self._interrupted(), *self._notes, *found, *self._statistics.verdict.notes)
+        return (*told, *self._watched(), *self._tried())
+
+    def _interrupted(self) -> tuple[str, ...]:
+        if not self.unsent:
+            return ()
+        many = f"{len(self)} of {len(self) + self.unsent} calls are done"
+        return (f"interrupted: {many}; run the cell again to send the rest",)
 
     def _watched(self) -> tuple[str, ...]:
         if not self.watched:
@@ -264,6 +267,7 @@ class Comparison:
             bound=self._statistics.bound,
             aa=self._aa,
             trials=self.trials,
+            unsent=self.unsent,
         )
 
     # ---- shown and written ---------------------------------------------------------------
@@ -275,12 +279,9 @@ class Comparison:
         Raises:
             UsageError: There is no plot of this name.
         """
-        from llmlab.views import plots
+        from llmlab.views.plots import plot_of
 
-        if kind not in PLOTS:
-            raise UsageError(f"no plot is called {kind!r}; there are {', '.join(PLOTS)}")
-        drawn: Figure = getattr(plots, kind)(self.shown)
-        return drawn
+        return plot_of(kind).draw(self.shown)
 
     def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
         """
@@ -340,7 +341,8 @@ class Comparison:
     @property
     def _nothing(self) -> str:
         """What is said of a run none of whose calls has ended: one line, why included."""
-        return "; ".join([f"{self.title}: no rows, so there is nothing to compare", *self._notes])
+        said = f"{self.title}: no rows, so there is nothing to compare"
+        return "; ".join([said, *self._interrupted(), *self._notes])
 
     @property
     def _basis(self) -> str:

@@ -86,9 +86,8 @@ def stopped_short(comparison: "Comparison") -> None:
     Raises:
         UsageError: It was interrupted. An error, so that "run all" does not go on behind it.
     """
-    for note in comparison.notes:
-        if note.startswith("interrupted"):
-            raise ipython.UsageError(note)
+    if comparison.unsent:
+        raise ipython.UsageError(comparison.notes[0])
 
 
 def _score(name: str | None, names: Mapping[str, object]) -> str | Callable[..., float] | None:

@@ -45,6 +45,8 @@ class Landed:
 
     rows: list[Row] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    unsent: int = 0
+    """Calls that were planned and not made, because the run was interrupted."""
     by: Mapping[str, str] = field(default_factory=dict)
     """Who answered for each provider, as the book tells answers apart."""
 
@@ -85,9 +87,10 @@ def conduct(
     sent = _sent(services, runner, plan, known, tally, tick, control, batch=design.batch)
     watch.ended(tally.progress(limit))
     services.counting.learn(plan, _answers(sent.rows))
-    notes = _notes(services, experiment, runner.early, sent.rows, len(plan))
+    notes = _notes(services, experiment, runner.early, sent.rows)
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
-    return Landed(rows=_in_order(sent.rows, plan), notes=(*notes, *sent.notes), by=by)
+    rows = _in_order(sent.rows, plan)
+    return replace(sent, rows=rows, notes=(*notes, *sent.notes), by=by)
 
 
 def _runner(
@@ -131,7 +134,9 @@ def _sent(
         if apart:
             work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
             services.engine.run(work, tick=tick, brake=control.brake)
-    return Landed(rows=rows, notes=tuple(batches.notes))
+    cleared = runner.early is not None and runner.early.over
+    unsent = 0 if cleared else len(plan) - len(rows)
+    return Landed(rows=rows, notes=tuple(batches.notes), unsent=unsent)
 
 
 def _seen(
@@ -201,18 +206,12 @@ def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:
 
 
 def _notes(
-    services: Services,
-    experiment: Experiment,
-    early: Early | None,
-    rows: Sequence[Row],
-    planned: int,
+    services: Services, experiment: Experiment, early: Early | None, rows: Sequence[Row]
 ) -> tuple[str, ...]:
-    """Say what was cut short, who stood in, and what will soon not be repeatable."""
-    cut = (_interrupted(len(rows), planned),) if len(rows) < planned else ()
-    if early is not None:
-        cut = (*(() if early.over else cut), *early.notes(rows))
+    """Say where it stopped early, who stood in, and what will soon not be repeatable."""
+    looked = () if early is None else early.notes(rows)
     ends = retirements(services.catalogue, experiment.arms, now=time.time())
-    return (*cut, *_trouble(services), *ends, *_old_prices(services))
+    return (*looked, *_trouble(services), *ends, *_old_prices(services))
 
 
 def _old_prices(services: Services) -> tuple[str, ...]:
@@ -334,10 +333,6 @@ def _remember_templates(caller: Caller, experiment: Experiment) -> None:
         caller.context.book.note_template(
             template.name, template.version, f"{words}[user]\n{template.user}"
         )
-
-
-def _interrupted(done: int, total: int) -> str:
-    return f"interrupted: {done} of {total} calls are done; run the cell again to send the rest"
 
 
 def _trouble(services: Services) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ def _html(shown: ComparisonView) -> bytes:
 
 def _picture(kind: str) -> Callable[[ComparisonView], bytes]:
     def draw(shown: ComparisonView) -> bytes:
-        from llmlab.views.plots import frontier
+        from llmlab.views.plots.frontier import frontier
 
         return frontier(shown).picture(kind)
 

@@ -15,13 +15,13 @@ from llmlab.calls.identity import recall
 from llmlab.design.duplicates import occurrences, places
 from llmlab.design.experiment import Experiment
 from llmlab.errors import UsageError
-from llmlab.records import Answer, JudgeForecast, Outcome, Plan, Progress, Row
+from llmlab.records import Answer, JudgeForecast, Plan, Progress, Row
 from llmlab.runs.control import Control
 from llmlab.runs.early_stopping import Early
 from llmlab.runs.eta import EtaInputs, earlier
 from llmlab.runs.forecast import forecast
 from llmlab.runs.judge_forecast import judge_arm, judge_forecast
-from llmlab.runs.runner import Planned, Runner, Tally, renamed
+from llmlab.runs.runner import Planned, Runner, Tally, renamed, row_of
 from llmlab.runs.services import STAND_IN_PERMITS, Services
 from llmlab.wire import RunStopped
 
@@ -253,18 +253,8 @@ async def _by_batch(
         outcome = found.get(each.prepared.key)
         if outcome is None:
             continue  # the run was stopped before its batch had ended
-        landed.append(_row(runner.name, each, outcome))
+        landed.append(row_of(runner.name, each, outcome))
         tally.count(each.cell, outcome)
-
-
-def _row(run: str, each: Planned, outcome: Outcome) -> Row:
-    return Row(
-        run=run,
-        request=each.prepared.request,
-        request_hash=each.prepared.key,
-        input_id=each.cell.input.id,
-        outcome=outcome,
-    )
 
 
 def _replay(services: Services, experiment: Experiment, watch: RunObserver) -> Landed:

@@ -37,6 +37,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    _add_sending(commands)
+    _add_kept(commands)
+    _add_machines(commands)
+    return parser
+
+
+def _add_sending(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what asks models, and what is known of them and of money."""
     command = commands.add_parser("demo", help="run the quickstart notebook and keep its results")
     command.set_defaults(run=_demo)
 
@@ -59,27 +67,6 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("spend", help="what was spent, by day, provider, model and run")
     command.set_defaults(run=_spend)
-
-    _add_kept(commands)
-
-    command = commands.add_parser("sim", help="run the simulator of all providers until stopped")
-    command.add_argument("--port", type=int, default=8765, help="0 takes any free port")
-    command.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="FAULT",
-        help="such as 429:0.2, openai=529, cut:120, delay:0.5, html:0.1; may be repeated",
-    )
-    command.add_argument(
-        "--author", choices=("rule", "embedded"), default="rule", help="who writes the answers"
-    )
-    command.set_defaults(run=_sim)
-
-    command = commands.add_parser("local", help="the embedded model: install it, or look at it")
-    command.add_argument("action", choices=("install", "status"))
-    command.set_defaults(run=_local)
-    return parser
 
 
 def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -121,6 +108,24 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     command.add_argument("--head", help="say whether the audit chain still contains this head")
     command.set_defaults(run=_audit)
+
+
+def _add_machines(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what answers in the place of providers: the simulator, the embedded model."""
+    command = commands.add_parser("sim", help="run the simulator of all providers until stopped")
+    command.add_argument("--port", type=int, default=8765, help="0 takes any free port")
+    command.add_argument(
+        "--fault", action="append", default=[], metavar="FAULT",
+        help="such as 429:0.2, openai=529, cut:120, delay:0.5, html:0.1; may be repeated",
+    )  # fmt: skip
+    command.add_argument(
+        "--author", choices=("rule", "embedded"), default="rule", help="who writes the answers"
+    )
+    command.set_defaults(run=_sim)
+
+    command = commands.add_parser("local", help="the embedded model: install it, or look at it")
+    command.add_argument("action", choices=("install", "status"))
+    command.set_defaults(run=_local)
 
 
 def _add_batch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -28,6 +28,10 @@ Every error that llmlab raises, as one tree, divided by who can fix it.
         └── BreakerOpen     the provider failed too often just now; not sent
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
 
 class LabError(Exception):
     """Base of every error that llmlab raises on purpose."""
@@ -191,4 +195,34 @@ ERRORS_BY_KIND: dict[str, type[CallError]] = {
         Unavailable, TimedOut, Unreadable, CutOff, BreakerOpen,
     )
 }  # fmt: skip
-"""The call errors by `kind`, as stored in rows."""
+"""The call errors by the name a stored row carries."""
+
+
+_LIKENESS: Final = 0.6
+"""How much of two names must be the same for one to be a slip of the other, as difflib counts."""
+
+
+def nearest(name: object, known: Iterable[object], *, most: int = 1) -> list[str]:
+    """Return at most *most* of the *known* names that *name* may be a slip of, likeliest first."""
+    by_folded = {str(each).casefold(): str(each) for each in known}
+    near = get_close_matches(str(name).casefold(), by_folded, n=most, cutoff=_LIKENESS)
+    return [by_folded[each] for each in near]
+
+
+def suggest(
+    name: object, known: Iterable[object], *, most: int = 1, otherwise: str | None = None
+) -> str:
+    """
+    Say which name was meant, as `did you mean label?`; without a near one, which names there are.
+
+    Args:
+        name: What was written.
+        known: The names that are right.
+        most: How many near names are given, the likeliest first.
+        otherwise: Said in the place of all names where none is near.
+    """
+    names = list(map(str, known))
+    near = nearest(name, names, most=most)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(names) or 'none'}" if otherwise is None else otherwise

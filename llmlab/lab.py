@@ -4,7 +4,6 @@ import asyncio
 import concurrent.futures
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,15 +11,12 @@ from llmlab.archive import run_store, tape_file
 from llmlab.archive.tape import Tape
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
-from llmlab.backends.trust import vetted
-from llmlab.checks.amounts import DOLLARS
+from llmlab.backends.trust import Vetted, vetted
 from llmlab.checks.plain import plain
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.design.design import Design, said_as
 from llmlab.design.experiment import Experiment, experiment_of
-from llmlab.design.gaps import Missing
-from llmlab.design.grid import parameters_of
-from llmlab.design.inputs import AnyScore
 from llmlab.errors import Closed, ConfigError
 from llmlab.records import Answer, Piece
 from llmlab.runs.asking import answer_of
@@ -110,6 +106,15 @@ class Lab:
         }
         given = {name: plain(value) for name, value in given.items()}
         read = Sourced.read(folder=self.project, env=self._env, arguments=given)
+        self._services = Services(self._vetted(read, look=look), env, self.project, look=look)
+        self.prompts = Library(
+            self.project / self.settings.prompts,
+            mode=self.settings.templates,
+            sent=self._sent,
+        )
+
+    def _vetted(self, read: Sourced, *, look: bool) -> Vetted:
+        """Take the settings in, less what waits for the user's word."""
         known = vetted(read, self.project)
         self.settings, self.sources = known.settings, read.sources
         self.waiting = known.waiting
@@ -121,12 +126,7 @@ class Lab:
             (name, value, f"{source}, waits" if name in waits else source)
             for name, value, source in read.entries()
         ]
-        self.prompts = Library(
-            self.project / self.settings.prompts,
-            mode=self.settings.templates,
-            sent=self._sent,
-        )
-        self._services = Services(known, self._env, self.project, look=look)
+        return known
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""
@@ -207,102 +207,22 @@ class Lab:
 
     # ---- many questions -----------------------------------------------------------------
 
-    def abtest(  # noqa: PLR0913 - everything that a cell can say
-        self,
-        prompts: Mapping[str, str] | Sequence[str],
-        models: str | Sequence[str] | None = None,
-        *,
-        on: "pd.DataFrame | None" = None,
-        score: AnyScore | None = None,
-        target: "str | pd.Series[Any] | None" = None,
-        repeats: int = 1,
-        cluster: str | None = None,
-        as_of: str | None = None,
-        stop_when_clear: bool = False,
-        aa: bool = False,
-        missing: Missing | None = None,
-        budget: float | None = None,
-        name: str | None = None,
-        values: Mapping[str, object] | None = None,
-        stream: bool = False,
-        order_seed: int = 0,
-        quiet: bool = False,
-        batch: bool = False,
-        handle: "Handle[Comparison] | None" = None,
-        **parameters: Any,
-    ) -> Comparison:
+    @said_as(Design)
+    def abtest(self, design: Design, *, handle: "Handle[Comparison] | None" = None) -> Comparison:
         """
         Compare prompts over models on the same inputs; answers in the book are not asked again.
 
-        Args:
-            prompts: `{"A": text, "B": text}`, or names of templates in the prompts folder.
-            models: A line-up, names, or a list; the settings' line-up when None.
-            on: One input a row; its columns are the slots, its index names the inputs.
-            score: A name ("label", "number:5%", "regex:...", "judge:gpt" ...; see
-                `llmlab.scores`), a score with settings (`scores.label(aliases={...})`), or a
-                function of `(text, target)` or `(answer, row)`.
-            target: The column with what should have been answered, `target` when None; or a
-                Series, which goes by the frame's index.
-            repeats: How often each question is asked; repeats are averaged within an input.
-            cluster: The column whose equal values belong together (same day, same ticker).
-            as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
-            stop_when_clear: Whether to look after every input (cluster) and to send no more
-                once one arm is clear of every other; the error stays at 5 % all the same.
-            aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
-            missing: What becomes of an input that has nothing for a slot (NaN, None, NaT, blank
-                text): "skip" leaves it out of every arm, "send" sends it as a word; refused
-                when None.
-            budget: Dollars that this run may spend at most.
-            name: The run's name; made from its content when None.
-            values: Slots beside those of the frame.
-            stream: Whether answers are streamed, which measures time to first token.
-            order_seed: Of the order in which calls are sent.
-            quiet: Whether to show neither plan nor progress.
-            batch: Whether to hand in batches where the provider takes them (OpenAI, Anthropic,
-                xAI): a lower price, an answer within a day. Interrupted or restarted, the
-                same call collects what was handed in.
-            handle: Who watches the run and may hold it: see `start`.
-            **parameters: `max_tokens`, `temperature` and the like, for every arm.
+        Options are the fields of `llmlab.design.design.Design`; *handle* is who watches the run
+        and may hold it: see `start`.
 
         Raises:
             UsageError: The design is bad; nothing was sent.
             Closed: The lab was closed meanwhile; what had landed is kept.
         """
-        filling = Filling(self._services.counting)
-        budget = None if budget is None else DOLLARS.read(budget, "budget")
-        experiment = experiment_of(
-            prompts,
-            self.settings.models if models is None else models,
-            catalogue=self.catalogue,
-            library=self.prompts,
-            on=on,
-            score=score,
-            target=target,
-            cluster=cluster,
-            as_of=as_of,
-            values=values,
-            repeats=repeats,
-            parameters=parameters_of(parameters, own=tuple(signature(self.abtest).parameters)),
-            stream=stream,
-            seed=order_seed,
-            name=name,
-            stop_when_clear=stop_when_clear,
-            aa=aa,
-            missing=missing,
-            filled=filling,
-        )
-        experiment = replace(experiment, notes=(*experiment.notes, *filling.notes()))
-        from llmlab.views.live import watch_of
+        return self._compare(design, handle)
 
-        watch = handle or watch_of(quiet=quiet)
-        control = Control() if handle is None else handle.control
-        with self._services.under_way.run(experiment.name, control.brake):
-            landed = conduct(
-                self._services, experiment, watch, control=control, budget=budget, batch=batch
-            )
-            return self._read(experiment, landed, watch, control, budget)
-
-    def start(self, *args: Any, **options: Any) -> "Handle[Comparison]":
+    @said_as(Design)
+    def start(self, design: Design) -> "Handle[Comparison]":
         """
         Start what `abtest` does and return a handle at once; it runs on while you work.
 
@@ -314,9 +234,12 @@ class Lab:
         """
         from llmlab.runs.handle import started
 
-        return started(lambda handle: self.abtest(*args, handle=handle, **options))
+        return started(lambda handle: self._compare(design, handle))
 
-    async def abtest_async(self, *args: Any, **options: Any) -> Comparison:
+    @said_as(Design)
+    async def abtest_async(
+        self, design: Design, *, handle: "Handle[Comparison] | None" = None
+    ) -> Comparison:
         """
         Do what `abtest` does, awaited from any event loop.
 
@@ -327,10 +250,8 @@ class Lab:
         from llmlab.runs.handle import Handle
         from llmlab.views.live import watch_of
 
-        handle = options.pop("handle", None) or Handle(watch_of(quiet=options.get("quiet", False)))
-        work = asyncio.ensure_future(
-            asyncio.to_thread(self.abtest, *args, handle=handle, **options)
-        )
+        handle = handle or Handle(watch_of(quiet=design.quiet))
+        work = asyncio.ensure_future(asyncio.to_thread(self._compare, design, handle))
         work.add_done_callback(_looked_at)
         try:
             return await asyncio.shield(work)
@@ -572,13 +493,25 @@ class Lab:
         # Not the book's own method: the book is opened when it is first asked, not with the lab.
         return self.book.templates(prompt)
 
+    def _compare(self, design: Design, handle: "Handle[Comparison] | None") -> Comparison:
+        """Check the design, send what the book does not answer, and read what landed."""
+        from llmlab.views.live import watch_of
+
+        if design.models is None:
+            design = replace(design, models=self.settings.models)
+        filling = Filling(self._services.counting)
+        experiment = experiment_of(
+            design, catalogue=self.catalogue, library=self.prompts, filled=filling
+        )
+        experiment = replace(experiment, notes=(*experiment.notes, *filling.notes()))
+        watch = handle or watch_of(quiet=design.quiet)
+        control = Control() if handle is None else handle.control
+        with self._services.under_way.run(experiment.name, control.brake):
+            landed = conduct(self._services, experiment, watch, control=control)
+            return self._read(experiment, landed, watch, control)
+
     def _read(
-        self,
-        experiment: Experiment,
-        landed: Landed,
-        watch: RunObserver,
-        control: Control,
-        budget: float | None,
+        self, experiment: Experiment, landed: Landed, watch: RunObserver, control: Control
     ) -> Comparison:
         """Score the rows, keep them as a run, and make them readable."""
         from llmlab.frames import to_frame
@@ -589,9 +522,9 @@ class Lab:
             landed.rows,
             watch=watch,
             control=control,
-            budget=budget,
             notes=landed.notes,
         )
+        about = {**reading.about, "unsent": landed.unsent}
         if self.settings.mode != "replay":
             self._services.recorder.run(
                 experiment,
@@ -599,13 +532,13 @@ class Lab:
                 by=landed.by,
                 notes=reading.notes,
                 extra_columns=reading.extra_columns,
-                about=reading.about,
+                about=about,
             )
         return Comparison(
             experiment.name,
             to_frame(reading.rows, reading.extra_columns),
             notes=reading.notes,
-            **reading.about,
+            **about,
         )
 
     def __enter__(self) -> Self:

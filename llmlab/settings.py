@@ -6,7 +6,6 @@ variables, arguments. A table is merged key by key, so that a limit of one sourc
 remove those of another. Every value keeps its source, for `llmlab config`.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ import msgspec
 
 from llmlab.checks.amounts import DOLLARS, SECONDS, Allowed
 from llmlab.checks.files import read_toml
-from llmlab.errors import ConfigError
+from llmlab.errors import ConfigError, suggest
 from llmlab.secrets import Address, Environment
 
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
@@ -278,9 +277,7 @@ def _from_env(env: Mapping[str, str]) -> dict[str, object]:
 def _known(name: str, names: tuple[str, ...], source: str) -> None:
     if name in names:
         return
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else f"; entries are {', '.join(names)}"
-    raise ConfigError(f"{source}: no setting is called {name!r}{hint}")
+    raise ConfigError(f"{source}: no setting is called {name!r}; {suggest(name, names)}")
 
 
 def _known_inside(name: str, value: object, source: str) -> None:
@@ -314,9 +311,8 @@ def _check_zone(name: str, source: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(name, available_timezones(), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "; such as Europe/Zurich"
-        raise ConfigError(f"{source}: day_zone: no time zone is called {name!r}{hint}") from None
+        hint = suggest(name, available_timezones(), otherwise="write one such as Europe/Zurich")
+        raise ConfigError(f"{source}: day_zone: no time zone is called {name!r}; {hint}") from None
 
 
 def _source_of(entry: str, sources: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from llmlab.book import Account, Book, Limits
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.context import CallContext
 from llmlab.catalogue import Catalogue
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Outcome, Parameters, Prompt, Request
@@ -227,15 +228,17 @@ async def _ask(fault: Fault, url: str, book: Book, session: Session, time: FakeT
 def caller_on(book: Book, session: Session, time: FakeTime) -> Caller:
     """Make a caller that lives on fake time."""
     return Caller(
-        book=book,
-        session=session,
-        gates=Gates(max_in_flight=8, per_provider=8, limits={}, clock=time),
-        prices=Prices(),
-        limits=Limits(),
-        clock=time,
-        now=lambda: NOW,
-        sleep=time.sleep,
-        jitter=lambda: 0.5,
+        context=CallContext(
+            book=book,
+            session=session,
+            gates=Gates(max_in_flight=8, per_provider=8, limits={}, clock=time),
+            prices=Prices(),
+            limits=Limits(),
+            clock=time,
+            now=lambda: NOW,
+            sleep=time.sleep,
+            jitter=lambda: 0.5,
+        )
     )
 
 

@@ -49,7 +49,7 @@ def lab_for(simulator: Simulator, *, poll: float = 0.01, **options: object) -> L
     return lab
 
 
-async def abtest(lab: Lab, models: object = "six", **options: Any) -> pd.DataFrame:
+async def abtest(lab: Lab, models: str | list[str] = "six", **options: Any) -> pd.DataFrame:
     """Run the experiment of these tests by batch."""
     settings = {"on": HEADLINES, "score": "label", "target": "label", "quiet": True, **options}
     run = await lab.abtest_async(PROMPTS, models, **{"max_tokens": 20, "batch": True, **settings})

@@ -216,10 +216,10 @@ def test_a_lab_counts_days_of_its_zone() -> None:
     with Lab(book=None, env={}, config="/", day_zone="Pacific/Auckland", budget={"day": 1}) as lab:
         caller = lab._services.caller()
         now = datetime.now(tz=UTC)
-        spend(lab.book, now.timestamp(), "0.25", caller.limits)
+        spend(lab.book, now.timestamp(), "0.25", caller.context.limits)
         spend(lab.book, (now - timedelta(days=2)).timestamp(), "0.5")
 
-        assert caller.limits.zone == AUCKLAND
+        assert caller.context.limits.zone == AUCKLAND
         assert lab.spent_today() == 0.25
         days = set(lab.spend()["day"])
         assert now.astimezone(AUCKLAND).date().isoformat() in days

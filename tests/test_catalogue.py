@@ -107,12 +107,12 @@ def test_an_id_nobody_listed_is_asked_for_all_its_wire_can_carry(
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("gtp", "'gpt'"),
-        ("cluade", "'claude'"),
-        ("deepseek-thnk", "'deepseek-think'"),
-        ("opnai/gpt-4o", "'openai/gpt-4o'"),
-        ("claude-haiku-45", "'claude-haiku-4-5'"),
-        ("QWEN", "'qwen'"),
+        ("gtp", "gpt"),
+        ("cluade", "claude"),
+        ("deepseek-thnk", "deepseek-think"),
+        ("opnai/gpt-4o", "openai/gpt-4o"),
+        ("claude-haiku-45", "claude-haiku-4-5"),
+        ("QWEN", "qwen"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(
@@ -123,9 +123,10 @@ def test_a_misspelt_name_is_answered_with_the_nearest(
         catalogue.find(typed)
 
     message = str(refused.value)
-    assert meant in message
+    near = message.partition("did you mean ")[2].partition("?")[0].split(" or ")
+    assert meant in near
     assert "\n" not in message
-    assert 1 <= len(re.findall(r"'[^']+'", message.partition("did you mean")[2])) <= 3
+    assert len(near) <= 3
 
 
 def test_a_name_like_nothing_known_gets_the_short_names(catalogue: Catalogue) -> None:

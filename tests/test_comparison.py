@@ -75,7 +75,7 @@ def test_a_cheaper_arm_is_not_worse(run: Comparison) -> None:
 
 @pytest.mark.parametrize(
     ("said", "says"),
-    [("p", "means 2 arms"), ("p · deer", "did you mean 'p · dear'"), (("x", "y"), "no arm")],
+    [("p", "means 2 arms"), ("p · deer", "did you mean p · dear"), (("x", "y"), "no arm")],
 )
 def test_an_arm_that_is_not_one_is_one_line(run: Comparison, said: str, says: str) -> None:
     """Ambiguous or misspelt: the line lists what could be meant."""
@@ -289,8 +289,18 @@ def test_a_run_without_rows_says_so_in_one_line() -> None:
     """Nothing has landed: shown, it says why instead of raising."""
     note = "interrupted: 0 of 9 calls are done; run the cell again to send the rest"
 
-    run = Comparison("news", to_frame([]), notes=(note,))
+    run = Comparison("news", to_frame([]), unsent=9)
 
     line = f"news: no rows, so there is nothing to compare; {note}"
     assert repr(run) == line
     assert line in run._repr_html_()
+
+
+def test_what_an_interrupt_left_is_a_number(run: Comparison) -> None:
+    """The notes say it in words; who must know asks the field, and not how a note begins."""
+    cut = Comparison("r", run.rows, unsent=3)
+
+    assert (run.unsent, cut.unsent, cut.reprice(model="ollama/any").unsent) == (0, 3, 3)
+    told = f"interrupted: {len(run)} of {len(run) + 3} calls are done; run the cell again"
+    assert [told in note for note in cut.notes].count(True) == 1
+    assert [told in note for note in cut.reprice(model="ollama/any").notes].count(True) == 1

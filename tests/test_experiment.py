@@ -11,6 +11,7 @@ import pytest
 
 from llmlab import Lab
 from llmlab.catalogue import Catalogue
+from llmlab.design.design import Design
 from llmlab.design.experiment import Experiment, experiment_of
 from llmlab.errors import UsageError
 from llmlab.scores import judge, label
@@ -41,11 +42,9 @@ def design(prompts: dict[str, str] | None = None, **options: Any) -> Experiment:
     """Check a design without a lab: nothing can be sent."""
     given = {"on": frame(), "score": "label", "target": "side", **options}
     return experiment_of(
-        prompts or TWO,
-        given.pop("models", ["gpt", "claude"]),
+        Design(prompts or TWO, given.pop("models", ["gpt", "claude"]), **given),
         catalogue=Catalogue.load(None),
         library=Library(None),  # type: ignore[arg-type]  # no prompt is asked for by name
-        **given,
     )
 
 
@@ -330,7 +329,7 @@ async def test_inputs_before_the_cutoff_are_marked(scripted: Simulator) -> None:
     ("change", "says"),
     [
         ({"as_of": "text"}, "must hold dates"),
-        ({"as_of": "days"}, "did you mean 'day'"),
+        ({"as_of": "days"}, "did you mean day"),
         ({"score": "brier"}, "needs targets of 0 and 1"),
         ({"score": label({"sideways": ["flat"]})}, "aliases are given for 'sideways'"),
     ],

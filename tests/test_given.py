@@ -144,11 +144,12 @@ async def test_a_loop_over_numpy_asks(simulator: Simulator) -> None:
             await lab.ask_async("Say it", "gpt", seed=seed, repeat=seed)
         await lab.ask_async("Say it", "gpt", stop=np.array(["END"]), deadline=np.float32(9))
         await lab.ask_async(np.str_("Say it"), np.str_("gpt"), schema=schema)
-        run = await lab.abtest_async(
-            {"A": "Say {{ t }}"}, np.array(["gpt"]), on=pd.DataFrame({"t": ["a"]}), quiet=True,
-            repeats=np.int64(2), order_seed=np.int64(1), budget=Decimal("0.5"),
-            temperature=Decimal("0.5"), name=np.str_("mine"),
-        )  # fmt: skip
+        numbers: dict[str, Any] = {
+            "models": np.array(["gpt"]), "repeats": np.int64(2), "order_seed": np.int64(1),
+            "budget": Decimal("0.5"), "temperature": Decimal("0.5"), "name": np.str_("mine"),
+        }  # fmt: skip
+        on = pd.DataFrame({"t": ["a"]})
+        run = await lab.abtest_async({"A": "Say {{ t }}"}, on=on, quiet=True, **numbers)
 
     assert len(run.rows) == 2
     assert len(sent(simulator)) == 3 + 2 + 1 + 1 + 2
@@ -168,7 +169,7 @@ async def test_a_whole_number_is_one_whatever_its_type(simulator: Simulator, num
         ]
         run = await lab.abtest_async(
             {"A": "Say it", "B": "Tell it"}, ["gpt"], max_tokens=number, score=judging,
-            stream=np.bool_(False), quiet=True,
+            stream=np.bool_(False), quiet=True,  # type: ignore[arg-type]  # taken all the same
         )  # fmt: skip
         before = len(sent(simulator))
         with pytest.raises(UsageError, match=r"max_tokens=20.5"):
@@ -213,7 +214,7 @@ def test_a_misspelt_budget_is_said() -> None:
     """It is no parameter of the model, and no limit that silently is none."""
     with Lab(book=None, env={}, config="/") as lab:
         with pytest.raises(UsageError, match=r"'bugdet'; did you mean budget\?"):
-            lab.abtest({"A": "x"}, "gpt", bugdet=1)
+            lab.abtest({"A": "x"}, "gpt", bugdet=1)  # type: ignore[call-arg]  # the slip
         with pytest.raises(UsageError, match="must be a number of dollars"):
             lab.abtest({"A": "x"}, "gpt", budget={"run": 1})  # type: ignore[arg-type]  # the slip
     with pytest.raises(ConfigError, match=r"'bugdet'; did you mean budget\?"):

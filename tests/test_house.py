@@ -22,6 +22,20 @@ def test_a_public_class_name_is_defined_once() -> None:
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
+def test_few_functions_are_long() -> None:
+    """Who reads one sees all of it: at most six are longer than 40 lines, none longer than 50."""
+    lengths = {
+        f"{path.stem}.{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    long = {name: lines for name, lines in lengths.items() if lines > 40}
+
+    assert len(long) <= 6, long
+    assert max(long.values(), default=0) <= 50
+
+
 def test_every_room_is_in_the_picture_and_in_the_readme() -> None:
     """The picture is drawn from the imports; a room that is new is missing in it."""
     drawn = runpy.run_path(str(ROOT / "docs" / "pictures" / "rooms.py"))

@@ -197,14 +197,14 @@ MISTAKES = {
     "one word too many": ("%%llm claude grok\nhi", "one word too many"),
     "no number": ("%%abtest gpt --repeats two\nhi", "invalid int value"),
     "no closing quote": ("%%llm 'claude\nhi", "no closing quotation"),
-    "unknown model": ("%%llm cluade\nhi", "did you mean 'claude'"),
+    "unknown model": ("%%llm cluade\nhi", "did you mean claude"),
     "unknown slot": ("%%llm claude\n{{ headlin }}", "did you mean {{ headline }}?"),
     "unknown frame": ("%%abtest gpt --on headline_s\n{{ headline }}", "did you mean headlines?"),
     "not a frame": ("%%abtest gpt --on role\n{{ headline }}", "must be a DataFrame, not a str"),
     "empty frame": ("%%abtest gpt --on empty\n{{ headline }}", "the frame of inputs is empty"),
     "unknown column": (
         "%%abtest gpt --on headlines --score label --target lable\n{{ headline }}",
-        "did you mean 'label'?",
+        "did you mean label?",
     ),
     "unknown score": (
         "%%abtest gpt --on headlines --score lable --target label\n{{ headline }}",

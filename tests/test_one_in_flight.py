@@ -119,15 +119,15 @@ def test_threads_loops_and_two_labs_on_one_book_are_one_request(tmp_path: Path) 
 _ASK: Final = """
 import sys
 from llmlab import Lab
-from llmlab.calls import trial
+from llmlab.calls import attempt_loop
 
-answer_from = trial.answer_from
+answer_from = attempt_loop.answer_from
 
 async def told(*args, **options):
     print("waiting", flush=True)
     return await answer_from(*args, **options)
 
-trial.answer_from = told
+attempt_loop.answer_from = told
 env = {"OPENAI_API_KEY": "sk-planted-0000000000000000000000", "OPENAI_BASE_URL": sys.argv[2]}
 with Lab(book=sys.argv[1], env=env, config="/") as lab:
     lab.book

@@ -96,7 +96,7 @@ async def test_retries_are_rationed() -> None:
     """With the retry budget used up a failure is final, and the line says why."""
     server = Server(DOWN, fails=None)
     async with _bench(server) as (caller, time):
-        gate = caller.gates["openai"]
+        gate = caller.context.gates["openai"]
         while gate.retries.spend():
             pass
         outcome = await _ask(caller, server, "x")

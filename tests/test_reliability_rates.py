@@ -9,6 +9,7 @@ import pytest
 
 from llmlab.book import Book, Limits
 from llmlab.calls.caller import Caller
+from llmlab.calls.context import CallContext
 from llmlab.catalogue import Catalogue
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Failure, Outcome, Parameters, Prompt, Request
@@ -79,10 +80,9 @@ async def _outcomes(
             call_later=time.call_later,
         )
         with Book.open(None) as book:
-            caller = Caller(
+            caller = Caller(context=CallContext(
                 book=book, session=session, gates=gates, prices=Prices(), limits=Limits(),
-                clock=time, now=time, sleep=time.sleep, jitter=lambda: 0.5,
-            )  # fmt: skip
+                clock=time, now=time, sleep=time.sleep, jitter=lambda: 0.5))  # fmt: skip
             work = asyncio.ensure_future(_ask_all(caller, simulator.base_url("openai"), calls))
             gate = gates["openai"]
             await time.run(work, lambda: gate.state.in_flight)
@@ -158,7 +158,9 @@ async def test_a_thousand_in_flight_hold_together() -> None:
         gates = Gates(max_in_flight=1000, per_provider=1000, limits={})
         with Book.open(None) as book:
             caller = Caller(
-                book=book, session=session, gates=gates, prices=Prices(), limits=Limits()
+                context=CallContext(
+                    book=book, session=session, gates=gates, prices=Prices(), limits=Limits()
+                )
             )
             outcomes = await _ask_all(caller, simulator.base_url("openai"), 1000)
             connections = session.connections

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -60,7 +61,13 @@ def questions(simulator: Simulator) -> int:
 
 
 async def _abtest(lab: Lab, headlines: pd.DataFrame, **options: object) -> pd.DataFrame:
-    settings = {"score": "label", "target": "label", "quiet": True, "max_tokens": 20, **options}
+    settings: dict[str, Any] = {
+        "score": "label",
+        "target": "label",
+        "quiet": True,
+        "max_tokens": 20,
+        **options,
+    }
     run = await lab.abtest_async(PROMPTS, "six", on=headlines, **settings)
     return run.rows
 
@@ -221,7 +228,7 @@ async def test_a_run_stops_at_its_limit(simulator: Simulator, headlines: pd.Data
     ("change", "error", "says"),
     [
         ({"models": "gtp"}, UnknownModel, "gpt"),
-        ({"target": "lable"}, UsageError, "did you mean 'label'"),
+        ({"target": "lable"}, UsageError, "did you mean label"),
         ({"score": "lable"}, UsageError, "did you mean label"),
         ({"on": pd.DataFrame({"headline": []})}, UsageError, "frame of inputs is empty"),
         ({"prompts": {"a": "{{ headlin }}"}}, UsageError, "did you mean {{ headline }}"),
@@ -239,8 +246,8 @@ async def test_bad_input_is_one_line_before_anything_is_sent(
     says: str,
 ) -> None:
     """A slip costs nothing: the line names the fix, and no request leaves."""
-    given = {"prompts": PROMPTS, "models": "six", "on": headlines, "score": "label"}
-    given |= {"target": "label", "quiet": True} | change
+    given: dict[str, Any] = {"prompts": PROMPTS, "models": "six", "on": headlines}
+    given |= {"score": "label", "target": "label", "quiet": True} | change
     async with lab_for(simulator) as lab:
         with pytest.raises(error, match=says) as caught:
             await lab.abtest_async(given.pop("prompts"), given.pop("models"), **given)

@@ -26,7 +26,7 @@ KINDS = ("frontier", "forest", "differences", "latency")
 
 def draw(kind: str, shown: ComparisonView, theme: str = "light") -> tuple[Plot, Axes]:
     """A plot and its axes."""
-    plot: Plot = getattr(plots, kind)(shown, theme)
+    plot: Plot = plots.plot_of(kind).draw(shown, theme)
     return plot, plot.axes[0]
 
 

@@ -12,6 +12,7 @@ from benchmarks.ways.awaited import words_of
 from benchmarks.worker import Ran
 from llmlab.book import Book, Limits
 from llmlab.calls.caller import Caller
+from llmlab.calls.context import CallContext
 from llmlab.catalogue import Catalogue, ModelVariant
 from llmlab.design.grid import Cell, Input
 from llmlab.pricing import Prices
@@ -55,11 +56,13 @@ class Made:
     def caller(self, in_flight: int) -> Caller:
         """Return who calls, through doors as wide as what is in flight."""
         return Caller(
-            book=self.book,
-            session=self.session,
-            gates=Gates(max_in_flight=in_flight, per_provider=in_flight, limits=self.rates),
-            prices=self.prices,
-            limits=self.limits,
+            context=CallContext(
+                book=self.book,
+                session=self.session,
+                gates=Gates(max_in_flight=in_flight, per_provider=in_flight, limits=self.rates),
+                prices=self.prices,
+                limits=self.limits,
+            )
         )
 
     def planned(self, caller: Caller, *, stream: bool = False) -> Planned:

@@ -37,7 +37,7 @@ def replayed(tape: Tape, experiment: Experiment, *, drop: bool = False) -> list[
         try:
             line = tape.find(request, run=experiment.name, input_id=cell.input.id)
         except ReplayMiss:
-            if rows and experiment.stop_when_clear:
+            if rows and experiment.design.stop_when_clear:
                 continue
             raise
         rows.append(

@@ -6,7 +6,6 @@ of the run as a whole. The same name conducted again writes both anew; single qu
 the rows of a run of their own, each at a position made of its content.
 """
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from llmlab.archive.tape import TapeLine
 from llmlab.book import Book, RunItem, RunRecord
 from llmlab.book.stored import decoded
 from llmlab.design.experiment import Experiment
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.records import Answer, Failure, Request, Row
 
 _PLAN: Final = b'{"schema":"llmlab run 1"}'
@@ -263,6 +262,5 @@ def _cost(rows: Sequence[Row]) -> float | None:
 def _unknown(name: str, names: Sequence[str]) -> str:
     if not names:
         return f"no run is called {name!r}: the book has none yet"
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names[-5:])}"
-    return f"no run is called {name!r}; {hint}"
+    latest = f"the latest are {', '.join(names[-5:])}"
+    return f"no run is called {name!r}; {suggest(name, names, most=3, otherwise=latest)}"

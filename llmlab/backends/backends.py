@@ -7,13 +7,12 @@ Where the embedded model is not available, a seeded rule writes it.
 """
 
 import asyncio
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Catalogue
 from llmlab.catalogue.models import Provider
-from llmlab.errors import BadKey, ConfigError, LocalModelError, UsageError
+from llmlab.errors import BadKey, ConfigError, LocalModelError, UsageError, suggest
 from llmlab.providers.ollama.host import host_of
 from llmlab.secrets import Address, Environment, Secret
 from llmlab.settings import Settings
@@ -111,9 +110,7 @@ class Backends:
         if provider is None:
             return names
         if provider not in names:
-            near = difflib.get_close_matches(provider, names, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-            raise UsageError(f"no provider is called {provider!r}; {hint}")
+            raise UsageError(f"no provider is called {provider!r}; {suggest(provider, names)}")
         return (provider,)
 
     async def live(self, provider: str) -> Endpoint | None:

@@ -165,10 +165,6 @@ class Book:
         """Take back an attempt that was certainly never sent."""
         return self._writer.submit(Release(attempt))
 
-    def release_async(self, attempt: int) -> Coroutine[Any, Any, None]:
-        """As `release`, awaited from any loop."""
-        return self._writer.submit_async(Release(attempt))
-
     # ---- batches
 
     async def claim_async(

@@ -8,7 +8,7 @@ All retries share one deadline; no permit is held between them (`AttemptLoop`).
 """
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import structs
 
@@ -23,9 +23,6 @@ from llmlab.providers.registry import adapter_of
 from llmlab.records import Answer, Failure, Outcome, Parameters, Piece, Request
 from llmlab.wire import Endpoint
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["Caller", "OnPiece", "Prepared"]
 
 Accepted: TypeAlias = tuple[Parameters, tuple[str, ...], Parameters, Model]
@@ -35,9 +32,10 @@ _REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller(CallContext):
+class Caller:
     """Prepares calls and makes them."""
 
+    context: CallContext
     accepted: dict[tuple[int, int, str], Accepted] = field(default_factory=dict, repr=False)
     """Cache of parameters checked for a model, by the `id` of both and the API."""
 
@@ -58,7 +56,7 @@ class Caller(CallContext):
         if request.stream:
             same = adapter.write(structs.replace(request, stream=False), model, endpoint.base_url)
         path = same.url.removeprefix(endpoint.base_url)
-        counted = self.limits.any
+        prices, at, counted = self.context.prices, self.context.now(), self.context.limits.any
         return Prepared(
             request=request,
             model=model,
@@ -72,7 +70,7 @@ class Caller(CallContext):
                 repeat=request.repeat,
                 occurrence=request.occurrence,
             ),
-            worst=worst_of(request, call, endpoint, self.prices, at=self.now(), counted=counted),
+            worst=worst_of(request, call, endpoint, prices, at=at, counted=counted),
             dropped=dropped,
             tokens=window_tokens(request, call),
         )
@@ -82,7 +80,7 @@ class Caller(CallContext):
         asked, name = request.parameters, (id(request.parameters), id(model), request.api)
         found = self.accepted.get(name)
         if found is None:
-            checked = check(asked, model, request.api, drop=self.drop)
+            checked = check(asked, model, request.api, drop=self.context.drop)
             if len(self.accepted) >= _REMEMBERED:
                 self.accepted.clear()
             # Both objects are kept too: an id is unique only while its object lives.
@@ -98,11 +96,12 @@ class Caller(CallContext):
         """
         if model.provider != "ollama" or parameters.context is not None:
             return parameters
-        return replace(parameters, context=min(self.window, model.context or self.window))
+        window = self.context.window
+        return replace(parameters, context=min(window, model.context or window))
 
     def known(self, prepared: Prepared) -> Answer | None:
-        """Return the book's answer, marked `from_book`; None where it has none."""
-        stored = self.book.answer(prepared.key)
+        """Return the answer that the book has, marked as such."""
+        stored = self.context.book.answer(prepared.key)
         return None if stored is None else recall(stored)
 
     async def outcome(
@@ -133,45 +132,53 @@ class Caller(CallContext):
             LimitError: Sending could pass a spending limit.
             BookError: The book cannot be written, also after retries.
         """
-        came = self.clock()
-        name = f"{prepared.key}#{twin}" if twin else prepared.key
-        while not self.book.flights.take(name):
-            shared = await self._from_another(name, prepared, came, deadline, strict=strict)
+        context, name = self.context, f"{prepared.key}#{twin}" if twin else prepared.key
+        if not context.book.flights.take(name):
+            shared = await self._from_another(name, prepared, deadline, strict=strict)
             if shared is not None:
                 return _pass_on(shared, on_piece)
+        once: Once = "no" if twin else "ever" if reuse else "now"
+        attempts = AttemptLoop(
+            context, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once,
+            strict=strict,
+        )  # fmt: skip
+        look = once == "ever" and (run is None or context.book.flights.several_runs)
+        return _pass_on(await self._landed(name, prepared, attempts, look=look), on_piece)
+
+    async def _landed(
+        self, name: str, prepared: Prepared, attempts: AttemptLoop, *, look: bool
+    ) -> Outcome:
+        """Send, unless the book has it where *look*; whatever comes is told to all who wait."""
         outcome: Outcome | None = None
         try:
-            if reuse and not twin and (run is None or self.book.flights.several_runs):
-                outcome = self.known(prepared)
+            outcome = self.known(prepared) if look else None
             if outcome is None:
-                once: Once = "no" if twin else "ever" if reuse else "now"
-                trial = AttemptLoop(
-                    self, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once,
-                    strict=strict,
-                )  # fmt: skip
-                outcome = await trial.outcome()
+                outcome = await attempts.outcome()
         finally:
-            self.book.flights.land(name, outcome)
-        return _pass_on(outcome, on_piece)
+            self.context.book.flights.land(name, outcome)
+        return outcome
 
     async def _from_another(
-        self, name: str, prepared: Prepared, came: float, deadline: float, *, strict: bool
+        self, name: str, prepared: Prepared, deadline: float, *, strict: bool
     ) -> Outcome | None:
         """
-        Wait for the same question that is under way; None where this caller must send it itself.
+        Wait for whoever asks the same just now; None once it is this caller's turn to ask.
 
         Its failure is shared only where this caller has waited for its own *deadline*.
         """
-        within = deadline if strict else None
-        try:
-            landed: Outcome | None = await self.book.flights.landed(name, within=within)
-        except TimeoutError:
-            return _not_in_time(prepared, deadline)
-        if isinstance(landed, Answer):
-            return structs.replace(landed, from_book=True)
-        if landed is not None and self.clock() - came >= deadline:
-            return structs.replace(landed, attempts=0, cost=None)
-        return None
+        came = self.context.clock()
+        while True:
+            within = deadline if strict else None
+            try:
+                landed: Outcome | None = await self.context.book.flights.landed(name, within=within)
+            except TimeoutError:
+                return _not_in_time(prepared, deadline)
+            if isinstance(landed, Answer):
+                return structs.replace(landed, from_book=True)
+            if landed is not None and self.context.clock() - came >= deadline:
+                return structs.replace(landed, attempts=0, cost=None)
+            if self.context.book.flights.take(name):
+                return None
 
 
 def _not_in_time(prepared: Prepared, deadline: float) -> Failure:

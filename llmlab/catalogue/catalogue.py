@@ -1,6 +1,5 @@
 """Names to models and arms: what a person types, resolved."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Final, Self
 
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
 from llmlab.catalogue.read import read
-from llmlab.errors import ConfigError, UnknownModel, UsageError
+from llmlab.errors import ConfigError, UnknownModel, UsageError, suggest
 
 _SNAPSHOT: Final = re.compile(r"(?P<base>.+)-(?:\d{8}|\d{4}-\d\d-\d\d|\d{4})")
 """Ids with a date at the end, as OpenAI, Anthropic and xAI write it."""
@@ -162,9 +161,9 @@ class Catalogue:
             return f"{name!r} is a line-up, not a model: one of {', '.join(self.lineups[name])}"
         ids = [model.id for model in self.listed.values()]
         names = [*self.aliases, *self.lineups, *self.listed, *ids]
-        near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-        fix = f"did you mean {_or(near)}?" if near else f"short names: {', '.join(self.aliases)}"
-        return f"no model is called {name!r}; {fix} (provider/model names any model)"
+        short = f"short names: {', '.join(self.aliases)}"
+        hint = suggest(name, names, most=3, otherwise=short)
+        return f"no model is called {name!r}; {hint} (provider/model names any model)"
 
     def _spread(self, names: Iterable[str]) -> Iterator[str]:
         for text in names:
@@ -192,11 +191,6 @@ def _check_lineups(catalogue: Catalogue) -> None:
 def _base(name: str) -> str:
     snapshot = _SNAPSHOT.fullmatch(name)
     return snapshot["base"] if snapshot else name
-
-
-def _or(names: Sequence[str]) -> str:
-    *most, last = map(repr, names)
-    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _twice(first: str, arm: ModelVariant) -> str:

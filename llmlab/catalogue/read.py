@@ -1,6 +1,5 @@
 """The data file and the user's own, as one checked set of tables."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ import msgspec
 
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
 from llmlab.checks.files import read_toml
-from llmlab.errors import ConfigError
+from llmlab.errors import ConfigError, suggest
 from llmlab.records import Parameters
 from llmlab.secrets import Address
 from llmlab.settings import address_of
@@ -205,6 +204,4 @@ def known(name: str, names: Mapping[str, object] | tuple[str, ...] | list[str], 
     """
     if name in names:
         return
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(names))}"
-    raise ConfigError(f"{where}: unknown entry {name!r}; {fix}")
+    raise ConfigError(f"{where}: unknown entry {name!r}; {suggest(name, sorted(names))}")

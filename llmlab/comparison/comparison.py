@@ -1,37 +1,93 @@
 """An experiment, read: its rows, what they say, and how to look at and keep them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.comparison.questions import Questions
+from llmlab.comparison.statistics import RunStatistics
 from llmlab.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from llmlab.pricing import Prices
+    from llmlab.stats.tables import Covariates, Said
     from llmlab.views.comparison import ComparisonView
 
-PLOTS: Final = ("frontier", "forest", "differences", "latency", "calibration")
+AGAIN: Final = " again"
+"""What the name of a prompt ends with when an A/A run asks it a second time."""
 
 
-class Comparison(Questions):
+class Comparison:
     """
     The result of an A/B run; everything in it is derived from `rows`.
 
     In a notebook it shows as verdict, table and frontier; in a terminal as text. It needs no
     key, no network and no book: rows that were saved can be read anywhere.
+
+    Args:
+        name: The run's name.
+        rows: One row a call; see `docs/columns.md`.
+        title: What is put above tables and plots; the name when empty.
+        chance: What the best constant answer scores.
+        score_name: What the score is called.
+        cluster: The cluster of each input id; the rows' own column `cluster` when None.
+        notes: What must be said beside the verdict.
+        bound: The largest difference of two scores, for a run that was looked at as it went:
+            its pairs are then tested by a confidence sequence.
+        aa: Whether each prompt was asked twice over, the second named `... again`.
+        trials: How many arms were ever tried on these inputs.
+        unsent: Calls that were planned and not made, because the run was interrupted.
     """
+
+    def __init__(  # noqa: PLR0913 - all by name
+        self,
+        name: str,
+        rows: "pd.DataFrame",
+        *,
+        title: str = "",
+        chance: float | None = None,
+        score_name: str = "",
+        cluster: Mapping[str, object] | None = None,
+        notes: tuple[str, ...] = (),
+        bound: float | None = None,
+        aa: bool = False,
+        trials: int | None = None,
+        unsent: int = 0,
+    ) -> None:
+        self.name = name
+        self.rows = rows
+        self.title = title or name
+        self.chance = chance
+        self.score_name = score_name
+        self.trials = trials
+        """Arms that were ever tried on these inputs, by the book; None when nobody counted."""
+        self.unsent = unsent
+        """Calls that an interrupt left; the cell, run again, sends them."""
+        self._notes = notes
+        self._aa = aa
+        self._statistics = RunStatistics(rows=rows, chance=chance, cluster=cluster, bound=bound)
+
+    @property
+    def watched(self) -> bool:
+        """Whether the run could be stopped by what it showed (`stop_when_clear`)."""
+        return self._statistics.bound is not None
+
+    @property
+    def clusters(self) -> "pd.Series[Any] | None":
+        """The cluster of each input, by input id; None when nothing moves together."""
+        return self._statistics.clusters
 
     @cached_property
     def summary(self) -> "pd.DataFrame":
         """One row an arm (prompt × model), best first; see `docs/columns.md`."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(arm) for arm in self._arms])
+        return pd.DataFrame([asdict(arm) for arm in self._statistics.arms])
 
     @cached_property
     def pairs(self) -> "pd.DataFrame":
@@ -41,12 +97,12 @@ class Comparison(Questions):
         from llmlab.stats import Pair
 
         names = list(Pair.__dataclass_fields__)
-        return pd.DataFrame([asdict(pair) for pair in self._pairs], columns=names)
+        return pd.DataFrame([asdict(pair) for pair in self._statistics.pairs], columns=names)
 
     @property
     def verdict(self) -> str:
         """What the numbers allow to be said, in words."""
-        return noise_sentence(self.noise) if self._aa else self._verdict.sentence
+        return noise_sentence(self.noise) if self._aa else self._statistics.verdict.sentence
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -55,7 +111,14 @@ class Comparison(Questions):
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
         found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
-        return (*self._notes, *found, *self._verdict.notes, *self._watched(), *self._tried())
+        told = (*self._interrupted(), *self._notes, *found, *self._statistics.verdict.notes)
+        return (*told, *self._watched(), *self._tried())
+
+    def _interrupted(self) -> tuple[str, ...]:
+        if not self.unsent:
+            return ()
+        many = f"{len(self)} of {len(self) + self.unsent} calls are done"
+        return (f"interrupted: {many}; run the cell again to send the rest",)
 
     def _watched(self) -> tuple[str, ...]:
         if not self.watched:
@@ -65,10 +128,149 @@ class Comparison(Questions):
         return (f"This run was watched as it went: {holds}; {fixed}.",)
 
     def _tried(self) -> tuple[str, ...]:
-        if self.trials is None or self.trials <= len(self._arms):
+        arms = len(self._statistics.arms)
+        if self.trials is None or self.trials <= arms:
             return ()
-        count = f"{self.trials:,} arms were tried on these inputs so far, {len(self._arms)} of them"
+        count = f"{self.trials:,} arms were tried on these inputs so far, {arms} of them"
         return (f"{count} in this run: the best of many is partly luck; see run.deflated().",)
+
+    # ---- questions: each answer is a small DataFrame --------------------------------------
+
+    def answers(self, column: str = "text") -> "pd.DataFrame":
+        """Return the answers side by side: one line an input, one column an arm."""
+        from llmlab.frames.wide import wide
+
+        return wide(self.rows, column)
+
+    def not_worse(self, than: "Said", margin: float, alpha: float = 0.05) -> "pd.DataFrame":
+        """
+        Say for every other arm whether it is not worse than *than* by *margin* or more.
+
+        *than* is an arm as `prompt · label`, or one of both where that is enough.
+        """
+        from llmlab.stats.tables import not_worse
+
+        return not_worse(
+            self.rows,
+            than=than,
+            margin=margin,
+            alpha=alpha,
+            cluster=self.clusters,
+            bound=self._statistics.bound,
+        )
+
+    def plan(self, power: float = 0.8, **options: Any) -> "pd.DataFrame":
+        """
+        Take this run as a pilot: inputs, dollars and minutes each pair needs for *power*.
+
+        Options: `difference` that is to be found (0.05 for scores in 0..1), `alpha`, `in_flight`.
+        """
+        from llmlab.stats.tables import planned
+
+        return planned(self.rows, power=power, cluster=self.clusters, **options)
+
+    def frontier(self, draws: int = 2_000) -> "pd.DataFrame":
+        """Return the arms by cost: chance to be on the frontier, and where the winner flips."""
+        from llmlab.stats.tables import frontier_table
+
+        return frontier_table(self.rows, cluster=self.clusters, draws=draws)
+
+    def costs(self) -> "pd.DataFrame":
+        """Return dollars for 1,000 calls and for a right answer, with 95 % intervals."""
+        from llmlab.stats.costs import costs
+
+        return costs(self.rows, cluster=self.clusters)
+
+    def latency(self) -> "pd.DataFrame":
+        """Return p50, p95 and p99 of latency with exact 95 % limits, NaN for want of calls."""
+        from llmlab.stats.costs import latencies
+
+        return latencies(self.rows)
+
+    def deflated(
+        self, baseline: "Said | float | None" = None, trials: int | None = None
+    ) -> "pd.DataFrame":
+        """
+        Take the luck of many trials off each arm's lead over *baseline*.
+
+        *baseline* is an arm or a constant score (chance when None); *trials* counts all variants
+        that were tried on these inputs (those in the book when None).
+        """
+        from llmlab.stats.tables import deflated
+
+        base = self.chance if baseline is None else baseline
+        if base is None:
+            raise UsageError("deflated needs a baseline: an arm, or the score to be beaten")
+        count = max(trials or self.trials or 1, len(self._statistics.arms) if trials is None else 1)
+        return deflated(self.rows, trials=count, baseline=base, cluster=self.clusters)
+
+    def cuped(self, a: "Said", b: "Said", covariates: "Covariates") -> "pd.Series[Any]":
+        """
+        Return B minus A with what was known about the inputs taken out.
+
+        *covariates*: an arm that answered more inputs, or numbers by input id.
+        """
+        from llmlab.stats.tables import cuped_pair
+
+        return cuped_pair(self.rows, a, b, covariates, cluster=self.clusters)
+
+    def calibration(self, bins: int = 10) -> "pd.DataFrame":
+        """Return Brier's score and its parts for each arm that stated probabilities."""
+        from llmlab.stats.splits import calibration_table
+
+        return calibration_table(self.rows, bins=bins)
+
+    @property
+    def by_cutoff(self) -> "pd.DataFrame":
+        """Scores on inputs before and after each model's knowledge cut-off."""
+        from llmlab.stats.splits import by_cutoff
+
+        return by_cutoff(self.rows, cluster=self.clusters)
+
+    @property
+    def drift(self) -> "pd.DataFrame":
+        """Scores by the model and fingerprint that answered."""
+        from llmlab.stats.splits import by_answerer
+
+        return by_answerer(self.rows, cluster=self.clusters)
+
+    @cached_property
+    def noise(self) -> "pd.DataFrame":
+        """How far each prompt differs from itself, asked twice (`aa=True`)."""
+        from llmlab.stats.splits import noise
+
+        return noise(self.rows, AGAIN, cluster=self.clusters)
+
+    def reprice(
+        self, at: Any = None, *, prices: "Prices | None" = None, **how: Any
+    ) -> "Comparison":
+        """
+        Return this run at other prices: `at` a date, `batch=True`, `model=...`, `cache=False`.
+
+        Nothing is sent; tokens are those that were counted. See `frames.reprice.repriced`.
+        """
+        from llmlab.frames.reprice import repriced
+        from llmlab.pricing import Prices
+
+        rows = repriced(self.rows, prices or Prices(), at=at, **how)
+        given = {"at": at, **how}
+        said = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
+        note = f"Priced again ({said or 'at the time of each call'}): nothing was sent."
+        return Comparison(
+            self.name,
+            rows,
+            title=self.title,
+            chance=self.chance,
+            score_name=self.score_name,
+            cluster=self._statistics.cluster,
+            notes=(note, *self._notes),
+            bound=self._statistics.bound,
+            aa=self._aa,
+            trials=self.trials,
+            unsent=self.unsent,
+        )
+
+    # ---- shown and written ---------------------------------------------------------------
 
     def plot(self, kind: str = "frontier") -> "Figure":
         """
@@ -77,12 +279,9 @@ class Comparison(Questions):
         Raises:
             UsageError: There is no plot of this name.
         """
-        from llmlab.views import plots
+        from llmlab.views.plots import plot_of
 
-        if kind not in PLOTS:
-            raise UsageError(f"no plot is called {kind!r}; there are {', '.join(PLOTS)}")
-        drawn: Figure = getattr(plots, kind)(self.shown)
-        return drawn
+        return plot_of(kind).draw(self.shown)
 
     def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
         """
@@ -142,7 +341,8 @@ class Comparison(Questions):
     @property
     def _nothing(self) -> str:
         """What is said of a run none of whose calls has ended: one line, why included."""
-        return "; ".join([f"{self.title}: no rows, so there is nothing to compare", *self._notes])
+        said = f"{self.title}: no rows, so there is nothing to compare"
+        return "; ".join([said, *self._interrupted(), *self._notes])
 
     @property
     def _basis(self) -> str:

@@ -3,16 +3,14 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Catalogue, ModelVariant
-from llmlab.checks.amounts import NUMBERED, REPEATS
-from llmlab.checks.plain import plain
-from llmlab.design.gaps import Missing, checked_gaps, gaps_of, kept_rows
+from llmlab.design.design import Design
+from llmlab.design.gaps import checked_gaps, gaps_of, kept_rows
 from llmlab.design.grid import Cell, Filler, Input, grid
 from llmlab.design.guards import guard_notes, look_ahead_notes
 from llmlab.design.inputs import (
-    AnyScore,
     clusters_of,
     dates_by_input,
     frame_of,
@@ -22,11 +20,10 @@ from llmlab.design.inputs import (
     target_of,
     units_by_input,
 )
-from llmlab.design.names import model_names, prompt_words
+from llmlab.design.names import prompt_words
 from llmlab.design.schemas import knowing, with_schemas
 from llmlab.design.score_range import bound_of
 from llmlab.errors import UsageError
-from llmlab.records import Parameters
 from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
 
@@ -42,6 +39,8 @@ AGAIN: Final = " again"
 class Experiment:
     """Prompts × models × inputs × repeats, and how answers are scored."""
 
+    design: Design
+    """What was asked for, checked."""
     name: str
     templates: tuple[Template, ...]
     arms: tuple[ModelVariant, ...]
@@ -53,8 +52,6 @@ class Experiment:
     """Scores in the place of `scorer`, after all answers are there."""
     dates: Mapping[str, float] | None = None
     """Unix seconds of each input, where `as_of` named a column."""
-    stop_when_clear: bool = False
-    aa: bool = False
     notes: tuple[str, ...] = ()
     """What the guards found in the design."""
 
@@ -78,7 +75,9 @@ class Experiment:
     @property
     def bound(self) -> float | None:
         """The largest difference of two scores, where the run is looked at as it goes."""
-        return bound_of(self.scorer) if self.stop_when_clear and self.scorer is not None else None
+        if self.scorer is None or not self.design.stop_when_clear:
+            return None
+        return bound_of(self.scorer)
 
     @property
     def targets(self) -> dict[str, object]:
@@ -86,27 +85,8 @@ class Experiment:
         return {each.id: each.target for each in self.inputs}
 
 
-def experiment_of(  # noqa: PLR0913 - everything that a cell can say
-    prompts: Mapping[str, str] | Sequence[str],
-    models: str | Sequence[str],
-    *,
-    catalogue: Catalogue,
-    library: Library,
-    on: "pd.DataFrame | None" = None,
-    score: AnyScore | None = None,
-    target: "str | pd.Series[Any] | None" = None,
-    cluster: str | None = None,
-    as_of: str | None = None,
-    values: Mapping[str, object] | None = None,
-    repeats: int = 1,
-    parameters: Parameters | None = None,
-    stream: bool = False,
-    seed: int = 0,
-    name: str | None = None,
-    stop_when_clear: bool = False,
-    aa: bool = False,
-    missing: Missing | None = None,
-    filled: Filler | None = None,
+def experiment_of(
+    design: Design, *, catalogue: Catalogue, library: Library, filled: Filler | None = None
 ) -> Experiment:
     """
     Check the whole design; the first fault is one line with its fix.
@@ -115,61 +95,73 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         UsageError: An empty frame, a missing column, a slot without a value, no or an unknown
             prompt, model or score.
     """
-    templates = templates_of(prompts, library)
-    arms = catalogue.arms(model_names(models))
-    if aa:
-        templates = (*templates, *(replace(t, name=t.name + AGAIN) for t in templates))
-    on = frame_of(on)
-    named, listed = series_of(on, target)
-    named = target_of(on, score, named) if listed is None else named
-    inputs = inputs_of(on, named if listed is None else listed, values or {})
-    left_out, gap_notes = checked_gaps(gaps_of(templates, inputs), missing)
-    if left_out and on is not None:
-        on = kept_rows(on, inputs, left_out)
-        inputs = tuple(each for each in inputs if each.id not in left_out)
-    scorer, judge = scorer_or_judge(score, inputs, sequential=stop_when_clear)
-    scorer = knowing(scorer, templates)
-    clusters = clusters_of(on, cluster, inputs)
-    dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
-    repeats = int(REPEATS.read(repeats, "repeats"))
-    cells = grid(
-        templates,
-        arms,
-        inputs,
-        repeats=repeats,
-        parameters=parameters,
-        stream=bool(stream),
-        seed=int(NUMBERED.read(seed, "order_seed")),
-        first_repeat={t.name: repeats for t in templates[len(templates) // 2 :]} if aa else None,
-        whole=units_by_input(inputs, clusters) if stop_when_clear else None,
-        filled=filled,
-    )
+    design = design.checked()
+    templates = _asked(templates_of(design.prompts, library), aa=design.aa)
+    arms = catalogue.arms(design.models or ())
+    table = _table(design, templates)
+    scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
+    _require_rivals(design, judge, count=len(templates) * len(arms))
+    clusters = clusters_of(table.on, design.cluster, table.inputs)
+    dates = dates_by_input(table.on, design.as_of, table.inputs)
+    whole = units_by_input(table.inputs, clusters) if design.stop_when_clear else None
+    cells = grid(design, templates, arms, table.inputs, whole=whole, filled=filled)
     cells = with_schemas(cells, templates)
-    if stop_when_clear and len(templates) * len(arms) < _RIVALS:
-        raise UsageError("stop_when_clear needs two arms: another prompt or another model")
-    if judge is not None and len(templates) * len(arms) < _RIVALS:
-        raise UsageError("a judge compares answers: give two prompts or two models")
     return Experiment(
-        name=plain(name) or _name(templates, cells),
+        design=design,
+        name=design.name or _name(templates, cells),
         templates=templates,
         arms=arms,
-        inputs=inputs,
-        scorer=scorer,
+        inputs=table.inputs,
+        scorer=knowing(scorer, templates),
         cells=cells,
         clusters=clusters,
         judge=judge,
         dates=dates,
-        stop_when_clear=stop_when_clear,
-        aa=aa,
         notes=(
-            *gap_notes,
-            *guard_notes(templates, inputs, cells, named),
+            *table.notes,
+            *guard_notes(templates, table.inputs, cells, table.target),
             *look_ahead_notes(arms, dates),
         ),
     )
 
 
 _RIVALS: Final = 2
+
+
+def _require_rivals(design: Design, judge: Judge | None, *, count: int) -> None:
+    if design.stop_when_clear and count < _RIVALS:
+        raise UsageError("stop_when_clear needs two arms: another prompt or another model")
+    if judge is not None and count < _RIVALS:
+        raise UsageError("a judge compares answers: give two prompts or two models")
+
+
+def _asked(templates: tuple[Template, ...], *, aa: bool) -> tuple[Template, ...]:
+    """Return the prompts of the run: an A/A test asks each a second time, under another name."""
+    again = (replace(each, name=each.name + AGAIN) for each in templates)
+    return (*templates, *again) if aa else templates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """The frame without the inputs that are left out, read."""
+
+    on: "pd.DataFrame | None"
+    inputs: tuple[Input, ...]
+    target: str | None
+    notes: tuple[str, ...]
+
+
+def _table(design: Design, templates: Sequence[Template]) -> _Table:
+    """Read the frame, or the values alone, and see to what is missing."""
+    on = frame_of(design.on)
+    named, listed = series_of(on, design.target)
+    target = target_of(on, design.score, named) if listed is None else named
+    inputs = inputs_of(on, target if listed is None else listed, design.values or {})  # noqa: PD011 - no frame
+    left_out, notes = checked_gaps(gaps_of(templates, inputs), design.missing)
+    if left_out and on is not None:
+        on = kept_rows(on, inputs, left_out)
+        inputs = tuple(each for each in inputs if each.id not in left_out)
+    return _Table(on=on, inputs=inputs, target=target, notes=notes)
 
 
 def templates_of(

@@ -6,17 +6,15 @@ In: the inputs and the names that prompts read. Out: what is missing where, and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 from llmlab.checks.plain import is_blank
+from llmlab.design.design import Missing
 from llmlab.design.grid import Input
 from llmlab.errors import UsageError
 from llmlab.templates import Template
 from llmlab.templates.reads import spelt
 from llmlab.templates.written import is_table
-
-Missing: TypeAlias = Literal["skip", "send"]
-"""What becomes of an input with a gap: it is left out, or the gap is sent as a word (`nan`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

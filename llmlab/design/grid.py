@@ -1,19 +1,15 @@
 """The grid of an experiment: prompts × models × inputs × repeats, in an order that is fair."""
 
-import difflib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from llmlab.catalogue import Model, ModelVariant, default_api, for_arm
-from llmlab.checks.amounts import REPEATS
-from llmlab.checks.plain import plain, whole
-from llmlab.design.options import schema_of, search_of
-from llmlab.errors import BadParameter
+from llmlab.design.design import Design
 from llmlab.records import Api, Parameters, Prompt, Request
 from llmlab.templates import Template
 
@@ -62,55 +58,41 @@ Filler: TypeAlias = Callable[
 """Fills a template for each arm: one prompt an arm, which differ where context is packed."""
 
 
-def grid(  # noqa: PLR0913 - the axes and how they are crossed
+def grid(
+    design: Design,
     templates: Sequence[Template],
     arms: Sequence[ModelVariant],
     inputs: Sequence[Input],
     *,
-    repeats: int = 1,
-    parameters: Parameters | None = None,
-    stream: bool = False,
-    seed: int = 0,
-    first_repeat: Mapping[str, int] | None = None,
     whole: Mapping[str, object] | None = None,
     filled: Filler | None = None,
 ) -> tuple[Cell, ...]:
     """
     Cross the axes, in blocks: every arm meets an input within the same minutes.
 
-    Inputs are shuffled, and within each the arms, by *seed*; a provider that slows down at
-    noon then slows every prompt alike. The same seed gives the same order.
+    Inputs are shuffled, and within each the arms, by the design's `order_seed`; a provider that
+    slows down at noon then slows every prompt alike. The same seed gives the same order.
 
     Args:
+        design: Repeats, parameters, order, whether answers are streamed. An A/A test asks the
+            second half of the templates under other numbers of repeats.
         templates: The prompts.
         arms: The models.
         inputs: What they are tried on.
-        repeats: How often each question is asked.
-        parameters: For every arm.
-        stream: Whether answers are streamed.
-        seed: Of the order.
-        first_repeat: By template name, where its repeats are numbered from (an A/A test asks
-            the same words again under other numbers).
         whole: By input id, what must be finished before the next is begun: the input itself or
             its cluster, all repeats together, as looking after each asks for.
         filled: Who fills the templates; every arm alike when None.
     """
-    draw = random.Random(seed)  # noqa: S311 - an order of work, not a secret
-    base = parameters or Parameters()
-    options_cache = [request_options(arm, base) for arm in arms]
+    draw = random.Random(design.order_seed)  # noqa: S311 - an order of work, not a secret
+    base = design.parameters
+    options = [request_options(arm, base) for arm in arms]
+
+    def fill(template: Template, values: Mapping[str, object]) -> Sequence[Prompt]:
+        return (filled or filled_alike)(template, values, arms, base)
+
     cells: list[Cell] = []
-    times = int(REPEATS.read(repeats, "repeats"))
-    for repeat, each in _order(inputs, times, draw, whole):
-        block = _block(
-            templates,
-            options_cache,
-            each,
-            base,
-            repeat=repeat,
-            stream=stream,
-            first=first_repeat or {},
-            filled=filled or filled_alike,
-        )
+    for repeat, each in _order(inputs, design.repeats, draw, whole):
+        block = _block(design, templates, options, each, repeat, fill)
         cells.extend(draw.sample(block, len(block)))
     return tuple(cells)
 
@@ -135,29 +117,26 @@ def _order(
 
 
 def _block(
+    design: Design,
     templates: Sequence[Template],
-    options_cache: Sequence[RequestOptions],
+    options: Sequence[RequestOptions],
     each: Input,
-    base: Parameters,
-    *,
     repeat: int,
-    stream: bool,
-    first: Mapping[str, int],
-    filled: Filler,
+    fill: Callable[[Template, Mapping[str, object]], Sequence[Prompt]],
 ) -> list[Cell]:
-    arms = [options.arm for options in options_cache]
+    second = {template.name for template in templates[len(templates) // 2 :] if design.aa}
     return [
         Cell(
-            request=options.request(
-                prompt, repeat=repeat + first.get(prompt.name, 0), stream=stream
+            request=how.request(
+                prompt,
+                repeat=repeat + (design.repeats if template.name in second else 0),
+                stream=design.stream,
             ),
-            arm=options.arm,
+            arm=how.arm,
             input=each,
         )
         for template in templates
-        for options, prompt in zip(
-            options_cache, filled(template, each.values, arms, base), strict=True
-        )
+        for how, prompt in zip(options, fill(template, each.values), strict=True)
     ]
 
 
@@ -185,8 +164,6 @@ def request_options(arm: ModelVariant, base: Parameters, api: Api | None = None)
 REASONING_ROOM: Final = 4096
 """Tokens that a reasoning model may think on top of its answer."""
 
-_NAMES: Final = frozenset(each.name for each in fields(Parameters))
-
 
 def merged(arm: ModelVariant, base: Parameters) -> Parameters:
     """Return the parameters *arm* is asked with: its own, the caller's on top, room to reason."""
@@ -204,35 +181,3 @@ def reasons(parameters: Parameters, model: Model) -> bool:
         return parameters.thinking
     effort = parameters.effort or rules.default_effort
     return rules.thinks_by_default or (bool(rules.efforts) and effort not in {None, "none"})
-
-
-_WHOLE: Final = frozenset({"max_tokens", "seed", "context"})
-
-
-def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Parameters:
-    """
-    Make `Parameters` of keyword arguments; None leaves a default alone.
-
-    Args:
-        given: By name; numbers and texts of any kind, such as NumPy's.
-        own: What the caller takes beside them, for "did you mean".
-
-    Raises:
-        BadParameter: There is none of this name; the nearest is given.
-    """
-    unknown = sorted(set(given) - _NAMES)
-    if unknown:
-        raise BadParameter(_unknown(unknown[0], own))
-    said = {name: plain(value) for name, value in given.items() if value is not None}
-    said |= {name: whole(said[name]) for name in _WHOLE & said.keys()}
-    if "stop" in said:
-        said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
-    said["schema"] = schema_of(said.get("schema"))
-    said["search"] = search_of(said.get("search"))
-    return Parameters(**said)
-
-
-def _unknown(name: str, own: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, [*_NAMES, *own], n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_NAMES))}"
-    return f"no parameter is called {name!r}; {hint}"

@@ -5,23 +5,20 @@ In: a DataFrame and the names of its columns. Out: `Input`s and what is known of
 thing that does not fit is one line with its fix.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.checks.plain import plain
+from llmlab.design.design import AnyScore
 from llmlab.design.grid import Input
 from llmlab.design.guards import dates_of
 from llmlab.design.score_range import bound_of
-from llmlab.errors import UsageError
-from llmlab.scores import Judge, Score, ScoreFunction, Scorer, score_of, try_out
+from llmlab.errors import UsageError, suggest
+from llmlab.scores import Judge, Scorer, score_of, try_out
 from llmlab.scores.scorer import missing
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AnyScore: TypeAlias = str | Score | Judge | ScoreFunction
-"""A name, settings, a judge, or a function of (text, target) or (answer, row)."""
 
 
 def frame_of(on: object) -> "pd.DataFrame | None":
@@ -151,8 +148,12 @@ def units_by_input(
     return {each.id: each.id for each in inputs} if clusters is None else clusters
 
 
-def dates_by_input(on: "pd.DataFrame", as_of: str, inputs: Sequence[Input]) -> Mapping[str, float]:
+def dates_by_input(
+    on: "pd.DataFrame | None", as_of: str | None, inputs: Sequence[Input]
+) -> Mapping[str, float] | None:
     """Return the date of each input, Unix seconds; UsageError when the column has none."""
+    if on is None or as_of is None:
+        return None
     _require(on, as_of, "as_of")
     return dates_of(on, as_of, inputs)
 
@@ -224,7 +225,4 @@ def _require(on: "pd.DataFrame", column: str, role: str) -> None:
         raise UsageError(f"{role} is named by its column, not by a {type(column).__name__}")
     if column in on.columns:
         return
-    names = [str(each) for each in on.columns]
-    near = difflib.get_close_matches(column, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"
-    raise UsageError(f"no column is called {column!r} ({role}){hint}")
+    raise UsageError(f"no column is called {column!r} ({role}); {suggest(column, on.columns)}")

@@ -1,18 +1,46 @@
-"""What a caller may say for a schema or a search, as the records that travel."""
+"""What a caller may say of parameters, a schema or a search, as the records that travel."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from llmlab.checks.plain import plain
-from llmlab.errors import BadParameter
-from llmlab.records import Schema, Search
+from llmlab.checks.plain import plain, whole
+from llmlab.errors import BadParameter, suggest
+from llmlab.records import Parameters, Schema, Search
+
+PARAMETERS: Final = frozenset(each.name for each in fields(Parameters))
+
+_WHOLE: Final = frozenset({"max_tokens", "seed", "context"})
 
 _OUTSIDE: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Parameters:
+    """
+    Make `Parameters` of keyword arguments; None leaves a default alone.
+
+    Args:
+        given: By name; numbers and texts of any kind, such as NumPy's.
+        own: What the caller takes beside them, for "did you mean".
+
+    Raises:
+        BadParameter: There is none of this name; the nearest is given.
+    """
+    unknown = sorted(set(given) - PARAMETERS)
+    if unknown:
+        hint = suggest(unknown[0], [*sorted(PARAMETERS), *own])
+        raise BadParameter(f"no parameter is called {unknown[0]!r}; {hint}")
+    said = {name: plain(value) for name, value in given.items() if value is not None}
+    said |= {name: whole(said[name]) for name in _WHOLE & said.keys()}
+    if "stop" in said:
+        said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
+    said["schema"] = schema_of(said.get("schema"))
+    said["search"] = search_of(said.get("search"))
+    return Parameters(**said)
 
 
 def schema_of(wish: object) -> Schema | None:

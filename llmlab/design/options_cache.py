@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.catalogue import Catalogue
-from llmlab.design.grid import RequestOptions, parameters_of, request_options
+from llmlab.design.grid import RequestOptions, request_options
+from llmlab.design.options import parameters_of
 from llmlab.design.question import OPTIONS
 from llmlab.records import Api
 

@@ -52,9 +52,7 @@ def repriced(
     Raises:
         UsageError: The date is none, or rows have no token counts.
     """
-    lost = [name for name in ("input_tokens", "output_tokens", "model") if name not in rows]
-    if lost:
-        raise UsageError(f"rows lack {', '.join(lost)}: only a run's own rows can be priced again")
+    _require_counts(rows)
     moment = _moment(at)
     lines = [
         _cost(row, prices, at=moment, batch=batch, model=model, cache=cache)
@@ -66,6 +64,12 @@ def repriced(
     made["price_basis"] = _category(basis for _, _, basis in lines)
     made["billed_usd"] = float("nan")
     return made
+
+
+def _require_counts(rows: "pd.DataFrame") -> None:
+    lost = [name for name in ("input_tokens", "output_tokens", "model") if name not in rows]
+    if lost:
+        raise UsageError(f"rows lack {', '.join(lost)}: only a run's own rows can be priced again")
 
 
 def _cost(

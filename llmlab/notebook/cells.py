@@ -1,11 +1,10 @@
 """What a cell says: its prompts, and which names of the notebook they need."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from llmlab.errors import TemplateError, UsageError
+from llmlab.errors import TemplateError, UsageError, suggest
 from llmlab.templates import parse
 
 _NAMED: Final = re.compile(r"^---[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
@@ -55,9 +54,8 @@ def lookup(name: str, names: Mapping[str, object], kind: type[T], option: str) -
     """
     if name not in names:
         fitting = [each for each, value in names.items() if isinstance(value, kind)]
-        near = difflib.get_close_matches(name, fitting, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"{option} {name}: nothing in this notebook is called {name}{hint}")
+        hint = suggest(name, fitting, otherwise=f"assign a {kind.__name__} to it first")
+        raise UsageError(f"{option} {name}: nothing in this notebook is called {name}; {hint}")
     value = names[name]
     if not isinstance(value, kind):
         raise UsageError(

@@ -10,6 +10,7 @@ from IPython.core import error as ipython
 
 from llmlab import default
 from llmlab.checks.files import read_text
+from llmlab.design.design import OPTIONS
 from llmlab.errors import UsageError
 from llmlab.notebook.cells import lookup, prompts_of, values_for
 from llmlab.records import Schema
@@ -31,26 +32,12 @@ def design_of(
     if not inline and not named:
         raise UsageError("no prompt was given: write one after a line `--- name`, or --prompts")
     return {
+        **{name: said for name, said in vars(args).items() if name in OPTIONS},
         "prompts": inline or [name.strip() for name in named],
         "models": _models(args.models, names) if args.models else usual_models or None,
         "on": lookup(args.on, names, pd.DataFrame, "--on") if args.on else None,
         "score": _score(args.score, names),
-        "target": args.target,
-        "cluster": args.cluster,
-        "as_of": args.as_of,
-        "stop_when_clear": args.stop_when_clear,
-        "aa": args.aa,
-        "batch": args.batch,
-        "missing": args.missing,
-        "repeats": args.repeats,
-        "budget": args.budget,
-        "name": args.name,
-        "stream": args.stream,
-        "quiet": args.quiet,
         "values": values_for(inline, names),
-        "max_tokens": args.max_tokens,
-        "temperature": args.temperature,
-        "seed": args.seed,
     }
 
 
@@ -99,9 +86,8 @@ def stopped_short(comparison: "Comparison") -> None:
     Raises:
         UsageError: It was interrupted. An error, so that "run all" does not go on behind it.
     """
-    for note in comparison.notes:
-        if note.startswith("interrupted"):
-            raise ipython.UsageError(note)
+    if comparison.unsent:
+        raise ipython.UsageError(comparison.notes[0])
 
 
 def _score(name: str | None, names: Mapping[str, object]) -> str | Callable[..., float] | None:

@@ -1,7 +1,6 @@
 """A magic's line, read: unknown options get a suggestion, and every slip is one line."""
 
 import argparse
-import difflib
 import keyword
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from IPython.core import error as ipython
 from IPython.utils.process import arg_split  # type: ignore[attr-defined]  # public, not re-exported
 
 from llmlab.checks.plain import plain
-from llmlab.errors import LabError, UsageError
+from llmlab.errors import LabError, UsageError, suggest
 
 
 def arguments(
@@ -86,8 +85,7 @@ def _better(told: str, parser: Any, name: str) -> str:
     wrong = words.split()[0].partition("=")[0]
     if not wrong.startswith("-"):
         return f"{words!r} is one word too many; see {name}?"
-    near = difflib.get_close_matches(wrong, options_of(parser), n=1, cutoff=0.65)
-    hint = f"did you mean {near[0]}?" if near else f"see {name}?"
+    hint = suggest(wrong, options_of(parser), otherwise=f"see {name}?")
     return f"no option is called {wrong}; {hint}"
 
 

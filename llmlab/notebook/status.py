@@ -1,12 +1,11 @@
 """What `%lab` tells: how the lab stands now, or one thing in full."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llmlab import default
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.notebook.completion import LAB_WORDS
 from llmlab.views.listing import NONE, Listing, listing_of
 from llmlab.views.text import form
@@ -36,9 +35,7 @@ def told(args: Any, names: Mapping[str, object]) -> Listing:
         "config": _config,
     }
     if args.what not in tellers:
-        near = difflib.get_close_matches(args.what, LAB_WORDS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(LAB_WORDS)}"
-        raise UsageError(f"%lab: no word is {args.what!r}; {hint}")
+        raise UsageError(f"%lab: no word is {args.what!r}; {suggest(args.what, LAB_WORDS)}")
     if args.more:
         raise UsageError(f"%lab {args.what}: {' '.join(args.more)!r} is one word too many")
     return tellers[args.what](lab)

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from difflib import get_close_matches
 
 from llmlab.checks.amounts import Allowed
-from llmlab.errors import ConfigError
+from llmlab.errors import ConfigError, suggest
 from llmlab.pricing.price import Price, Tier, price_of, scaled
 
 PROVIDERS = ("openai", "anthropic", "deepseek", "xai", "ollama", "local")
@@ -44,7 +43,7 @@ def _read_entry(name: str, entry: object) -> Price:
         raise ConfigError(f"price of {name!r}: write it as provider/model")
     if provider not in PROVIDERS:
         raise ConfigError(
-            f"price of {name!r}: no provider {provider!r}{_hint(provider, PROVIDERS)}"
+            f"price of {name!r}: no provider {provider!r}; {suggest(provider, PROVIDERS)}"
         )
     table = _as_table(name, entry, _KEYS)
     rates = _rates(name, table)
@@ -66,7 +65,7 @@ def _as_table(name: str, entry: object, keys: tuple[str, ...]) -> Mapping[str, o
         )
     for key in entry:
         if key not in keys:
-            raise ConfigError(f"price of {name!r}: no key {key!r}{_hint(key, keys)}")
+            raise ConfigError(f"price of {name!r}: no key {key!r}; {suggest(key, keys)}")
     return entry
 
 
@@ -102,8 +101,3 @@ def _number(name: str, key: str, value: object) -> Decimal:
     """Return *value* as typed: 0.1 is a tenth, not the binary float next to it."""
     number = _DOLLARS.read(value, f"price of {name!r}: {key}", error=ConfigError)
     return value if isinstance(value, Decimal) else Decimal(str(number))
-
-
-def _hint(word: object, known: tuple[str, ...]) -> str:
-    close = get_close_matches(str(word), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"

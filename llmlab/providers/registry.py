@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
-from llmlab.errors import UnknownModel
+from llmlab.errors import UnknownModel, suggest
 from llmlab.providers import deepseek, local, openai, xai
 from llmlab.providers.adapter import Adapter
 from llmlab.providers.anthropic import messages as anthropic
@@ -43,9 +42,7 @@ def adapter_of(provider: str, api: Api | None = None, *, speaks: str = "") -> Ad
     apis = {key[1]: row for key, row in ADAPTERS.items() if key[0] == provider}
     if not apis:
         known = sorted({name for name, _ in ADAPTERS})
-        near = get_close_matches(provider, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
-        raise UnknownModel(f"no provider is called {provider!r}: {hint}")
+        raise UnknownModel(f"no provider is called {provider!r}; {suggest(provider, known)}")
     found = next(iter(apis.values())) if api is None else apis.get(api)
     if found is None:
         raise UnknownModel(f"{provider} has no {api!r} API here; it has {', '.join(apis)}")

@@ -10,12 +10,12 @@ from llmlab.archive.run_store import question_row
 from llmlab.backends.health import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
+from llmlab.catalogue import Model
 from llmlab.checks.amounts import NUMBERED, SECONDS
-from llmlab.design.grid import parameters_of
-from llmlab.design.options import as_type
+from llmlab.design.options import as_type, parameters_of
 from llmlab.design.question import Question, one_model
 from llmlab.errors import ERRORS_BY_KIND, CallError
-from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
+from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt, Request
 from llmlab.runs.filling import Filling
 from llmlab.runs.services import Services
 from llmlab.templates import Template
@@ -70,39 +70,54 @@ async def _answer(
     catalogue = services.catalogue
     name = services.settings.models if model is None else one_model(model, catalogue.lineups)
     options = services.options_cache.of(catalogue, name, api, parameters)
-    arm = options.arm
-
     filling = Filling(services.counting)
 
     def fill(template: Template, given: Mapping[str, object]) -> Prompt:
-        return filling(template, given, [arm], parameters_of(parameters))[0]
+        return filling(template, given, [options.arm], parameters_of(parameters))[0]
 
     words = asked.filled(fill)
     request = options.request(words, repeat=_repeat_of(repeat), stream=on_piece is not None)
     limit = None if deadline is None else SECONDS.read(deadline, "deadline")
     if services.settings.mode == "replay":
-        drop = services.settings.drop_parameters
-        return _told(replayed_answer(services.tape, request, arm.model, drop=drop), on_piece)
-    endpoint = await services.backends.endpoint(arm.model.provider)
-    await require_pulled(services.pulled, arm.model, endpoint)
+        return _told(_replayed(services, request, options.arm.model), on_piece)
+    answer = await _sent(services, request, options.arm.model, deadline=limit, on_piece=on_piece)
+    if asked.values is None:
+        return answer
+    return replace(answer, warnings=(*answer.warnings, *filling.notes()))
+
+
+def _replayed(services: Services, request: Request, model: Model) -> Answer:
+    drop = services.settings.drop_parameters
+    return replayed_answer(services.tape, request, model, drop=drop)
+
+
+async def _sent(
+    services: Services,
+    request: Request,
+    model: Model,
+    *,
+    deadline: float | None,
+    on_piece: OnPiece | None,
+) -> Answer:
+    """Send one question and keep it as a row of the run `ask`."""
+    endpoint = await services.backends.endpoint(model.provider)
+    await require_pulled(services.pulled, model, endpoint)
     caller = services.asker
-    prepared = caller.prepare(request, arm.model, endpoint)
-    services.counting.check(prepared.request, arm.model)
+    prepared = caller.prepare(request, model, endpoint)
+    services.counting.check(prepared.request, model)
     answer = await caller.outcome(
         prepared,
-        deadline=limit or services.deadline(prepared),
+        deadline=deadline or services.deadline(prepared),
         on_piece=on_piece,
         reuse=_deterministic(request.parameters),
         strict=deadline is not None,
     )
     if isinstance(answer, Failure):
-        raise _error_of(answer, arm.model.provider)
+        raise _error_of(answer, model.provider)
     content = content_of(prepared.request)
     row = question_row(prepared.request, prepared.key, answer, content)
     services.recorder.question(row, by=endpoint.identity, content=content)
-    if asked.values is None:
-        return answer
-    return replace(answer, warnings=(*answer.warnings, *filling.notes()))
+    return answer
 
 
 def _repeat_of(repeat: object) -> int:

@@ -15,13 +15,13 @@ from llmlab.calls.identity import recall
 from llmlab.design.duplicates import occurrences, places
 from llmlab.design.experiment import Experiment
 from llmlab.errors import UsageError
-from llmlab.records import Answer, JudgeForecast, Outcome, Plan, Progress, Row
+from llmlab.records import Answer, JudgeForecast, Plan, Progress, Row
 from llmlab.runs.control import Control
 from llmlab.runs.early_stopping import Early
 from llmlab.runs.eta import EtaInputs, earlier
 from llmlab.runs.forecast import forecast
 from llmlab.runs.judge_forecast import judge_arm, judge_forecast
-from llmlab.runs.runner import Planned, Runner, Tally, renamed
+from llmlab.runs.runner import Planned, Runner, Tally, renamed, row_of
 from llmlab.runs.services import STAND_IN_PERMITS, Services
 from llmlab.wire import RunStopped
 
@@ -45,6 +45,8 @@ class Landed:
 
     rows: list[Row] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    unsent: int = 0
+    """Calls that were planned and not made, because the run was interrupted."""
     by: Mapping[str, str] = field(default_factory=dict)
     """Who answered for each provider, as the book tells answers apart."""
 
@@ -55,46 +57,70 @@ def conduct(
     watch: RunObserver,
     *,
     control: Control,
-    budget: float | None = None,
-    batch: bool = False,
 ) -> Landed:
     """
     Send what the book does not answer; an interrupt, or *control*, keeps what has landed.
 
-    With *batch*, what a provider takes in batches is handed in so, at its lower price, and
-    waited for. In replay mode the tape answers, and nothing is sent.
+    Where the design says so, what a provider takes in batches is handed in so, at its lower
+    price, and waited for. In replay mode the tape answers, and nothing is sent.
 
     Raises:
         UsageError: A model refuses a parameter or is not pulled, or an endpoint cannot be had.
         ReplayMiss: The tape has no outcome for a cell.
         Stopped: *control* ended it before there was a plan.
     """
-    _check(experiment, batch=batch)
+    _check(experiment)
     if services.settings.mode == "replay":
         return _replay(services, experiment, watch)
-    caller = services.caller(budget)
+    design = experiment.design
+    caller = services.caller(design.budget)
     plan = services.engine.run(_prepared(services, experiment, caller), brake=control.brake)
-    known = _known(caller, plan, batch=batch)
-    limit = services.settings.budget.run if budget is None else budget
+    known = _known(caller, plan, batch=design.batch)
+    limit = services.settings.budget.run if design.budget is None else design.budget
     at_once = _at_once(services, plan)
-    pace = _pace(services, at_once, batch=batch)
+    pace = _pace(services, at_once, batch=design.batch)
     watch.planned(_seen(services, experiment, plan, known, limit=limit, pace=pace))
     _remember_templates(caller, experiment)
-    rows: list[Row] = []
     tally = Tally.of(plan)
-    early = Early(experiment) if experiment.stop_when_clear else None
-    runner = Runner(
+    runner = _runner(services, experiment, caller, control, at_once)
+    tick = _ticking(services, plan, tally, watch, limit)
+    sent = _sent(services, runner, plan, known, tally, tick, control, batch=design.batch)
+    watch.ended(tally.progress(limit))
+    services.counting.learn(plan, _answers(sent.rows))
+    notes = _notes(services, experiment, runner.early, sent.rows)
+    by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
+    rows = _in_order(sent.rows, plan)
+    return replace(sent, rows=rows, notes=(*notes, *sent.notes), by=by)
+
+
+def _runner(
+    services: Services, experiment: Experiment, caller: Caller, control: Control, at_once: int
+) -> Runner:
+    return Runner(
         name=experiment.name,
         caller=caller,
         deadline=services.deadline,
         at_once=at_once,
         passes=control.passes,
-        early=early,
+        early=Early(experiment) if experiment.design.stop_when_clear else None,
     )
+
+
+def _sent(
+    services: Services,
+    runner: Runner,
+    plan: Sequence[Planned],
+    known: Mapping[str, Answer],
+    tally: Tally,
+    tick: Callable[[], None],
+    control: Control,
+    *,
+    batch: bool,
+) -> Landed:
+    """Send call by call, then what goes by batch; an interrupt keeps the rows that came."""
+    rows: list[Row] = []
     apart = [each for each in plan if batch and _goes_by_batch(each, known)]
     todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
-
-    tick = _ticking(services, plan, tally, watch, limit)
     batches = Batches(
         runner.caller,
         run=runner.name,
@@ -108,11 +134,9 @@ def conduct(
         if apart:
             work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
             services.engine.run(work, tick=tick, brake=control.brake)
-    watch.ended(tally.progress(limit))
-    services.counting.learn(plan, _answers(rows))
-    notes = (*_notes(services, experiment, early, rows, len(plan)), *batches.notes)
-    by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
-    return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
+    cleared = runner.early is not None and runner.early.over
+    unsent = 0 if cleared else len(plan) - len(rows)
+    return Landed(rows=rows, notes=tuple(batches.notes), unsent=unsent)
 
 
 def _seen(
@@ -182,18 +206,12 @@ def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:
 
 
 def _notes(
-    services: Services,
-    experiment: Experiment,
-    early: Early | None,
-    rows: Sequence[Row],
-    planned: int,
+    services: Services, experiment: Experiment, early: Early | None, rows: Sequence[Row]
 ) -> tuple[str, ...]:
-    """Say what was cut short, who stood in, and what will soon not be repeatable."""
-    cut = (_interrupted(len(rows), planned),) if len(rows) < planned else ()
-    if early is not None:
-        cut = (*(() if early.over else cut), *early.notes(rows))
+    """Say where it stopped early, who stood in, and what will soon not be repeatable."""
+    looked = () if early is None else early.notes(rows)
     ends = retirements(services.catalogue, experiment.arms, now=time.time())
-    return (*cut, *_trouble(services), *ends, *_old_prices(services))
+    return (*looked, *_trouble(services), *ends, *_old_prices(services))
 
 
 def _old_prices(services: Services) -> tuple[str, ...]:
@@ -206,18 +224,14 @@ _BATCHES: Final = "batches"
 """Books of version 2 kept their batches under this name; a run of it would be taken for them."""
 
 
-def _check(experiment: Experiment, *, batch: bool) -> None:
+def _check(experiment: Experiment) -> None:
     if experiment.name in {QUESTIONS, _BATCHES}:
         raise UsageError(f"{experiment.name!r} is a name that the book needs: use another one")
-    if batch and any(cell.request.stream for cell in experiment.cells):
-        raise UsageError("a batch cannot be streamed: leave out stream=True or batch=True")
-    if batch and experiment.stop_when_clear:
-        raise UsageError("a batch cannot stop early: leave out stop_when_clear or batch=True")
 
 
 def _known(caller: Caller, plan: Sequence[Planned], *, batch: bool) -> dict[str, Answer]:
     """Return what the book has; refuse to send singly what is in a batch."""
-    stored = caller.book.answers([each.prepared.key for each in plan])
+    stored = caller.context.book.answers([each.prepared.key for each in plan])
     if not batch:
         missing = [each.prepared for each in plan if each.prepared.key not in stored]
         refuse_waiting(caller, missing)
@@ -239,18 +253,8 @@ async def _by_batch(
         outcome = found.get(each.prepared.key)
         if outcome is None:
             continue  # the run was stopped before its batch had ended
-        landed.append(_row(runner.name, each, outcome))
+        landed.append(row_of(runner.name, each, outcome))
         tally.count(each.cell, outcome)
-
-
-def _row(run: str, each: Planned, outcome: Outcome) -> Row:
-    return Row(
-        run=run,
-        request=each.prepared.request,
-        request_hash=each.prepared.key,
-        input_id=each.cell.input.id,
-        outcome=outcome,
-    )
 
 
 def _replay(services: Services, experiment: Experiment, watch: RunObserver) -> Landed:
@@ -316,13 +320,9 @@ def _remember_templates(caller: Caller, experiment: Experiment) -> None:
     """Keep the words of each version, so that a row's version can be read years later."""
     for template in experiment.templates:
         words = f"[system]\n{template.system}\n" if template.system else ""
-        caller.book.note_template(
+        caller.context.book.note_template(
             template.name, template.version, f"{words}[user]\n{template.user}"
         )
-
-
-def _interrupted(done: int, total: int) -> str:
-    return f"interrupted: {done} of {total} calls are done; run the cell again to send the rest"
 
 
 def _trouble(services: Services) -> tuple[str, ...]:

@@ -44,7 +44,6 @@ def read(
     *,
     watch: "RunObserver",
     control: "Control",
-    budget: float | None = None,
     notes: Sequence[str] = (),
 ) -> ScoredRun:
     """Score *rows*, ask the judge where there is one, and count the trials in the book."""
@@ -53,13 +52,7 @@ def read(
     more: tuple[str, ...] = ()
     if experiment.judge is not None:
         listed, said, more = judge_rows(
-            services,
-            experiment,
-            experiment.judge,
-            listed,
-            watch=watch,
-            control=control,
-            budget=budget,
+            services, experiment, experiment.judge, listed, watch=watch, control=control
         )
     elif experiment.scorer is not None:
         listed, said, more = _scored(experiment, experiment.scorer, listed)
@@ -85,7 +78,7 @@ def _scored(
     experiment: Experiment, scorer: Scorer, rows: list[Row]
 ) -> tuple[list[Row], list[str | None], tuple[str, ...]]:
     """Read and score *rows*; a run that was watched is read answer by answer, as it was then."""
-    found = heard(rows, scorer, alone=experiment.stop_when_clear)
+    found = heard(rows, scorer, alone=experiment.design.stop_when_clear)
     listed = scored(
         rows,
         scorer,
@@ -113,7 +106,7 @@ def about_of(
         "score_name": experiment.score_name,
         "cluster": experiment.clusters,
         "bound": _held_bound(experiment, rows),
-        "aa": experiment.aa,
+        "aa": experiment.design.aa,
         "trials": trials,
     }
 

@@ -59,7 +59,6 @@ def judge_rows(
     *,
     watch: "RunObserver",
     control: "Control",
-    budget: float | None = None,
 ) -> Scored:
     """Return *rows* with the scores of *judge*, what it said of each, and notes."""
     arm = judge_arm(services.catalogue, judge, services.settings.models)
@@ -70,7 +69,9 @@ def judge_rows(
     if services.settings.mode == "replay":
         replies = _replayed(services, asked)
     else:
-        replies = _ask(services, experiment, services.caller(budget), asked, watch, control)
+        replies = _ask(
+            services, experiment, services.caller(experiment.design.budget), asked, watch, control
+        )
     result = judged(_settled(rows, listed, replies.choices))
     notes = _notes(judge, arm, result, replies)
     marks, unread = _marks(services.book, judge, rows)
@@ -186,7 +187,7 @@ def _planned(caller: "Caller", cells: Sequence[Cell], endpoint: "Endpoint") -> l
 
 
 def _known(caller: "Caller", plan: Sequence[Planned]) -> dict[str, Answer]:
-    stored = caller.book.answers([each.prepared.key for each in plan])
+    stored = caller.context.book.answers([each.prepared.key for each in plan])
     return {key: recall(blob) for key, blob in stored.items()}
 
 

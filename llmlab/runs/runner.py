@@ -147,7 +147,7 @@ class Runner:
         workers = min(self.at_once, len(missing))
         refused: list[BookError] = []
         try:
-            with self.caller.book.flights.run():
+            with self.caller.context.book.flights.run():
                 async with asyncio.TaskGroup() as group:
                     for _ in range(workers):
                         work = self._work(queue, tally, landed)

@@ -19,6 +19,7 @@ from llmlab.backends.trust import Vetted
 from llmlab.book import Book, Limits
 from llmlab.calls.batch.batches import GRACE_S, POLL_S
 from llmlab.calls.caller import Caller, Prepared
+from llmlab.calls.context import CallContext
 from llmlab.calls.groups import Groups
 from llmlab.calls.settlement_waiter import SettlementWaiter
 from llmlab.design.grid import reasons
@@ -182,17 +183,19 @@ class Services:
     def caller(self, run_limit: float | None = None) -> Caller:
         """Return who makes the calls of a run, under the settings' limits or the run's own."""
         return Caller(
-            book=self.book,
-            session=self.session,
-            gates=self.gates,
-            prices=self.prices,
-            limits=_limits(self.settings.budget, run_limit, self.zone),
-            attempts=self.settings.attempts,
-            drop=self.settings.drop_parameters,
-            unpriced=self.settings.unpriced,
-            window=self.settings.tier_local,
-            settlements=self.settlements,
-            groups=self.groups,
+            context=CallContext(
+                book=self.book,
+                session=self.session,
+                gates=self.gates,
+                prices=self.prices,
+                limits=_limits(self.settings.budget, run_limit, self.zone),
+                attempts=self.settings.attempts,
+                drop=self.settings.drop_parameters,
+                unpriced=self.settings.unpriced,
+                window=self.settings.tier_local,
+                settlements=self.settlements,
+                groups=self.groups,
+            )
         )
 
     @property

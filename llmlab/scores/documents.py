@@ -1,6 +1,7 @@
 """The score of structured answers: is it JSON, does it follow the schema, is a field right."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -32,18 +33,6 @@ def json(
     """
     violated = None if schema is None else violation_of(schema)
 
-    def fits(data: Any) -> bool:
-        there = field is None or at_path(data, field) is not NOTHING
-        return there and (violated is None or not violated(data))
-
-    def read(answer: Answer) -> Read[Found]:
-        data = document_of(answer, fits)
-        if isinstance(data, Unread):
-            return data if field is not None else Found(NOTHING, data.why)
-        wrong = "" if violated is None else violated(data)
-        wrong = f"the JSON does not follow the schema: {wrong}" if wrong else ""
-        return Found(data, wrong) if field is None else _held(data, field, wrong)
-
     def value(found: Found, target: object) -> float:
         if found.wrong:
             return 0.0
@@ -51,10 +40,31 @@ def json(
 
     def make(_: Sequence[object]) -> Scorer:
         return Scorer(
-            name="json", read=read, value=value, written=_written, needs_target=field is not None
+            name="json",
+            read=partial(_read, field=field, violated=violated),
+            value=value,
+            written=_written,
+            needs_target=field is not None,
         )
 
     return Score(name="json", make=make, needs_target=field is not None)
+
+
+def _read(
+    answer: Answer, *, field: str | None, violated: Callable[[Any], str] | None
+) -> Read[Found]:
+    """Find the document, or its *field*, and how it breaks the schema; see `json`."""
+
+    def fits(data: Any) -> bool:
+        there = field is None or at_path(data, field) is not NOTHING
+        return there and (violated is None or not violated(data))
+
+    data = document_of(answer, fits)
+    if isinstance(data, Unread):
+        return data if field is not None else Found(NOTHING, data.why)
+    wrong = "" if violated is None else violated(data)
+    wrong = f"the JSON does not follow the schema: {wrong}" if wrong else ""
+    return Found(data, wrong) if field is None else _held(data, field, wrong)
 
 
 def _held(data: Any, field: str, wrong: str) -> Read[Found]:

@@ -1,12 +1,11 @@
 r"""Scores by name, as a cell says them: `label`, `number:5%`, `regex:^\d+$`, or a function."""
 
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.scores.documents import json
 from llmlab.scores.numeric import number, value_of
 from llmlab.scores.ranks import rank_ic
@@ -29,15 +28,13 @@ def score_of(score: str | Score | ScoreFunction) -> Score:
         return function(score, sample="")
     name, colon, given = str(score).partition(":")
     if name not in SCORES:
-        near = difflib.get_close_matches(name, [*SCORES, "judge"], n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(SCORES)}, judge"
-        raise UsageError(f"no score is called {score!r}{hint}")
-    plain, with_words = SCORES[name]
+        raise UsageError(f"no score is called {score!r}; {suggest(name, [*SCORES, 'judge'])}")
+    kind = SCORES[name]
     if not colon:
-        return plain()
-    if with_words is None:
+        return kind.plain()
+    if kind.with_words is None:
         raise UsageError(f"score {name!r} takes nothing after its name; got {given!r}")
-    return with_words(given)
+    return kind.with_words(given)
 
 
 def scorer_of(score: str | Score | ScoreFunction, targets: Sequence[object]) -> Scorer:
@@ -102,18 +99,29 @@ def _cost(given: str) -> Score:
     return signed_return(cost)
 
 
-SCORES: Final[dict[str, tuple[Callable[[], Score], Callable[[str], Score] | None]]] = {
-    "label": (label, None),
-    "exact": (exact, None),
-    "contains": (contains, contains),
-    "regex": (regex, regex),
-    "similarity": (similarity, None),
-    "json": (json, _field),
-    "number": (number, _tolerance),
-    "direction": (direction, None),
-    "signed_return": (signed_return, _cost),
-    "brier": (brier, None),
-    "log_loss": (log_loss, None),
-    "rank_ic": (rank_ic, None),
+class ScoreKind(NamedTuple):
+    """A score that has a name."""
+
+    plain: Callable[[], Score]
+    """Makes it as it is."""
+    with_words: Callable[[str], Score] | None = None
+    """Makes it of the words after a colon; None where it takes none."""
+    of_probabilities: bool = False
+    """Whether answers state probabilities, so that they have a calibration."""
+
+
+SCORES: Final = {
+    "label": ScoreKind(label),
+    "exact": ScoreKind(exact),
+    "contains": ScoreKind(contains, contains),
+    "regex": ScoreKind(regex, regex),
+    "similarity": ScoreKind(similarity),
+    "json": ScoreKind(json, _field),
+    "number": ScoreKind(number, _tolerance),
+    "direction": ScoreKind(direction),
+    "signed_return": ScoreKind(signed_return, _cost),
+    "brier": ScoreKind(brier, of_probabilities=True),
+    "log_loss": ScoreKind(log_loss, of_probabilities=True),
+    "rank_ic": ScoreKind(rank_ic),
 }
-"""By name: the score as it is, and what makes it of the words after a colon."""
+"""By name."""

@@ -91,30 +91,36 @@ def number(
         raise UsageError(f"tolerance must not be negative, got {tolerance!r}")
     if unit not in {"1", "%", "bp"}:
         raise UsageError(f"unit must be '1', '%' or 'bp', not {unit!r}")
-
-    def near(said: float, target: object) -> float:
-        right = as_float(target)
-        allowed = (tolerance or 0.0) * (abs(right) if relative else 1.0)
-        # One part in 10^12 for the rounding of decimals: 0.3 is within 0.1 of 0.2.
-        slack = 1e-12 * max(abs(right), allowed)
-        return float(abs(said - right) <= allowed + slack)
-
-    def error(said: float, target: object) -> float:
-        return -abs(said - as_float(target))
+    scorer = partial(_scorer, tolerance=tolerance, relative=relative, unit=unit, field=field)
 
     def make(targets: Sequence[object]) -> Scorer:
         checked("number", known_targets(targets))
-
-        def scorer(mark: Mark | None) -> Scorer:
-            return Scorer(
-                name="number",
-                value=error if tolerance is None else near,
-                read=numbers_of(field, unit, mark),
-                written=repr,
-                low=-math.inf if tolerance is None else 0.0,
-                high=0.0 if tolerance is None else 1.0,
-            )
-
         return by_decimal(scorer, decimal)
 
     return Score(name="number", make=make)
+
+
+def _scorer(
+    mark: Mark | None, *, tolerance: float | None, relative: bool, unit: Unit, field: str | None
+) -> Scorer:
+    near = partial(_near, tolerance=tolerance or 0.0, relative=relative)
+    return Scorer(
+        name="number",
+        value=_error if tolerance is None else near,
+        read=numbers_of(field, unit, mark),
+        written=repr,
+        low=-math.inf if tolerance is None else 0.0,
+        high=0.0 if tolerance is None else 1.0,
+    )
+
+
+def _error(said: float, target: object) -> float:
+    return -abs(said - as_float(target))
+
+
+def _near(said: float, target: object, *, tolerance: float, relative: bool) -> float:
+    right = as_float(target)
+    allowed = tolerance * (abs(right) if relative else 1.0)
+    # One part in 10^12 for the rounding of decimals: 0.3 is within 0.1 of 0.2.
+    slack = 1e-12 * max(abs(right), allowed)
+    return float(abs(said - right) <= allowed + slack)

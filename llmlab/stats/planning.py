@@ -96,12 +96,7 @@ def plan(
     """
     at_least("in_flight", in_flight, 1)
     found = pairs(rows, cluster=cluster)
-    few = [pair.clusters for pair in found if pair.clusters and pair.clusters < FEWEST]
-    if few:
-        raise UsageError(
-            f"a plan needs a pilot of at least {FEWEST} clusters, and this one has {min(few)}: "
-            "too few to know how far clusters differ"
-        )
+    _require_pilot(found)
     share = fraction("alpha", alpha) / max(1, len(found))
     wish = _Wish(difference=difference, power=power, alpha=share, in_flight=in_flight)
     by_name = {arm.name: arm for arm in arms(rows, compared=found)}
@@ -112,6 +107,15 @@ def plan(
         if not np.isnan(_sd(pair))
     ]
     return tuple(sorted(plans, key=lambda one: (one.inputs, one.a, one.b)))
+
+
+def _require_pilot(found: tuple[Pair, ...]) -> None:
+    few = [pair.clusters for pair in found if pair.clusters and pair.clusters < FEWEST]
+    if few:
+        raise UsageError(
+            f"a plan needs a pilot of at least {FEWEST} clusters, and this one has {min(few)}: "
+            "too few to know how far clusters differ"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

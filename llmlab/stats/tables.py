@@ -1,13 +1,12 @@
 """A run's rows to small DataFrames: what a Comparison shows when it is asked for more."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import Ints
 from llmlab.stats.clusters import Cluster
@@ -50,9 +49,7 @@ def arm_called(names: Sequence[Name], said: Said) -> Name:
     if found:
         listed = ", ".join(repr(SEPARATOR.join(name)) for name in found)
         raise UsageError(f"{said!r} means {len(found)} arms; say one of {listed}")
-    near = difflib.get_close_matches(str(said), whole, n=1, cutoff=0.3)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(whole)}"
-    raise UsageError(f"no arm is called {said!r}; {hint}")
+    raise UsageError(f"no arm is called {said!r}; {suggest(said, whole)}")
 
 
 def not_worse(

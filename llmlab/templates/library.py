@@ -1,6 +1,5 @@
 """A folder of templates by name, read when first asked for and again when a file changed."""
 
-import difflib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from llmlab.checks.files import MOST, NotText, require_file, text_of
-from llmlab.errors import TemplateError
+from llmlab.errors import TemplateError, suggest
 from llmlab.templates.check import check
 from llmlab.templates.fault import TemplateFault, TemplateWarning, listed
 from llmlab.templates.history import Version
@@ -140,11 +139,9 @@ class Library:
 
     def _absent(self, name: str) -> str:
         names = self.names()
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        if near:
-            return f"no prompt is called {name!r}; did you mean {' or '.join(near)}?"
-        there = f"has {', '.join(names)}" if names else "has no *.md file"
-        return f"no prompt is called {name!r}; {self.folder} {there}"
+        there = f"{self.folder} has {', '.join(names) or 'no *.md file'}"
+        hint = suggest(name, names, most=3, otherwise=there)
+        return f"no prompt is called {name!r}; {hint}"
 
 
 def _text(path: Path) -> str | TemplateFault:

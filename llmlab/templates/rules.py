@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from llmlab.errors import suggest
 from llmlab.templates.lines import Lined, Where
 from llmlab.templates.meta import ENTRIES, FIXES, MODELS, NEEDED, REQUIRES, is_whole
 from llmlab.templates.schema import schema_faults
-from llmlab.templates.slots import block_faults, near, slot_faults, unknown
+from llmlab.templates.slots import block_faults, slot_faults, unknown
 from llmlab.templates.source import TemplateSource
 
 Found: TypeAlias = Iterator[tuple[Where, str, str]]
@@ -38,7 +39,7 @@ def _entries(looked: Looked) -> Found:
             yield (), f"`{name}` is missing", FIXES[name]
     for name, value in looked.data.items():
         if name not in ENTRIES:
-            yield (str(name),), f"no entry is called `{name}`", near(str(name), tuple(ENTRIES))
+            yield (str(name),), f"no entry is called `{name}`", suggest(name, ENTRIES)
         elif value is not None and not isinstance(value, ENTRIES[name]):
             kinds = " or ".join(_WORDS[kind] for kind in ENTRIES[name])
             yield (name,), f"`{name}` must be {kinds}", FIXES.get(name, "see docs/prompts.md")

@@ -1,9 +1,9 @@
 """Is this a JSON schema a provider will take? The structure is checked, not the whole standard."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from llmlab.errors import suggest
 from llmlab.templates.lines import Where
 
 _TYPES: Final = ("string", "number", "integer", "boolean", "object", "array", "null")
@@ -28,9 +28,7 @@ def _type(schema: Mapping[str, Any], where: Where) -> Iterator[tuple[Where, str,
         return
     for each in kind if isinstance(kind, list) else [kind]:
         if each not in _TYPES:
-            near = difflib.get_close_matches(str(each), _TYPES, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(_TYPES)}"
-            yield (*where, "type"), f"{each!r} is no JSON type", hint
+            yield (*where, "type"), f"{each!r} is no JSON type", suggest(each, _TYPES)
 
 
 def _object(schema: Mapping[str, Any], where: Where) -> Iterator[tuple[Where, str, str]]:

@@ -1,10 +1,10 @@
 """The checks of declared slots and blocks."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
+from llmlab.errors import suggest
 from llmlab.templates.lines import Where
 from llmlab.templates.meta import BLOCK, BLOCK_TYPES, SLOT, SLOT_TYPES, is_whole
 from llmlab.templates.reads import spelt
@@ -32,8 +32,7 @@ def slot_faults(slots: object, used: frozenset[str], query: object = None) -> Fo
 def _slot(name: str, entry: object, used: frozenset[str]) -> Found:
     where = ("slots", name)
     if name not in used:
-        close = difflib.get_close_matches(name, sorted(used), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"write {spelt(name)} or drop it"
+        hint = suggest(name, sorted(used), otherwise=f"write {spelt(name)} or drop it")
         yield where, f"no {spelt(name)} stands in the prompt", hint
     if not isinstance(entry, dict):
         yield where, f"slot `{name}` must have type and example", "write them under it"
@@ -41,7 +40,7 @@ def _slot(name: str, entry: object, used: frozenset[str]) -> Found:
     yield from unknown(entry, where, SLOT)
     kind = entry.get("type")
     if kind not in SLOT_TYPES:
-        yield (*where, "type"), f"{kind!r} is no slot type", near(str(kind), SLOT_TYPES)
+        yield (*where, "type"), f"{kind!r} is no slot type", suggest(kind, SLOT_TYPES)
     elif entry.get("example") in (None, ""):
         yield where, f"slot `{name}` has no example", "write `example:` with a real value"
     elif not _example_fits(str(kind), entry["example"]):
@@ -109,10 +108,4 @@ def unknown(entry: Mapping[str, Any], where: Where, names: tuple[str, ...]) -> F
     for name in entry:
         if str(name) not in names:
             dotted = ".".join((*where, str(name)))
-            yield (*where, str(name)), f"no entry is called `{dotted}`", near(str(name), names)
-
-
-def near(name: str, names: tuple[str, ...]) -> str:
-    """Return `did you mean ...?`, or all there are."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+            yield (*where, str(name)), f"no entry is called `{dotted}`", suggest(name, names)

@@ -5,7 +5,6 @@ Slots are Jinja, sandboxed (a template cannot reach Python) and strict (an undef
 error), so JSON braces in a prompt are just text.
 """
 
-import difflib
 import hashlib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.errors import TemplateError
+from llmlab.errors import TemplateError, nearest
 from llmlab.records import Prompt
 from llmlab.templates.fault import TemplateFault
 from llmlab.templates.meta import BlockMeta, Meta, typed
@@ -238,7 +237,7 @@ def _missing(name: str, missing: list[str], values: Mapping[str, object]) -> str
     slot = missing[0]
     known = sorted(str(key) for key in values if not str(key).startswith("_"))
     begun = [each for each in known if not each.isidentifier() and each.startswith(slot)]
-    near = begun or difflib.get_close_matches(slot, known, n=1)
+    near = begun or nearest(slot, known)
     listed = ", ".join(map(spelt, missing))
     hint = f"; did you mean {spelt(near[0])}?" if near else ""
     if not hint and len(known) <= 12:  # noqa: PLR2004 - as many names as one line can carry

@@ -8,7 +8,7 @@ from llmlab.views.html.summary import summary_html
 def comparison_html(shown: ComparisonView) -> str:
     """Return the table with the frontier under it, on white, as papers have it."""
     from llmlab.views.export.report import picture_html
-    from llmlab.views.plots import frontier
+    from llmlab.views.plots.frontier import frontier
 
     picture = picture_html(frontier(shown), None, f"{shown.title}: quality against cost")
     framed = f'<div style="max-width:720px">{picture.replace("<img ", _IMG)}</div>'

@@ -57,7 +57,7 @@ class BatchSearch:
         """Return the provider's ids of batches that are, or may be, this one; newest first."""
         request, base = self.one.request, self.one.endpoint.base_url
         listing, _ = way(request.provider, request.api)
-        known, seen, after = self.caller.book.batch_names(), [], ""
+        known, seen, after = self.caller.context.book.batch_names(), [], ""
         for _ in range(_PAGES):
             reply = await send(self.caller, listing.list_call(base, after), self.one)
             page = listing.read_list(reply)

@@ -101,7 +101,7 @@ class Batches:
     ) -> dict[str, Prepared]:
         """Return the calls still missing; add those answered meanwhile to *outcomes*."""
         left = {key: each for key, each in wanted.items() if key not in outcomes}
-        stored = await asyncio.to_thread(self._caller.book.answers, list(left))
+        stored = await asyncio.to_thread(self._caller.context.book.answers, list(left))
         outcomes.update({key: recall(blob) for key, blob in stored.items()})
         return {key: each for key, each in left.items() if key not in stored}
 
@@ -118,7 +118,7 @@ class Batches:
             await self._sleep(min(self._poll, _PAUSE_S))
 
     def _holding(self, left: Mapping[str, Prepared]) -> list[Batch]:
-        book = self._caller.book
+        book = self._caller.context.book
         book.recover()
         return [
             batch
@@ -140,17 +140,17 @@ class Batches:
         try:
             return await self._submit_now(token, group)
         except BaseException:
-            # The engine was stopped meanwhile: the next run searches the provider's list.
-            why = "interrupted while it was submitted"
-            self._caller.book.turn_batch(token, "unsure", note=why)
+            # The engine is stopped in between: the next run looks in the provider's list.
+            why = "interrupted while it was handed in"
+            self._caller.context.book.turn_batch(token, "unsure", note=why)
             raise
 
     async def _submit_now(self, token: str, group: Sequence[Prepared]) -> dict[str, Outcome]:
         at, one, caller = self._now(), group[0], self._caller
-        claimed = await caller.book.claim_async(
+        claimed = await caller.context.book.claim_async(
             [self._attempt(each, at) for each in group],
-            caller.limits,
-            allow_unpriced=caller.unpriced,
+            caller.context.limits,
+            allow_unpriced=caller.context.unpriced,
             token=token,
             api=one.request.api,
             asked=one.endpoint.identity,
@@ -206,7 +206,7 @@ class Batches:
         except CallError as error:
             return _list_unreadable(batch, mine, error)
         if found is not None:
-            future = self._caller.book.turn_batch(
+            future = self._caller.context.book.turn_batch(
                 batch.id, "handed_in", provider_id=found.provider_id, note="found at the provider"
             )
             await asyncio.wrap_future(future)
@@ -228,7 +228,7 @@ class Batches:
         free = doubt is not None and doubt.status is not None and is_free(doubt)
         note = f"{batch.provider} has no such batch in its list"
         gone = await asyncio.to_thread(
-            self._caller.book.abandon_batch, batch.id, "lost", note, found=None, free=free
+            self._caller.context.book.abandon_batch, batch.id, "lost", note, found=None, free=free
         )
         if doubt is None:
             if gone:
@@ -262,7 +262,7 @@ def refuse_waiting(caller: Caller, missing: Sequence[Prepared]) -> None:
     """
     held = {
         (key, batch.asked)
-        for batch in caller.book.batches([each.key for each in missing])
+        for batch in caller.context.book.batches([each.key for each in missing])
         for key in batch.items
     }
     twice = {each.key for each in missing if (each.key, each.endpoint.identity) in held}

@@ -123,7 +123,7 @@ class Collecting:
         """Give up a batch that the provider no longer has; leave other faults for a later run."""
         if error.status == _GONE:
             note = f"{self.batch.provider} has no batch {self.provider_id} any more"
-            book = self.caller.book
+            book = self.caller.context.book
             await asyncio.to_thread(
                 book.abandon_batch, self.batch.id, "lost", note, found=self.provider_id
             )
@@ -134,8 +134,8 @@ class Collecting:
         return {key: undecided(error, each, at) for key, each in self.mine.items()}
 
     async def _settle(self, key: str, prepared: Prepared, results: Mapping[str, Result]) -> Outcome:
-        """Settle one request of the batch, also where the kernel that sent it died."""
-        item, at, book = self.batch.items[key], self.batch.created_at, self.caller.book
+        """Write down what became of a request: also of one whose kernel died meanwhile."""
+        item, at, book = self.batch.items[key], self.batch.created_at, self.caller.context.book
         unread = results.get(UNREAD)
         if item.custom_id not in results and isinstance(unread, CallError):
             return undecided(unread, prepared, at)  # the next poll may be able to read it
@@ -154,7 +154,11 @@ class Collecting:
         return outcome
 
     def _read(self, prepared: Prepared, result: Result | None) -> Answer:
-        provider, at, prices = prepared.request.provider, self.batch.created_at, self.caller.prices
+        provider, at, prices = (
+            prepared.request.provider,
+            self.batch.created_at,
+            self.caller.context.prices,
+        )
         if result is None:
             line = "the batch has no result for this request; what it cost is not known"
             raise Unavailable(line, provider=provider, maybe_charged=True)

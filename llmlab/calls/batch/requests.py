@@ -51,7 +51,7 @@ async def send(caller: Caller, call: HttpCall, one: Prepared) -> HttpReply:
     call = structs.replace(call, headers={**one.call.headers, **call.headers})
     try:
         async with asyncio.timeout(CALL_S):
-            exchange = await caller.session.send(call, one.endpoint)
+            exchange = await caller.context.session.send(call, one.endpoint)
     except TimeoutError:
         provider = one.request.provider
         raise TimedOut(f"{provider}: no answer within {CALL_S:g} s", provider=provider) from None

@@ -56,8 +56,8 @@ class Submission:
     """Seconds before a part is sent again."""
 
     async def hand_in(self) -> Handed:
-        """Submit the batch, record the result in the book and return it."""
-        book = self.caller.book
+        """Submit, write down what came of it and return it."""
+        book = self.caller.context.book
         try:
             async with asyncio.timeout(HAND_IN_S):
                 provider_id, failed = await self._submitted()
@@ -148,7 +148,7 @@ class Submission:
     async def _failed(self, error: CallError) -> Handed:
         """Free a batch that was certainly not submitted; mark any other as `unsure`."""
         if error.maybe_charged or (error.status or 0) >= _SERVER:
-            doubt = self.caller.book.turn_batch(self.token, "unsure", note=str(error))
+            doubt = self.caller.context.book.turn_batch(self.token, "unsure", note=str(error))
             await asyncio.wrap_future(doubt)
             return Handed(doubt=error)
         failed: Failed = dict.fromkeys(self.items, error)
@@ -160,7 +160,7 @@ class Submission:
         for key, error in failed.items():
             settled = structs.replace(lost(error, latency=0.0), cost_usd=FREE, billed=False)
             try:
-                await self.caller.book.finish_async(self.items[key].attempt, settled)
+                await self.caller.context.book.finish_async(self.items[key].attempt, settled)
             except NotUnderWay:
                 continue  # another kernel has settled it
 

@@ -18,12 +18,11 @@ the seed and the provider's request number, so a run can be repeated.
     drip:S  delay:S     wait S seconds before every piece; before the answer
 """
 
-import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.sim.authors.author import draw
 
 HEADER = "x-llmlab-fault"
@@ -116,6 +115,5 @@ def _number(text: str, number: str) -> float:
 
 def _nearest(name: str) -> str:
     names = (*PLAIN, *VALUED, *PROVIDERS, "429", "500", "503", "529")
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"{hint}known: a status from 400 to 599, {', '.join((*PLAIN, *VALUED))}"
+    known = f"known: a status from 400 to 599, {', '.join((*PLAIN, *VALUED))}"
+    return suggest(name, names, most=3, otherwise=known)

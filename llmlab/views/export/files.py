@@ -1,6 +1,5 @@
 """Keep a comparison as a file: the suffix says which kind, and nothing is half-written."""
 
-import difflib
 import json
 import math
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.errors import UsageError
+from llmlab.errors import UsageError, suggest
 from llmlab.frames.spreadsheet import marked, marked_frame
 from llmlab.views.comparison import ComparisonView
 from llmlab.views.export.whole_file import write_whole
@@ -44,10 +43,8 @@ def _writer(path: Path) -> Callable[[ComparisonView], bytes]:
     suffix = path.suffix.lower().removeprefix(".")
     if suffix in _WRITERS:
         return _WRITERS[suffix]
-    near = difflib.get_close_matches(suffix, _WRITERS, n=1, cutoff=0.4)
-    hint = f"did you mean .{near[0]}? " if near else ""
     given = f"cannot export to .{suffix}" if suffix else f"{path.name} has no suffix"
-    raise UsageError(f"{given}: {hint}There are {', '.join(_WRITERS)}")
+    raise UsageError(f"{given}; {suggest(f'.{suffix}', [f'.{each}' for each in _WRITERS])}")
 
 
 def _csv(shown: ComparisonView) -> bytes:
@@ -109,7 +106,7 @@ def _html(shown: ComparisonView) -> bytes:
 
 def _picture(kind: str) -> Callable[[ComparisonView], bytes]:
     def draw(shown: ComparisonView) -> bytes:
-        from llmlab.views.plots import frontier
+        from llmlab.views.plots.frontier import frontier
 
         return frontier(shown).picture(kind)
 

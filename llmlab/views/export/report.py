@@ -5,12 +5,12 @@ from html import escape
 from pathlib import Path
 
 from llmlab.errors import UsageError
-from llmlab.views import plots
 from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pairs
 from llmlab.views.export.markdown import PAIR_HEADS, pair_cells
 from llmlab.views.export.whole_file import write_whole
 from llmlab.views.html import markup
 from llmlab.views.html.summary import summary_html
+from llmlab.views.plots import PLOTS, PlotKind
 from llmlab.views.plots.canvas import Plot
 
 _PAGE = """
@@ -58,7 +58,8 @@ def report(shown: ComparisonView, path: Path) -> Path:
 
 def report_html(shown: ComparisonView) -> str:
     """Return the page: notices, verdict, tables, pictures for either screen, how to read it."""
-    parts = [summary_html(shown), *(_figure(shown, name) for name in _drawn(shown)), _pairs(shown)]
+    figures = (_figure(shown, kind) for kind in PLOTS.values() if kind.fits(shown))
+    parts = [summary_html(shown), *figures, _pairs(shown)]
     parts += [_section("How to read this", _list(_reading(shown)))]
     if shown.basis:
         parts.append(_section("Prices", f"<p>{escape(shown.basis)}</p>"))
@@ -79,29 +80,12 @@ def picture_html(light: Plot, dark: Plot | None, name: str) -> str:
     return f'<picture>{source}<img alt="{escape(name)}" src="{_inline(light)}"></picture>'
 
 
-_TITLES = {
-    "frontier": "Quality against cost",
-    "forest": "Scores",
-    "differences": "Paired differences",
-    "latency": "Latency",
-    "calibration": "Calibration",
-}
-_PROBABILITIES = ("brier", "log_loss")
-
-
-def _drawn(shown: ComparisonView) -> list[str]:
-    """Return the plots that the run has something for: calibration only of probabilities."""
-    stated = shown.score_name in _PROBABILITIES
-    return [name for name in _TITLES if stated or name != "calibration"]
-
-
-def _figure(shown: ComparisonView, name: str) -> str:
-    draw = getattr(plots, name)
+def _figure(shown: ComparisonView, kind: PlotKind) -> str:
     try:
-        light, dark = draw(shown), draw(shown, "dark")
+        light, dark = kind.draw(shown), kind.draw(shown, "dark")
     except UsageError as error:
-        return _section(_TITLES[name], f"<p>Not drawn: {escape(str(error))}.</p>")
-    return _section(_TITLES[name], f"<figure>{picture_html(light, dark, _TITLES[name])}</figure>")
+        return _section(kind.title, f"<p>Not drawn: {escape(str(error))}.</p>")
+    return _section(kind.title, f"<figure>{picture_html(light, dark, kind.title)}</figure>")
 
 
 def _inline(plot: Plot) -> str:

@@ -1,0 +1,71 @@
+"""The numbers of a run that everything else is said from: arms, pairs, the verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmlab.stats import Arm, Pair, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunStatistics:
+    """
+    Arms and pairs of rows, each worked out once, when first asked for.
+
+    Args:
+        rows: One row a call; see `docs/columns.md`.
+        chance: What the best constant answer scores.
+        cluster: The cluster of each input id; the rows' own column `cluster` when None.
+        bound: The largest difference of two scores, for a run that was looked at as it went.
+    """
+
+    rows: "pd.DataFrame"
+    chance: float | None
+    cluster: Mapping[str, object] | None
+    bound: float | None
+
+    @cached_property
+    def pairs(self) -> "tuple[Pair, ...]":
+        """Each two arms, compared; by a confidence sequence where the run was watched."""
+        from llmlab.stats import looked_pairs, pairs
+
+        if self.bound is not None:
+            return looked_pairs(self.rows, bound=self.bound, cluster=self.clusters)
+        return pairs(self.rows, cluster=self.clusters)
+
+    @cached_property
+    def arms(self) -> "tuple[Arm, ...]":
+        """The arms, best first."""
+        from llmlab.stats import arms, looked_arms
+
+        if self.bound is not None:
+            return looked_arms(
+                self.rows,
+                bound=self.bound,
+                compared=self.pairs,
+                chance=self.chance,
+                cluster=self.clusters,
+            )
+        return arms(self.rows, chance=self.chance, cluster=self.clusters, compared=self.pairs)
+
+    @cached_property
+    def verdict(self) -> "Verdict":
+        """What arms and pairs allow to be said."""
+        from llmlab.stats import verdict
+
+        return verdict(self.arms, self.pairs)
+
+    @property
+    def clusters(self) -> "pd.Series[Any] | None":
+        """The cluster of each input, by input id; None when nothing moves together."""
+        import pandas as pd
+
+        if self.cluster is not None:
+            return pd.Series(dict(self.cluster))
+        if "cluster" not in self.rows.columns or self.rows["cluster"].isna().all():
+            return None
+        return self.rows.drop_duplicates("input_id").set_index("input_id")["cluster"]

@@ -1,4 +1,4 @@
-"""An experiment, read: its rows, what they say, and how to look at and keep them."""
+"""The result of a run: its rows, verdict, tables and plots, and how to export them."""
 
 import math
 from dataclasses import asdict
@@ -45,12 +45,12 @@ class Comparison(Questions):
 
     @property
     def verdict(self) -> str:
-        """What the numbers allow to be said, in words."""
+        """What the numbers allow to say, in words."""
         return noise_sentence(self.noise) if self._aa else self._verdict.sentence
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be said beside the verdict: who answered, how few inputs, what was cut."""
+        """Caveats of the verdict: who answered, how few inputs, what was cut."""
         from llmlab.stats.doubts import charge_notes
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
@@ -60,9 +60,9 @@ class Comparison(Questions):
     def _watched(self) -> tuple[str, ...]:
         if not self.watched:
             return ()
-        holds = "score intervals, pairs and not_worse hold all the same"
-        fixed = "costs, frontier, deflated, cuped and compare_runs are those of a fixed size"
-        return (f"This run was watched as it went: {holds}; {fixed}.",)
+        holds = "score intervals, pairs and not_worse allow for that"
+        fixed = "costs, frontier, deflated, cuped and compare_runs assume a fixed size"
+        return (f"This run could stop early: {holds}; {fixed}.",)
 
     def _tried(self) -> tuple[str, ...]:
         if self.trials is None or self.trials <= len(self._arms):
@@ -86,12 +86,12 @@ class Comparison(Questions):
 
     def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
         """
-        Write the rows to *path* (csv, parquet, xlsx, json), or the reading (md, html, png).
+        Write the rows to *path* (csv, parquet, xlsx, json), or a summary (md, html, png).
 
         Args:
             path: The file; its suffix says which kind.
             spreadsheet_safe: Whether a text of a csv that a spreadsheet would take for a formula
-                gets an apostrophe before it. `read_rows` takes it away again; with False the
+                gets an apostrophe before it. `read_rows` removes it again; with False the
                 csv has every text as it is.
         """
         from llmlab.views.export.files import export
@@ -141,7 +141,7 @@ class Comparison(Questions):
 
     @property
     def _nothing(self) -> str:
-        """What is said of a run none of whose calls has ended: one line, why included."""
+        """The text for a run without finished calls: one line with the reason."""
         return "; ".join([f"{self.title}: no rows, so there is nothing to compare", *self._notes])
 
     @property
@@ -152,7 +152,7 @@ class Comparison(Questions):
 
 
 def noise_sentence(noise: "pd.DataFrame", alpha: float = 0.05) -> str:
-    """Say what an A/A run found: how much of a difference is nothing but asking again."""
+    """Say what an A/A run found: how far scores differ when the same words are asked again."""
     count, apart = len(noise), int((noise["p_adjusted"] <= alpha).sum())
     floor = float(noise["noise_floor"].max())
     told = "none differs from itself" if not apart else f"{apart} differ from themselves"

@@ -1,4 +1,4 @@
-"""What an experiment leaves behind: its rows, and what they cannot say of themselves."""
+"""The rows of a run, and what is known of its design."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 class Kept:
     """
-    Rows and what belongs to them, and the numbers that everything else is said from.
+    Rows, the design, and the statistics that tables and sentences are made from.
 
     Args:
         name: The run's name.
         rows: One row a call; see `docs/columns.md`.
-        title: What is put above tables and plots; the name when empty.
+        title: The title of tables and plots; the name when empty.
         chance: What the best constant answer scores.
-        score_name: What the score is called.
+        score_name: The name of the score.
         cluster: The cluster of each input id; the rows' own column `cluster` when None.
-        notes: What must be said beside the verdict.
-        bound: The largest difference of two scores, for a run that was looked at as it went:
-            its pairs are then tested by a confidence sequence.
+        notes: Notes beside the verdict.
+        bound: The largest difference of two scores, for a run that could stop early: its pairs
+            are then tested by a confidence sequence.
         aa: Whether each prompt was asked twice over, the second named `... again`.
         trials: How many arms were ever tried on these inputs.
     """
@@ -48,7 +48,7 @@ class Kept:
         self.chance = chance
         self.score_name = score_name
         self.trials = trials
-        """Arms that were ever tried on these inputs, by the book; None when nobody counted."""
+        """Arms that were ever tried on these inputs, by the book; None when not counted."""
         self._cluster = cluster
         self._notes = notes
         self._bound = bound
@@ -56,12 +56,12 @@ class Kept:
 
     @property
     def watched(self) -> bool:
-        """Whether the run could be stopped by what it showed (`stop_when_clear`)."""
+        """Whether the run could stop early by its scores (`stop_when_clear`)."""
         return self._bound is not None
 
     @property
     def _kept(self) -> dict[str, Any]:
-        """What makes an equal Comparison."""
+        """Keyword arguments that make an equal Comparison."""
         return {
             "name": self.name,
             "rows": self.rows,
@@ -105,7 +105,7 @@ class Kept:
 
     @property
     def clusters(self) -> "pd.Series[Any] | None":
-        """The cluster of each input, by input id; None when nothing moves together."""
+        """The cluster of each input, by input id; None without clusters."""
         import pandas as pd
 
         if self._cluster is not None:

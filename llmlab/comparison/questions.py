@@ -1,4 +1,4 @@
-"""What can be asked of a run beyond its table: each answer is a small DataFrame."""
+"""Analyses of a run beyond its summary: each is a small DataFrame."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from llmlab.stats.tables import Covariates, Said
 
 AGAIN: Final = " again"
-"""What the name of a prompt ends with when an A/A run asks it a second time."""
+"""Suffix of a prompt's name where an A/A run asks it a second time."""
 
 
 class Questions(Kept):
-    """The questions; `Comparison` adds what is shown."""
+    """Analyses of a run; `Comparison` adds verdict, plots and export."""
 
     def answers(self, column: str = "text") -> "pd.DataFrame":
         """Return the answers side by side: one line an input, one column an arm."""
@@ -65,7 +65,7 @@ class Questions(Kept):
         return costs(self.rows, cluster=self.clusters)
 
     def latency(self) -> "pd.DataFrame":
-        """Return p50, p95 and p99 of latency with exact 95 % limits, NaN for want of calls."""
+        """Return p50, p95 and p99 of latency with exact 95 % limits; NaN with too few calls."""
         from llmlab.stats.costs import latencies
 
         return latencies(self.rows)
@@ -74,7 +74,7 @@ class Questions(Kept):
         self, baseline: "Said | float | None" = None, trials: int | None = None
     ) -> "pd.DataFrame":
         """
-        Take the luck of many trials off each arm's lead over *baseline*.
+        Deflate each arm's lead over *baseline* by the luck expected of the best of many.
 
         *baseline* is an arm or a constant score (chance when None); *trials* counts all variants
         that were tried on these inputs (those in the book when None).
@@ -89,7 +89,7 @@ class Questions(Kept):
 
     def cuped(self, a: "Said", b: "Said", covariates: "Covariates") -> "pd.Series[Any]":
         """
-        Return B minus A with what was known about the inputs taken out.
+        Return B minus A by CUPED, with what was known about the inputs taken out.
 
         *covariates*: an arm that answered more inputs, or numbers by input id.
         """
@@ -98,7 +98,7 @@ class Questions(Kept):
         return cuped_pair(self.rows, a, b, covariates, cluster=self.clusters)
 
     def calibration(self, bins: int = 10) -> "pd.DataFrame":
-        """Return Brier's score and its parts for each arm that stated probabilities."""
+        """Return the Brier score and its parts for each arm that stated probabilities."""
         from llmlab.stats.splits import calibration_table
 
         return calibration_table(self.rows, bins=bins)

@@ -243,7 +243,7 @@ async def test_a_column_with_blanks_is_reachable(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("{{ head line }}", r'a name with blanks is written \{\{ row\["head line"\] \}\}'),
+        ("{{ head line }}", r'a name with spaces is written \{\{ row\["head line"\] \}\}'),
         ("{{ head.line }}", r'did you mean \{\{ row\["head.line"\] \}\}'),
         ('{{ row["head lin"] }}', r'no value for \{\{ row\["head lin"\] \}\}; did you mean'),
         ("{{ row.txt }}", r"no value for \{\{ txt \}\}; did you mean \{\{ text \}\}"),

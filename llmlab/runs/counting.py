@@ -60,7 +60,7 @@ class Counting:
         Fill *template* for one arm, its context blocks packed into what its window leaves.
 
         Raises:
-            BudgetError: A block that must be whole does not fit; says how many tokens are missing.
+            TokenBudgetError: A block that must be whole does not fit; says by how many tokens.
         """
         from llmlab.tokens import fit
 
@@ -82,7 +82,7 @@ class Counting:
         Refuse a prompt that certainly does not fit, before it is sent (R-32).
 
         Raises:
-            BudgetError: Prompt and output limit pass the model's window or the tier's budget.
+            TokenBudgetError: Prompt and output limit pass the model's window or the tier's budget.
         """
         space = self._room(request.parameters.max_tokens, model)
         # Bytes bound tokens: most prompts are so short that nothing needs to be counted.

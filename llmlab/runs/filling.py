@@ -39,7 +39,7 @@ class Filling:
         Fill *template*; context blocks are packed for each arm's own window and tokenizer.
 
         Raises:
-            BudgetError: A block that must be whole does not fit; says how many tokens are missing.
+            TokenBudgetError: A block that must be whole does not fit; says by how many tokens.
         """
         from llmlab.tokens.fit import blocks_of
 

@@ -328,7 +328,7 @@ def _batch_list(arguments: argparse.Namespace) -> int:
     del arguments
     with Lab(look=True) as lab:
         found = lab.batches()
-    print(found.to_string(index=False) if len(found) else "there is no open batch")
+    print(found.to_string(index=False) if len(found) else "no batch is waited for")
     return 0
 
 

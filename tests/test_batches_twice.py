@@ -241,7 +241,7 @@ async def test_a_batch_can_be_looked_at_and_given_up(
     assert codes == [0, 2, 0, 0]
     assert f"no batch 'nonsense' is waited for; there are {line['id']}" in said.err
     assert f"{line['id']}: 6 calls count at their worst price from now on" in said.out
-    assert "there is no open batch" in said.out
+    assert "no batch is waited for" in said.out
     rows = await whole(simulator, book, "claude")
     assert set(rows["status"]) == {"ok"}
 

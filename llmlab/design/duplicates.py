@@ -14,7 +14,7 @@ from llmlab.design.experiment import Experiment
 from llmlab.design.grid import Cell
 
 Place: TypeAlias = tuple[int, int, int]
-"""Where a cell stands in its design: number of the prompt, of the model, of the input."""
+"""Position of a cell in its design: number of the prompt, of the model, of the input."""
 
 
 def occurrences(

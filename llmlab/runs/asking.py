@@ -82,8 +82,7 @@ async def _answer(
     limit = None if deadline is None else SECONDS.read(deadline, "deadline")
     if services.settings.mode == "replay":
         drop = services.settings.drop_parameters
-        recorded = replayed_answer(services.tape, request, arm.model, drop=drop)
-        return _in_one_piece(recorded, on_piece)
+        return _told(replayed_answer(services.tape, request, arm.model, drop=drop), on_piece)
     endpoint = await services.backends.endpoint(arm.model.provider)
     await require_pulled(services.pulled, arm.model, endpoint)
     caller = services.asker
@@ -113,7 +112,7 @@ def _repeat_of(repeat: object) -> int:
     return int(NUMBERED.read(repeat, "repeat"))
 
 
-def _in_one_piece(answer: Answer, on_piece: OnPiece | None) -> Answer:
+def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:
     """Pass a whole answer to *on_piece*, if the caller streams."""
     if on_piece is not None:
         on_piece(Piece(text=answer.text, reasoning=answer.reasoning))

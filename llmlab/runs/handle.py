@@ -86,7 +86,7 @@ class Handle(Generic[T]):
         self._turn("run", only_from="pause")
 
     def stop(self, *, now: bool = False) -> None:
-        """Send nothing more and end; what has landed is the result. *now* cancels the rest."""
+        """Send nothing more and end; finished calls are the result. *now* cancels the rest."""
         self._turn("stop")
         if now:
             self.control.brake.pull()

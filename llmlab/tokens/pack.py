@@ -4,7 +4,7 @@ Fit context blocks into a number of tokens, by priority, without cutting inside 
 1. A block marked `must` is written whole, in its first form. If these alone do not fit, that is
    a `TokenBudgetError` that says how many tokens are missing.
 2. The rest is reserved from the highest priority down: each block gets up to its minimum.
-3. From the highest priority down again, a block may use its reserve and all that nobody reserved.
+3. From the highest priority down again, a block may use its reserve and all unreserved tokens.
    It takes the best of: full; compact; compact with whole rows left out; summary; nothing. What
    it leaves goes to the blocks below.
 

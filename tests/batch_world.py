@@ -46,7 +46,7 @@ KEYS: Final = {
     "XAI_API_KEY": "xai-planted00000000000000000000",
 }
 WORDS: Final = ("Profit up", "Shares plunge", "Board meets", "Dividend cut", "Bid raised")
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 300.0
 """Seconds after which a kernel counts as stuck: nothing here waits for longer than moments."""
 
 

@@ -6,11 +6,16 @@ import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 if threading.current_thread() is threading.main_thread():
     # A shell starts what runs in its background with SIGINT ignored, and children inherit that:
     # a test that interrupts one would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("llmlab", deadline=None)
+settings.load_profile("llmlab")
+"""A machine that is busy with something else is no fault of the example that it slowed down."""
 
 ROOT = Path(__file__).parent.parent
 RECORDED = ROOT.parent / "shared" / "recorded"

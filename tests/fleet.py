@@ -189,7 +189,7 @@ def began(process: "subprocess.Popen[str]") -> None:
 
 def ended(process: "subprocess.Popen[str]") -> dict[str, Any]:
     """Wait for a kernel's last word."""
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=300)
     said: dict[str, Any] = json.loads(out.splitlines()[-1])
     return said
 

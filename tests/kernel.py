@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ def sharing(folder: Path, url: str, labs: int, calls: int, limit: float) -> "sub
 
 def last_line(process: "subprocess.Popen[str]") -> str:
     """Wait until a kernel and its child have ended; return its last word."""
-    out, _ = process.communicate(timeout=180)
+    out, _ = process.communicate(timeout=300)
     return (out.splitlines() or [""])[-1]
 
 

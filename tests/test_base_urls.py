@@ -31,7 +31,7 @@ def _printed() -> Iterator[dict[str, str]]:
         lines = [process.stdout.readline().strip() for _ in range(5)]
         yield dict(line.split("=", 1) for line in lines)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(300) == 0
 
 
 def test_the_simulator_as_its_own_process(printed: dict[str, str]) -> None:

@@ -107,7 +107,7 @@ def test_one_trouble_at_any_event(model: str, trouble: Trouble) -> None:
 
 @QUIET
 @pytest.mark.parametrize("model", ["gpt", "claude", "grok"])
-@settings(max_examples=int(os.environ.get("LLMLAB_HISTORIES", "12")), deadline=None)
+@settings(max_examples=int(os.environ.get("LLMLAB_HISTORIES", "12")))
 @given(history=histories)
 def test_nothing_is_bought_twice_nor_held_for_ever(model: str, history: list[list[Kernel]]) -> None:
     """Deaths, interruptions, refusals and lost replies at any event of one or two kernels."""

@@ -225,7 +225,7 @@ def test_the_command_line() -> None:
     """`python -m benchmarks.calls --quick` makes its few calls and prints a table."""
     run = [sys.executable, "-m", "benchmarks.calls", "--quick", "--no-save", "--only", "book off"]
 
-    done = subprocess.run(run, capture_output=True, text=True, timeout=100, cwd=ROOT, check=False)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
 
     assert done.returncode == 0, done.stderr
     assert calls.OFF in done.stdout

@@ -302,7 +302,7 @@ async def test_a_begin_cancelled_during_its_commit_is_taken_back(tmp_path: Path)
     def clock() -> float:
         if threading.current_thread().name == "llmlab-book":
             writing.set()
-            may_go_on.wait(timeout=30)
+            may_go_on.wait(timeout=300)
         return NOON
 
     with Book.open(tmp_path / "lab.db", clock=clock) as book:
@@ -395,7 +395,7 @@ def test_importing_the_book_is_cheap() -> None:
     code = "import sys, llmlab.book; print({'pandas', 'numpy', 'aiohttp'} & set(sys.modules))"
 
     done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300
     )
 
     assert done.stdout.strip() == "set()"

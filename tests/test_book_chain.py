@@ -200,7 +200,7 @@ SETTLED = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), SETTLED)), max_size=12))
 def test_whatever_is_written_is_whole(calls: list[tuple[str, Settlement | None]]) -> None:
     """Any calls, same keys, odd numbers and texts included, verify without a finding."""
@@ -215,7 +215,7 @@ def test_whatever_is_written_is_whole(calls: list[tuple[str, Settlement | None]]
         assert book.verify() == []
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.randoms(use_true_random=False))
 def test_any_changed_value_is_found(draw: random.Random) -> None:
     """One value of one row of the trail, changed to anything else, is found."""
@@ -267,7 +267,7 @@ def test_it_holds_with_several_processes_and_kills(tmp_path: Path) -> None:
             each.stdout.readline()
             each.kill()
         for each in kernels:
-            each.communicate(timeout=60)
+            each.communicate(timeout=300)
 
     with Book.open(path) as book:
         assert book.verify() == []

@@ -72,7 +72,7 @@ def read_and_kill(kernel: subprocess.Popen[str], after: int) -> Sequence[tuple[s
         lines.append(line)
         if len(lines) == after:
             kernel.kill()
-    kernel.wait(timeout=60)
+    kernel.wait(timeout=300)
     kernel.stdout.close()
     assert kernel.stdin is not None
     kernel.stdin.close()
@@ -124,7 +124,7 @@ def test_the_living_are_left_alone(tmp_path: Path) -> None:
         assert book.recover() == []
         assert book.account().reserved == Decimal("0.01")
         living.kill()
-        living.communicate(timeout=60)
+        living.communicate(timeout=300)
 
         assert book.recover() == [1]
         assert book.recover() == []
@@ -181,7 +181,7 @@ def test_late_facts_replace_unknown(tmp_path: Path) -> None:
 
     with Book.open(path) as other:
         assert other.account().unknown == Decimal("0.01")
-        sleeper.communicate("wake up\n", timeout=60)
+        sleeper.communicate("wake up\n", timeout=300)
 
         account = other.account()
         assert sleeper.returncode == 0

@@ -62,7 +62,6 @@ def test_a_day_is_from_midnight_to_midnight(day: str, zone: str, begins: str, ho
     assert found.end - found.start == hours * 3600
 
 
-@settings(deadline=None)
 @given(st.floats(at("2000-01-01"), at("2040-01-01")), st.sampled_from(ZONES))
 def test_days_follow_each_other_without_gap(moment: float, name: str) -> None:
     """Every moment is in one day; the next begins where it ends; its date is the zone's own."""
@@ -165,7 +164,7 @@ def test_what_straddles_midnight_counts_where_it_began() -> None:
         assert book.day(ZURICH, after).spent == Decimal("0.9")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     calls=st.lists(st.tuples(st.integers(0, 72 * 4), st.integers(0, 9)), max_size=25),
     name=st.sampled_from(ZONES),

@@ -58,7 +58,7 @@ def _begun(book: Book, key: str, once: Once) -> int | None:
     return asyncio.run(begin())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(STEPS)
 def test_a_key_is_begun_only_where_nobody_else_works_on_it(
     steps: list[tuple[str, int, str, Once]],

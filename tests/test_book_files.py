@@ -173,7 +173,7 @@ def in_a_read_only_folder(folder: Path, path: Path) -> str:
     folder.chmod(0o555)
     done = subprocess.run(
         [sys.executable, "-c", READ_ONLY, str(path)],
-        check=True, capture_output=True, text=True, timeout=60,
+        check=True, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     folder.chmod(0o755)
     return done.stdout
@@ -207,7 +207,7 @@ def in_a_folder(path: Path) -> str:
     path.parent.chmod(0o777)
     done = subprocess.run(
         [sys.executable, "-c", READ_ONLY, str(path)],
-        check=True, capture_output=True, text=True, timeout=60,
+        check=True, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     for end in ("-wal", "-shm"):
         path.with_name(f"lab.db{end}").unlink(missing_ok=True)  # SQLite's own, both empty
@@ -233,7 +233,7 @@ def test_a_read_only_book_that_was_not_closed() -> None:
         path = folder / "lab.db"
         code = "import os, sys; from llmlab.book import *\nb = Book.open(sys.argv[1])\n"
         code += "b.save_run(RunRecord(name='r', created_at=0.0)); os._exit(0)"
-        subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=300)
         for each in folder.glob("lab.db*"):
             each.chmod(0o444 if each.is_file() else 0o555)
         (folder / "lab.db-shm").unlink()
@@ -288,7 +288,7 @@ def test_kernels_may_make_the_same_book_at_once(tmp_path: Path) -> None:
 
     kernels = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(6)]
 
-    assert [kernel.wait(timeout=60) for kernel in kernels] == [0] * 6
+    assert [kernel.wait(timeout=300) for kernel in kernels] == [0] * 6
 
 
 def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def test_a_write_that_the_system_refuses(tmp_path: Path) -> None:
     """When the system refuses to let the file grow, what was told is kept and work goes on."""
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path / "lab.db")],
-        check=False, capture_output=True, text=True, timeout=60,
+        check=False, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")

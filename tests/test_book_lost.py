@@ -128,7 +128,7 @@ def test_another_process_does_not_begin_a_new_one(tmp_path: Path) -> None:
 
         other = subprocess.run(
             [sys.executable, "-c", code, str(path)],
-            check=False, capture_output=True, text=True, timeout=60,
+            check=False, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
 
         assert "the file is gone, but another kernel still has it open" in other.stderr

@@ -15,6 +15,8 @@ import pytest
 
 from llmlab.book import Attempt, Book, Settlement
 from llmlab.errors import BookError
+from llmlab.lab import Lab
+from llmlab.runs.services import _OF_A_PROCESS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -53,7 +55,7 @@ def run(code: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     """Run *code* in a process of its own."""
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SPENDER + code, *map(str, arguments)],
-        check=False, capture_output=True, text=True, timeout=120,
+        check=False, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
@@ -154,7 +156,7 @@ def test_another_programs_journal_stays_as_it_is(tmp_path: Path) -> None:
         "c.execute('PRAGMA journal_mode = WAL'); c.execute('CREATE TABLE places (name)')\n"
         "c.execute('INSERT INTO places VALUES (1)'); os._exit(0)"
     )
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=300)
     before = {each: each.read_bytes() for each in (path, tmp_path / "places.db-wal")}
 
     with pytest.raises(BookError, match="not a book; nothing was overwritten"):
@@ -223,12 +225,12 @@ def test_a_child_does_not_keep_a_dead_parent_alive(tmp_path: Path) -> None:
     )  # fmt: skip
     assert parent.stdout is not None
     assert parent.stdout.readline() == "forked\n"
-    parent.wait(timeout=60)
+    parent.wait(timeout=300)
 
     with Book.open(path) as book:
         assert book.account().unknown == Decimal("0.01")
         assert book.account().reserved == 0
-    parent.communicate("", timeout=60)
+    parent.communicate("", timeout=300)
 
 
 BUSY = """
@@ -379,6 +381,16 @@ def test_a_lab_in_a_forked_child(tmp_path: Path) -> None:
     done = run(LAB, tmp_path / "lab.db")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 3\n", "")
+
+
+def test_every_part_of_one_process_is_made_anew_after_a_fork() -> None:
+    """A child waits, sends and counts by parts of its own, never by those of its parent."""
+    with Lab(book=":memory:", env={}) as lab:
+        parts = lab._services
+        names = [name for name in _OF_A_PROCESS if name != "asker"]
+        before = [getattr(parts, name) for name in names]
+        parts.begin_anew()
+        assert all(getattr(parts, name) is not old for name, old in zip(names, before, strict=True))
 
 
 def stores(path: Path, key: str) -> None:

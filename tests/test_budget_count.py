@@ -93,7 +93,7 @@ def test_a_text_of_a_megabyte_counts_as_in_tiktoken() -> None:
         assert count(text, "openai/gpt-4o").tokens == len(reference.encode_ordinary(text))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(st.characters(codec=None)))
 def test_any_string_counts_as_in_tiktoken(text: str) -> None:
     """Lone surrogates, controls and special tokens included, the count is tiktoken's. # R-41."""
@@ -258,7 +258,7 @@ def test_importing_brings_nothing_heavy() -> None:
     code = f"import sys, llmlab.tokens; print(sorted({heavy!r} & set(sys.modules)))"
 
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     )
 
     assert done.stdout.strip() == "[]"

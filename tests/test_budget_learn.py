@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -139,7 +139,6 @@ def test_frame_and_factor_are_told_apart() -> None:
     assert known.factor("code") == pytest.approx(1.0, rel=0.05)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS), st.floats(1, 1e6), st.floats(0.2, 5)), max_size=40)
 )

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 
@@ -92,7 +92,6 @@ def packed_or_none(
         return None
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(0, 400))
 def test_never_over_the_budget(
     case: tuple[dict[str, Block], dict[str, BlockRule]], tokens: int
@@ -105,7 +104,6 @@ def test_never_over_the_budget(
         assert sum(counts) <= packed.used <= tokens
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(0, 400))
 def test_a_must_is_whole_or_an_error(
     case: tuple[dict[str, Block], dict[str, BlockRule]], tokens: int
@@ -118,7 +116,6 @@ def test_a_must_is_whole_or_an_error(
             assert (share.form, share.shown) == ("full", share.rows)
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(0, 300), st.integers(0, 100))
 def test_more_tokens_never_show_less_of_what_matters_more(
     case: tuple[dict[str, Block], dict[str, BlockRule]], tokens: int, more: int
@@ -132,7 +129,6 @@ def test_more_tokens_never_show_less_of_what_matters_more(
         assert fullness(small.shares[0]) <= fullness(large.shares[0])
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(0, 400), st.randoms())
 def test_order_decides_nothing(
     case: tuple[dict[str, Block], dict[str, BlockRule]], tokens: int, rng: random.Random
@@ -146,7 +142,6 @@ def test_order_decides_nothing(
     assert packed_or_none(blocks, ruled, tokens) == packed_or_none(other, ruled, tokens)
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(0, 400))
 def test_what_was_packed_packs_to_itself(
     case: tuple[dict[str, Block], dict[str, BlockRule]], tokens: int
@@ -204,7 +199,7 @@ def test_what_must_stand_there_and_does_not_fit_says_how_much_is_missing() -> No
     whole = pack([block], 10_000, GPT).used
 
     with pytest.raises(
-        TokenBudgetError, match=rf"portfolio must be shown whole.* {whole - 100} are miss"
+        TokenBudgetError, match=rf"portfolio must be shown whole.* {whole - 100} too many"
     ):
         pack([block], 100, GPT, rules={"portfolio": BlockRule(must=True)})
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab import Lab
@@ -75,7 +75,6 @@ def test_a_word_that_is_no_key_is_left_in_answers(key: str) -> None:
     assert Scrubber([Secret(key), None]).reply(200, body) is body
 
 
-@settings(deadline=None)
 @given(
     cuts=st.lists(st.integers(0, 200), max_size=12),
     before=st.text("sk-9f86 \n", max_size=30),

@@ -63,7 +63,7 @@ def script(body: str, folder: Path, **env: str) -> "subprocess.CompletedProcess[
         env={**kept, **said},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
     assert not [each for each in psutil.process_iter() if _is_left(each, folder)]

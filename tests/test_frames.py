@@ -104,7 +104,7 @@ def test_what_is_beside_must_be_one_a_row() -> None:
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.one_of(_TEXTS, st.none()), min_size=1, max_size=6))
 def test_rows_survive_parquet_and_csv(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str | None]

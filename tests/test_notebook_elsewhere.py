@@ -49,7 +49,7 @@ def tool(folder: Path, *words: str) -> str:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -167,7 +167,7 @@ RICH: Final = ("text/html", "text/markdown", "image/png")
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_every_display_is_whole_without_a_comm(running: Kernel, display: str) -> None:
     """Each display brings plain text and HTML (or Markdown, or PNG), and waits for no answer."""
-    said = running.run(DISPLAYS[display], timeout=20)
+    said = running.run(DISPLAYS[display], timeout=300)
 
     assert said.errors == []
     plain = [each["text/plain"] for each in said.shown if each.get("text/plain")]
@@ -215,7 +215,7 @@ def test_a_terminal_has_text_and_one_line_of_progress(tmp_path: Path) -> None:
         cwd=str(tmp_path),
         env={name: value for name, value in env.items() if name != "COLUMNS"},
         encoding="utf-8",
-        timeout=30,
+        timeout=300,
         dimensions=(40, 50),
         echo=False,
     )

@@ -84,7 +84,7 @@ def told(folder: Path, loop: str) -> dict[str, dict[str, Any]]:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     marked = [line for line in done.stdout.splitlines() if line.startswith("TOLD")]
@@ -132,9 +132,9 @@ def test_a_kernel_may_run_on_uvloop(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with kernel(tmp_path) as running:
         assert "uvloop" in running.run("import asyncio; print(asyncio.get_running_loop())").text
-        said = {name: running.run(code, timeout=20) for name, code in CELLS.items()}
+        said = {name: running.run(code, timeout=300) for name, code in CELLS.items()}
         later = "%%abtest gpt --on frame --background -o later\nTell: {{ h }}"
-        assert running.run(later, timeout=20).errors == []
+        assert running.run(later, timeout=300).errors == []
 
         assert {name for name, each in said.items() if each.errors} == {"run"}
         assert "use await" in said["load"].text

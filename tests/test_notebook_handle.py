@@ -26,7 +26,7 @@ class Run:
     def __call__(self, handle: Handle[str]) -> str:
         """Plan four calls, then end when told."""
         handle.planned(Plan(name="four", calls=4, from_book=0))
-        self.go.wait(10)
+        self.go.wait(300)
         done = 4 if asyncio.run(handle.passes()) else 1
         handle.ended(progress(done))
         return f"{done} rows"

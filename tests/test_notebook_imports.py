@@ -25,7 +25,7 @@ def test_starting_loads_nothing_heavy(tmp_path: Path, way: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert said.stdout.splitlines()[-1] == "heavy: []"
@@ -41,7 +41,7 @@ def test_a_malformed_setting_is_said_when_it_is_loaded(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert "did you mean deadline?" in said.stdout + said.stderr

@@ -88,7 +88,7 @@ def test_from_the_first_byte(tmp_path: Path) -> None:
     """Whoever watches a folder while books are made never sees a file that others may read."""
     done = subprocess.run(
         [sys.executable, "-c", WATCH, str(tmp_path)],
-        check=False, capture_output=True, text=True, timeout=120,
+        check=False, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -116,7 +116,7 @@ def test_an_older_journal_is_closed_to_others(tmp_path: Path) -> None:
         "import os, sys; from llmlab.book import Book\nBook.open(sys.argv[1]).mark('k', 'n', 'v')"
     )
     subprocess.run(
-        [sys.executable, "-c", f"{code}; os._exit(0)", str(path)], check=True, timeout=60
+        [sys.executable, "-c", f"{code}; os._exit(0)", str(path)], check=True, timeout=300
     )
     for each in tmp_path.glob("lab.db*"):
         each.chmod(0o644 if each.is_file() else 0o755)

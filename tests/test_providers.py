@@ -277,7 +277,7 @@ def test_a_whole_reply_is_read(adapter: Adapter) -> None:
 
 
 @EVERY
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, 4_000), max_size=40), end=st.sampled_from(["\n", "\r\n", "\r"]))
 @example(cuts=list(range(4_000)), end="\n")
 @example(cuts=list(range(4_000)), end="\r\n")
@@ -396,7 +396,7 @@ def test_a_status_has_one_meaning(
 
 
 @EVERY
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(body=st.binary(max_size=300), status=st.integers(100, 599))
 @example(body=b"[" * 100_000, status=200)
 @example(body=b'{"error":' * 50_000, status=500)
@@ -416,7 +416,7 @@ def test_no_bytes_raise_anything_but_a_call_error(
 
 
 @EVERY
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_damaged_stream_raises_nothing_but_a_call_error(
     adapter: Adapter, data: st.DataObject

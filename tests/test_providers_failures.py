@@ -262,7 +262,7 @@ def test_the_room_left_is_read_from_either_family_of_headers() -> None:
     assert room_of({}, "requests", now=NOW).remaining is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     text=st.text(max_size=40),
     name=st.sampled_from(["retry-after", "retry-after-ms", "date", "x-ratelimit-reset-tokens"]),

@@ -462,7 +462,7 @@ def test_lists_counts_and_details_are_read() -> None:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_cut_of_a_recorded_stream_gives_the_same_answer(name: str, data: st.DataObject) -> None:
     """Where the network cuts the bytes is not seen in the answer."""

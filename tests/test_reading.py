@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.records import Answer, Prompt, Request, Row, Usage
@@ -209,7 +209,6 @@ def grouped(value: Decimal, style: str) -> str:
     return plain.replace(",", "|").replace(".", marks[1]).replace("|", marks[0].replace("|", ""))
 
 
-@settings(deadline=None)
 @given(
     AMOUNTS,
     MINUSES,
@@ -229,7 +228,6 @@ def test_the_sign_is_never_lost(
     assert said == pytest.approx(right, rel=1e-9)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(["4.25", "-4.25", "1,234.5", "2 602", "0,125", "17", "2024.5", "12", "5"]),
     st.sampled_from(

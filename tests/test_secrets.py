@@ -215,7 +215,7 @@ def test_no_object_of_a_lab_prints_a_key_at_rest_or_with_calls_under_way(
         ]
         streams = [lab.start({"s": "trickle {{ n }}"}, MODELS[:3], on=FRAME[:2], stream=True)]
         for _ in range(len(work) + 6):
-            assert echo.waiting.acquire(timeout=30)
+            assert echo.waiting.acquire(timeout=300)
         tasks = asyncio.all_tasks(lab._services.engine.loop)
         under_way = found_in([lab, *tasks, *streams], TRACES)
         frames = shown_by(frames_now(), TRACES)
@@ -418,7 +418,7 @@ def test_a_notebook_that_is_run_and_saved_has_no_key_in_it(echo: Echo, tmp_path:
     )
     env = {**environment(tmp_path), **echo.environment(), "LLMLAB_MODE": "live"}
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", allow_errors=True,
+        notebook, timeout=300, kernel_name="python3", allow_errors=True,
         extra_arguments=["--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(tmp_path)}},
     )  # fmt: skip

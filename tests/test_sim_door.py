@@ -23,7 +23,7 @@ PATHS = ("/ollama/", "/openai/v1/models", "/nowhere", "/")
 def ask(base: str, headers: dict[str, str], path: str = "/ollama/") -> tuple[int, str]:
     """Send a request with just these headers; return status and body."""
     place = urlsplit(base)
-    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=300)
     try:
         connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():

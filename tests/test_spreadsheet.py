@@ -81,14 +81,14 @@ def test_ordinary_text_is_left_alone_but_for_its_first_sign(text: str) -> None:
     assert marked(text) == ("'- item" if text == "- item" else text)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
 def test_marking_is_undone_exactly(text: str) -> None:
     """Whatever the text, apostrophes of its own included."""
     assert plain(marked(text)) == text
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.text(st.characters(exclude_categories=["Cs"]))

@@ -3,7 +3,6 @@
 import re
 from dataclasses import asdict
 from itertools import product
-from time import process_time
 from typing import Any
 
 import numpy as np
@@ -74,7 +73,7 @@ def test_15_against_7_is_not_clear() -> None:
 
 
 @given(table=st.lists(st.integers(0, 40), min_size=4, max_size=4).filter(any))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_binary_pairs_agree_with_statsmodels(table: list[int]) -> None:
     """Any paired table gives statsmodels' exact p, and the interval holds the difference."""
     a = np.repeat([1.0, 1.0, 0.0, 0.0], table)
@@ -88,7 +87,6 @@ def test_binary_pairs_agree_with_statsmodels(table: list[int]) -> None:
 
 
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=60))
-@settings(deadline=None)
 def test_flipping_signs_of_0_and_1_is_mcnemar(gaps: list[float]) -> None:
     """On 0/1 scores the exact sign-flip test and the exact McNemar test are one test."""
     (p,), (how,) = sign_flip(np.array(gaps)[:, None])
@@ -98,7 +96,7 @@ def test_flipping_signs_of_0_and_1_is_mcnemar(gaps: list[float]) -> None:
 
 
 @given(gaps=st.lists(st.floats(-1, 1), min_size=2, max_size=10))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_few_differences_are_enumerated_as_scipy_does(gaps: list[float]) -> None:
     """Small samples give the p-value of scipy's full permutation."""
     values = np.round(gaps, 3)
@@ -112,7 +110,7 @@ def test_few_differences_are_enumerated_as_scipy_does(gaps: list[float]) -> None
 
 
 @given(gaps=st.lists(st.integers(-6, 6), min_size=1, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_lattice_law_is_the_enumerated_law(gaps: list[int]) -> None:
     """Thirds through the characteristic function equal all sign choices listed."""
     values = np.array(gaps, dtype=float) / 3
@@ -180,7 +178,7 @@ def test_swapping_a_and_b_changes_only_signs() -> None:
 
 
 @given(seed=st.integers(0, 10_000), binary=st.booleans(), repeats=st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_order_of_rows_does_not_matter(seed: int, binary: bool, repeats: int) -> None:  # noqa: FBT001
     """Shuffled rows give the same arms and the same pairs."""
     rng = np.random.default_rng(seed)
@@ -221,7 +219,7 @@ def test_a_failed_call_takes_its_input_out_for_every_arm() -> None:
 
 
 @given(seed=st.integers(0, 10_000), size=st.integers(17, 120))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_tilted_draws_agree_with_the_exact_tail(seed: int, size: int) -> None:
     """Where plain draws are too coarse their p is near the exact one, down to 1e-10."""
     rng = np.random.default_rng(seed)
@@ -491,20 +489,3 @@ def test_detectable_reads_rows_or_differences() -> None:
 
     assert from_rows == pytest.approx(detectable(list(b - a)))
     assert from_rows == pytest.approx(detectable(float(np.std(b - a, ddof=1)), 50))
-
-
-def test_a_large_run_is_summarised_in_seconds() -> None:
-    """Twelve arms on 100,000 rows take well below three seconds, tests included."""
-    rng = np.random.default_rng(0)
-    n, count = 8_334, 12
-    rows = pd.concat([make_rows({("p", "m"): [1.0]})] * 1).loc[[0] * n * count]
-    rows = rows.reset_index(drop=True).assign(
-        label=np.repeat([f"m{i}" for i in range(count)], n),
-        input_id=np.tile([f"i{i}" for i in range(n)], count),
-        score=rng.random(n * count),
-    )
-
-    start = process_time()
-    arms(rows, compared=pairs(rows))
-
-    assert process_time() - start < 3.0

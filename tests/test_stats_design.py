@@ -50,7 +50,7 @@ def make_rows(scores: dict[str, list[float]], costs: dict[str, float]) -> pd.Dat
 
 
 @given(seed=st.integers(0, 500), margin=st.floats(0.05, 0.5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_tost_agrees_with_statsmodels(seed: int, margin: float) -> None:
     """Both one-sided p-values are those of statsmodels' paired TOST."""
     rng = np.random.default_rng(seed)
@@ -244,7 +244,7 @@ def test_thousands_of_inputs_are_resampled_in_blocks() -> None:
 
 
 @given(seed=st.integers(0, 1000), n=st.integers(1, 200), bins=st.integers(1, 15))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_parts_of_brier_add_up(seed: int, n: int, bins: int) -> None:
     """Reliability - resolution + uncertainty + within is Brier's score, whatever the bins."""
     rng = np.random.default_rng(seed)

@@ -36,7 +36,6 @@ def test_wilson_gives_the_published_limits(successes: int, n: int, low: float, h
 
 
 @given(n=st.integers(1, 500), share=st.floats(0, 1), level=st.floats(0.5, 0.999))
-@settings(deadline=None)
 def test_wilson_agrees_with_statsmodels_and_holds_the_rate(
     n: int, share: float, level: float
 ) -> None:
@@ -51,7 +50,6 @@ def test_wilson_agrees_with_statsmodels_and_holds_the_rate(
 
 
 @given(values=numbers, level=st.floats(0.5, 0.99))
-@settings(deadline=None)
 def test_the_t_interval_agrees_with_statsmodels_and_holds_the_mean(
     values: list[float], level: float
 ) -> None:
@@ -72,7 +70,7 @@ def test_the_clustered_error_is_the_cr1_sandwich() -> None:
 
 
 @given(seed=st.integers(0, 1000), groups=st.integers(2, 8), n=st.integers(9, 40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_cluster_interval_agrees_with_a_clustered_regression(
     seed: int, groups: int, n: int
 ) -> None:

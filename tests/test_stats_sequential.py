@@ -42,7 +42,7 @@ def test_the_interval_holds_the_mean_at_every_look() -> None:
 
 
 @given(values=gaps)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_blocks_and_single_inputs_are_the_same(values: list[float]) -> None:
     """Fed one by one or all at once, the state is the same."""
     one, block = PairedSequence(), PairedSequence()
@@ -57,7 +57,7 @@ def test_blocks_and_single_inputs_are_the_same(values: list[float]) -> None:
 
 
 @given(values=gaps)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_swapping_arms_mirrors_the_interval(values: list[float]) -> None:
     """B against A is A against B with the sign turned."""
     one, other = PairedSequence(), PairedSequence()
@@ -71,7 +71,7 @@ def test_swapping_arms_mirrors_the_interval(values: list[float]) -> None:
 
 
 @given(values=gaps, more=gaps)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_interval_never_widens(values: list[float], more: list[float]) -> None:
     """Each look keeps what the looks before have excluded."""
     sequence = PairedSequence()
@@ -86,7 +86,7 @@ def test_the_interval_never_widens(values: list[float], more: list[float]) -> No
 
 
 @given(values=gaps)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_clear_says_what_the_interval_says(values: list[float]) -> None:
     """It is clear exactly when zero lies outside of the interval."""
     sequence = PairedSequence(alpha=0.4)

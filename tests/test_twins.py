@@ -74,7 +74,7 @@ def prompts_of(*, alike: bool) -> dict[str, str]:
     return {"A": "Say {{ text }}", "B": "Say {{ text }}" if alike else "Tell {{ text }}"}
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(batch=st.booleans(), **DESIGNS)
 def test_every_call_is_sent_once_found_again_and_paid_once(
     *,
@@ -108,7 +108,7 @@ def test_every_call_is_sent_once_found_again_and_paid_once(
     asyncio.run(run())
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(more=st.integers(0, 2), **DESIGNS)
 def test_one_more_equal_input_is_one_more_call(
     *,
@@ -139,7 +139,7 @@ def test_one_more_equal_input_is_one_more_call(
     asyncio.run(run())
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(**DESIGNS)
 def test_a_tape_has_each_of_them(
     *,

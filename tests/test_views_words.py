@@ -188,7 +188,7 @@ def test_a_picture_that_is_in_the_words_is_shown() -> None:
     assert "<img" not in script
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.sampled_from(

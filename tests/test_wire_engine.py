@@ -98,7 +98,7 @@ engine.run(main())
         [sys.executable, "-X", "dev", "-c", script],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
 

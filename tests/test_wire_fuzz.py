@@ -92,7 +92,6 @@ def _spoilt(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    deadline=None,
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

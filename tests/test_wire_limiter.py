@@ -44,7 +44,7 @@ class Bench:
             call()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rpm=st.integers(1, 6),
     arrivals=st.lists(st.floats(0, 40), min_size=1, max_size=40),
@@ -65,7 +65,7 @@ async def test_no_window_holds_more_than_allowed(rpm: int, arrivals: list[float]
         assert last - first >= WINDOW - 1e-9
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sizes=st.lists(st.floats(1, 50), min_size=1, max_size=30))
 async def test_tokens_are_limited_too(sizes: list[float]) -> None:
     """Tokens in any window stay within `tpm`; one too large for the window goes alone."""
@@ -80,7 +80,7 @@ async def test_tokens_are_limited_too(sizes: list[float]) -> None:
         assert sum(inside) <= 60 + 1e-6 or len(inside) == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(cancelled=st.sets(st.integers(0, 19)))
 async def test_a_cancelled_waiter_leaves_no_hole(cancelled: set[int]) -> None:
     """Whoever leaves the line, the rest start as early as if it had never been there."""
@@ -175,7 +175,7 @@ async def test_tokens_are_corrected_by_what_was_used() -> None:
     assert bench.limiter.stats.tokens_in_window == 100
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["enter", "correct", "give back", "wait"]), st.floats(0, 80)),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.errors import CallError, ConfigError, CutOff, Unreadable
@@ -105,7 +105,6 @@ async def test_a_coding_that_does_not_fit_is_no_answer(
             await _read(_reply(packed, coding=coding), stream=False)
 
 
-@settings(deadline=None)
 @given(
     plain=st.binary(max_size=3 * PIECE // 2),
     pack=st.sampled_from(sorted(PACKS)),

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.errors import Refused
@@ -79,7 +79,6 @@ def test_the_other_address_is_shown_without_what_is_secret(location: str, shown:
     assert f" on to {shown}, which" in str(error)
 
 
-@settings(deadline=None)
 @given(location=st.text(max_size=400))
 def test_any_location_makes_one_short_line(location: str) -> None:
     """Whatever a server writes there, the line is one line and printable."""

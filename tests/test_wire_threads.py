@@ -61,7 +61,7 @@ class Hall:
         self.engine.run(self._settled())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(rpm=st.integers(1, 9), threads=st.integers(1, 6), each=st.integers(1, 12))
 def test_threads_and_tasks_never_start_more_than_allowed(rpm: int, threads: int, each: int) -> None:
     """However many come at once, each window has at most `rpm` starts, and everyone starts."""

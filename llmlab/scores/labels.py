@@ -1,8 +1,8 @@
 """
-The label that an answer says: whole words in any case and form, letters only where they are labels.
+Read the label of an answer: whole words in any case and form, letters only where they are labels.
 
-A label that is denied (`not positive`), only listed (`positive, negative or neutral?`) or quoted is
-not said. Several labels in one answer are no label, unless one stands where an answer stands.
+A label that is negated (`not positive`), only listed (`positive, negative or neutral?`) or quoted
+does not count. Several labels in one answer are no label, unless one has the place of an answer.
 """
 
 import re
@@ -35,9 +35,9 @@ PLACES: Final = Places(
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 )
-"""Characters of scripts that write no blanks between words, or tie endings to them."""
+"""Characters of scripts that write no spaces between words, or attach endings to them."""
 _WORDS: Final = frozenset("ai")
-"""Letters that are words of English."""
+"""Letters that are English words."""
 _NUMBER: Final = re.compile(r"[-+\u2212]?\d+(?:\.\d+)?")
 
 
@@ -58,7 +58,7 @@ class Labels:
         self._lettered = _letter_pattern(self._letters) if self._letters else None
 
     def said(self, text: str) -> Read[str]:
-        """Return the label that *text* says, folded, or why it says none."""
+        """Return the label of *text*, folded, or why it has none."""
         only = self._spoken and self._meanings.get(fold(text.strip(" .!*\n")))
         if only:
             return only
@@ -101,7 +101,7 @@ class Labels:
             yield start, end, self._letters[text[start:end].lower()]
 
     def _numbers_in(self, text: str) -> Iterator[Mention]:
-        """Yield the numbers that are labels; a number that is none says something else."""
+        """Yield the numbers that are labels, or may be; any other number is left out."""
         for each in numbers_in(text):
             bracketed = "a number in brackets may be a label or a loss"
             why = each.why or (bracketed if text[each.start] == "(" else "")
@@ -116,7 +116,7 @@ def _is_letter(word: str) -> bool:
 
 
 def _pattern(words: list[str]) -> re.Pattern[str]:
-    """Find whole words; in a script without blanks there is no edge to look for."""
+    """Find whole words; in a script without spaces a word has no edges to look for."""
     return re.compile("|".join(_bounded(word) for word in sorted(words, key=len, reverse=True)))
 
 
@@ -130,7 +130,7 @@ def _letter_pattern(letters: Mapping[str, str]) -> re.Pattern[str]:
     """
     Find letters where they are labels: alone in a line, in brackets or quotes, after `answer`.
 
-    A capital that is no word may also stand in a sentence; the article `a` and the pronoun `I` not.
+    A capital letter may also be inside a sentence, unless it is a word: `A` and `I`.
     """
     every = "".join(letters)
     either = f"[{every}{every.upper()}]"

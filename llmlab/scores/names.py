@@ -1,4 +1,4 @@
-r"""Scores by name, as a cell says them: `label`, `number:5%`, `regex:^\d+$`, or a function."""
+r"""Scores by name, as a cell gives them: `label`, `number:5%`, `regex:^\d+$`, or a function."""
 
 import inspect
 import math
@@ -113,4 +113,4 @@ SCORES: Final[dict[str, tuple[Callable[[], Score], Callable[[str], Score] | None
     "log_loss": (log_loss, None),
     "rank_ic": (rank_ic, None),
 }
-"""By name: the score as it is, and what makes it of the words after a colon."""
+"""By name: makes the score as it is, and from the text after a colon."""

@@ -1,4 +1,4 @@
-"""How much room a prompt has: the tier's budget and the model's window, less the answer."""
+"""How many tokens a prompt may have: the tier's budget or the model's window, less the answer."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Tiers:
         Return the budget of tier 1 or 2.
 
         Raises:
-            BudgetError: There is no such tier.
+            TokenBudgetError: There is no such tier.
         """
         if tier not in {1, 2}:
             raise TokenBudgetError(
@@ -33,7 +33,7 @@ class Tiers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRoom:
-    """Tokens for a prompt, and what they are left of."""
+    """Tokens for a prompt, and what they were computed from."""
 
     tokens: int
     tier: int
@@ -76,7 +76,7 @@ def room(
         tiers: The budgets of the tiers.
 
     Raises:
-        BudgetError: The answer alone fills the window or the budget.
+        TokenBudgetError: The answer alone fills the window or the budget.
     """
     tier = tier or tier_of(model)
     budget = (tiers or Tiers()).of(tier)
@@ -94,12 +94,12 @@ def room(
 
 def check(prompt: Prompt, model: Model, space: TokenRoom, counters: Counters) -> Count:
     """
-    Count a finished prompt and see that it fits.
+    Count a finished prompt and check that it fits.
 
-    An estimate refuses only what is too long for certain: when its low bound does not fit.
+    An estimate refuses only what is certainly too long: when its low bound does not fit.
 
     Raises:
-        BudgetError: It does not fit; says by how many tokens and what to do.
+        TokenBudgetError: It does not fit; says by how many tokens and what to do.
     """
     counted = counters.prompt(prompt, model)
     if counted.low > space.tokens:

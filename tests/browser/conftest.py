@@ -78,7 +78,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield Lab(address, folder, settings)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(300)
         log.close()
 
 

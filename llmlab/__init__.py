@@ -1,7 +1,7 @@
 """
 llmlab: compare prompts across language models in a notebook cell, and trust the result.
 
-    prompts/*.md ─ templates ─ budget ─ providers ─ wire ─▶ the model
+    prompts/*.md ─ templates ─ tokens ─ providers ─ wire ─▶ the model
        DataFrame ◀─ frames ◀── runs ◀── providers ◀ wire ◀────┘     every call is in the book
            └──▶ stats ──▶ views ──▶ the cell
 

@@ -62,7 +62,7 @@ def _add_sending(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.set_defaults(run=_ask)
 
     command = commands.add_parser("prices", help="which price table is used, and how old it is")
-    command.add_argument("--refresh", action="store_true", help="fetch today's, and keep it")
+    command.add_argument("--refresh", action="store_true", help="fetch today's table, and keep it")
     command.set_defaults(run=_prices)
 
     command = commands.add_parser("spend", help="what was spent, by day, provider, model and run")
@@ -70,12 +70,12 @@ def _add_sending(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add what looks at things that are kept: runs, tapes, settings, the audit trail."""
+    """Add the commands for what is kept: runs, tapes, settings, the audit trail."""
     command = commands.add_parser("runs", help="the runs in the book")
     command.set_defaults(run=_runs)
 
     command = commands.add_parser(
-        "export", help="write a run's rows (csv, parquet, xlsx, json) or reading (md, html, png)"
+        "export", help="write a run's rows (csv, parquet, xlsx, json) or a summary (md, html, png)"
     )
     _add_run_and_file(command).set_defaults(run=_export)
 
@@ -86,7 +86,7 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     tapes = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     command = tapes.add_parser("save", help="write a run's answers to a text file without keys")
     _add_run_and_file(command).set_defaults(run=_tape_save)
-    command = tapes.add_parser("check", help="is it sorted, free of keys, and what is on it")
+    command = tapes.add_parser("check", help="check order and keys, and count what is on it")
     command.add_argument("file", metavar="FILE", type=Path)
     command.set_defaults(run=_tape_check)
 
@@ -96,8 +96,8 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = commands.add_parser(
         "trust", help="accept what this project's files say about addresses, keys and paths"
     )
-    command.add_argument("--list", action="store_true", help="what was accepted, and where")
-    command.add_argument("--forget", action="store_true", help="take the word back for this one")
+    command.add_argument("--list", action="store_true", help="what was accepted, by project")
+    command.add_argument("--forget", action="store_true", help="withdraw it for this project")
     command.set_defaults(run=_trust)
 
     _add_batch(commands)
@@ -123,18 +123,18 @@ def _add_machines(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     command.set_defaults(run=_sim)
 
-    command = commands.add_parser("local", help="the embedded model: install it, or look at it")
+    command = commands.add_parser("local", help="the embedded model: install or check it")
     command.add_argument("action", choices=("install", "status"))
     command.set_defaults(run=_local)
 
 
 def _add_batch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser("batch", help="batches that are waited for: list, or give one up")
+    command = commands.add_parser("batch", help="open batches: list them, or give one up")
     batches = command.add_subparsers(dest="action", required=True, metavar="ACTION")
-    command = batches.add_parser("list", help="what was handed in and is waited for")
+    command = batches.add_parser("list", help="what was submitted and has no results yet")
     command.set_defaults(run=_batch_list)
     command = batches.add_parser(
-        "forget", help="give one up: its calls count at their worst price and may be sent again"
+        "forget", help="give one up: its calls count at their worst case and may be sent again"
     )
     command.add_argument("id", metavar="ID", help="as `llmlab batch list` shows it")
     command.set_defaults(run=_batch_forget)
@@ -199,7 +199,7 @@ def _prices(arguments: argparse.Namespace) -> int:
 
 
 def _values(pairs: Sequence[str]) -> dict[str, str]:
-    """Read NAME=TEXT; what is no pair is a slip."""
+    """Parse NAME=TEXT pairs; anything else is an error."""
     wrong = [each for each in pairs if "=" not in each]
     if wrong:
         raise UsageError(f"--value {wrong[0]}: write NAME=TEXT, such as headline='Profit up'")
@@ -218,7 +218,7 @@ def _spend(arguments: argparse.Namespace) -> int:
     print(spent.to_string(index=False, float_format="{:.6f}".format))
     sums = spent[["cost_usd", "unknown_usd", "reserved_usd"]].sum()
     print(
-        f"total ${sums['cost_usd']:.6f}; unknown outcomes at their worst price "
+        f"total ${sums['cost_usd']:.6f}; unknown outcomes at their worst case "
         f"${sums['unknown_usd']:.6f}; reserved ${sums['reserved_usd']:.6f}"
     )
     if warning:
@@ -301,13 +301,14 @@ def _trust(arguments: argparse.Namespace) -> int:
             print("\n".join([entry.folder, *(f"  {what}" for what in entry.what)]))
         return 0
     if arguments.forget:
-        print("forgotten" if forget(project_of(Path.cwd())) else "nothing was accepted here")
+        gone = forget(project_of(Path.cwd()))
+        print("withdrawn" if gone else "nothing was accepted for this project")
         return 0
     claims = default.trust()
     for each in claims:
         print(f"{each.file} may {each.does}")
     if not claims:
-        print("no file here waits for your word")
+        print("no file of this project needs to be accepted")
     return 0
 
 
@@ -321,10 +322,10 @@ def _audit(arguments: argparse.Namespace) -> int:
         place = book.place_of(arguments.head) if arguments.head else 0
     for problem in problems:
         print(f"! {problem}")
-    print(f"{path}: " + (f"{len(problems)} problems" if problems else "whole, and its sums fit"))
+    print(f"{path}: " + (f"{len(problems)} problems" if problems else "intact, and its sums agree"))
     print(f"head of the audit chain: {head} ({entries} entries)")
     if arguments.head and place is None:
-        print("! the chain does not contain that head: it was written anew, or is another book's")
+        print("! the chain does not contain that head: the book was rewritten, or it is another")
     elif arguments.head:
         print(f"the chain still contains that head, as its entry {place}")
     return 2 if problems or place is None else 0

@@ -26,7 +26,7 @@ def lab() -> "Lab":
 
 
 def greeting() -> str:
-    """Say what the default lab would say of itself, without making it: that is for first use."""
+    """Return the default lab's greeting without making the lab, which is made on first use."""
     from llmlab.backends.greeting import greeting as said
     from llmlab.backends.trust import vetted
     from llmlab.secrets import Environment
@@ -52,7 +52,7 @@ def trust() -> "tuple[Claim, ...]":
 
 
 def settings() -> "Settings":
-    """Return the default lab's settings, without making it; what waits for a word is not in."""
+    """Return the default lab's settings, without making it; only those that were accepted."""
     from llmlab.backends.trust import vetted
     from llmlab.secrets import Environment
     from llmlab.settings import Sourced, project_of
@@ -64,7 +64,7 @@ def settings() -> "Settings":
 
 
 def shows_remote_images() -> bool:
-    """Say whether a page that shows an answer may fetch what it names; not where in doubt."""
+    """Say whether a shown answer may load remote images; False where settings cannot be read."""
     try:
         return settings().remote_images
     except LabError:

@@ -59,15 +59,15 @@ class Lab:
         config: Folder whose llmlab.toml or pyproject.toml is read; the project's when None.
         budget: Dollars, such as `{"run": 1.0, "day": 5.0}`.
         deadline: Seconds for one call, all its attempts included.
-        attempts: How often one call is tried; 1 never retries.
+        attempts: Most attempts of one call; 1 never retries.
         max_in_flight: Calls under way at once, over all providers.
         limits: Requests and tokens a minute, such as `{"openai": {"rpm": 500, "tpm": 2e5}}`.
-        look: Whether only to look at what is kept: keys and addresses are checked when
+        look: Whether the lab is to read what is kept: keys and addresses are checked when
             something is sent, and not now.
 
     Raises:
         ConfigError: A setting is unknown, ill-typed or out of bounds (its source is named), or
-            what a file of the project says about addresses and keys waits for the user's word
+            what a file of the project says about addresses and keys was not accepted yet
             (`llmlab trust`).
         BadKey: A key in *env* is malformed; the variable is named.
         UsageError: The tape to replay cannot be read.
@@ -118,7 +118,7 @@ class Lab:
         known = vetted(read, self.project)
         self.settings, self.sources = known.settings, read.sources
         self.waiting = known.waiting
-        """What waits for the user's word; empty when nothing does."""
+        """Settings of the project's files that the user has to accept; empty when there is none."""
         if self.waiting and not look:
             raise ConfigError(self.waiting)
         waits = {each.setting for each in known.claims}
@@ -129,8 +129,8 @@ class Lab:
         return known
 
     def __repr__(self) -> str:
-        """Say where the book lies, who is asked and how; never a key."""
-        if "settings" not in vars(self):  # in a traceback of what kept it from being made
+        """Show the book's path, the mode and the models; never a key."""
+        if "settings" not in vars(self):  # in a traceback of an error in __init__
             return "Lab(...)"
         book = book_path(self.settings, self.project) or ":memory:"
         return f"Lab(book='{book}', mode={self.settings.mode!r}, models={self.settings.models!r})"
@@ -184,10 +184,10 @@ class Lab:
         self, prompt: str, model: str | None = None, **options: Any
     ) -> AsyncGenerator[Piece, None]:
         """
-        Yield the pieces of an answer as they come; the last one's `answer` is whole.
+        Yield the pieces of an answer as they arrive; the last one has the whole `answer`.
 
         Raises:
-            CallError: The call failed; `partial` has the text that came.
+            CallError: The call failed; `partial` has the text received so far.
             Closed: The lab was closed meanwhile.
         """
         pieces: Channel[Piece] = Channel()
@@ -210,21 +210,21 @@ class Lab:
     @said_as(Design)
     def abtest(self, design: Design, *, handle: "Handle[Comparison] | None" = None) -> Comparison:
         """
-        Compare prompts over models on the same inputs; answers in the book are not asked again.
+        Compare prompts over models on the same inputs; only what the book lacks is sent.
 
         Options are the fields of `llmlab.design.design.Design`; *handle* is who watches the run
         and may hold it: see `start`.
 
         Raises:
             UsageError: The design is bad; nothing was sent.
-            Closed: The lab was closed meanwhile; what had landed is kept.
+            Closed: The lab was closed meanwhile; finished calls are kept.
         """
         return self._compare(design, handle)
 
     @said_as(Design)
     def start(self, design: Design) -> "Handle[Comparison]":
         """
-        Start what `abtest` does and return a handle at once; it runs on while you work.
+        Run `abtest` in the background and return its handle once the plan is known.
 
         `handle.progress()` says how far it is, `.pause()`, `.resume()` and `.stop()` act on it,
         `.result()` waits for the Comparison. Options as `abtest`.
@@ -243,9 +243,9 @@ class Lab:
         """
         Do what `abtest` does, awaited from any event loop.
 
-        Cancelled (by `task.cancel()`, a time-out, a loop that closes), it stops as at Ctrl-C:
-        calls under way are cut, no more are sent, and what landed is in the book and in
-        `lab.run(name)` when the cancellation goes on.
+        Cancelled (by `task.cancel()`, a timeout, a loop that closes), it stops as at Ctrl-C:
+        calls under way are cancelled, no more are sent, and finished calls are in the book and
+        in `lab.run(name)` before the cancellation is raised.
         """
         from llmlab.runs.handle import Handle
         from llmlab.views.live import watch_of
@@ -373,7 +373,7 @@ class Lab:
         self, row: "str | Mapping[Any, Any] | pd.Series[Any]", *, right: bool | None = True
     ) -> None:
         """
-        Mark an answer right or wrong, as in the widget `Answers`; None takes the mark back.
+        Mark an answer right or wrong, as in the widget `Answers`; None removes the mark.
 
         Args:
             row: A row of a run, such as `run.rows.iloc[0]`, or its `request_hash`.
@@ -390,10 +390,10 @@ class Lab:
 
     def save_tape(self, path: str | Path, run: str | None = None) -> Path:
         """
-        Write what was answered to a text file without keys, which `mode="replay"` plays.
+        Write a tape: the recorded answers as a text file without keys, for `mode="replay"`.
 
         Args:
-            path: The file; one that is there is written anew.
+            path: The file; an existing one is overwritten.
             run: The run to keep; every run and single question of the book when None.
 
         Raises:
@@ -420,10 +420,10 @@ class Lab:
 
     def batches(self) -> "pd.DataFrame":
         """
-        One row a batch that is waited for, oldest first.
+        One row a batch that has no results yet, oldest first.
 
-        `state` is `handed_in`, `intended` (being handed in) or `unsure` (looked for at the provider
-        by the next run); `waiting` counts its calls that have no answer yet.
+        `state` is `handed_in` (submitted), `intended` (being submitted) or `unsure` (the next run
+        looks for it at the provider); `waiting` counts its calls that have no answer yet.
         """
         import pandas as pd
 
@@ -433,10 +433,10 @@ class Lab:
 
     def forget_batch(self, batch: str) -> str:
         """
-        Give a batch up: its calls count at their worst price and may be sent again.
+        Give a batch up: its calls count at their worst case and may be sent again.
 
         Raises:
-            UsageError: No batch of this name is waited for; those that are get listed.
+            UsageError: No open batch has this name; the error lists those that are open.
         """
         from llmlab.calls.batch.listing import forgotten
 
@@ -482,7 +482,7 @@ class Lab:
 
     @property
     def stand_ins(self) -> str:
-        """Who writes the words of arms without a key: `embedded`, `rule`, or empty so far."""
+        """What writes the answers of stand-ins: `embedded`, `rule`, or empty before the first."""
         return self._services.backends.author
 
     def close(self) -> None:
@@ -513,7 +513,7 @@ class Lab:
     def _read(
         self, experiment: Experiment, landed: Landed, watch: RunObserver, control: Control
     ) -> Comparison:
-        """Score the rows, keep them as a run, and make them readable."""
+        """Score the rows, keep them as a run, and return their Comparison."""
         from llmlab.frames import to_frame
 
         reading = read(
@@ -555,6 +555,6 @@ class Lab:
 
 
 def _looked_at(work: "asyncio.Future[Any]") -> None:
-    """Look at how *work* ended: where nobody waits any more, that is not worth a complaint."""
+    """Retrieve the exception of *work*, so that asyncio does not log it where nobody waits."""
     if not work.cancelled():
         work.exception()

@@ -44,10 +44,10 @@ the report, below the plots, and in one note an arm.
   missing by chance. A verdict that leaves out 5 % of an arm's answers or more says so in its own
   sentence, and the notes count what is missing and why.
 
-## Where in an answer it stands
+## Where in an answer the value is
 
-For labels, numbers, probabilities and directions alike; the first place that has anything
-decides, and if it says two things the answer is unread:
+For labels, numbers, probabilities and directions alike; the first place that has a value
+decides, and if it has two different ones the answer is unread:
 
 1. a JSON document: the `field=` that was named; else the values under `answer`, `value`, `label`,
    `result`, `direction`, `probability` and their like; else all its values, which must come to
@@ -56,9 +56,9 @@ decides, and if it says two things the answer is unread:
    `<answer>x</answer>`;
 3. a marked answer (`Answer: x`, `the forecast is x`) together with a first or last line or
    sentence that says only x;
-4. the whole text, which must mention one thing only.
+4. the whole text, which must mention one value only.
 
-What stands before `</think>`, in quotations of several words, in quoted lines and in questions is
+Text before `</think>`, in quotations of several words, in quoted lines and in questions is
 not the answer's own. Markdown, LaTeX, invisible characters, and how a letter is composed (NFC,
 NFD, full width) make no difference.
 
@@ -69,7 +69,7 @@ is 0.0025, as long as targets are such shares. **A bare 3 is 3**: whether `%` me
 must agree with the targets' own unit, and `scores.number(unit="%")` says that a target of 3 is 3
 % (`unit="bp"`: that 300 is).
 
-- Scales: `k`, `m`, `b` only without a blank before them (`5 m` may be metres); `bn`, `mn`, `tn`,
+- Scales: `k`, `m`, `b` only without a space before them (`5 m` may be metres); `bn`, `mn`, `tn`,
   `thousand`, `million`, `billion`, `trillion`, `Mio`, `Mrd`, `lakh`, `crore`, `万`, `亿` with or
   without.
 - A minus is `-`, `−`, `–` at the number, `minus`, or brackets around a number that stands alone
@@ -79,7 +79,7 @@ must agree with the targets' own unit, and `scores.number(unit="%")` says that a
 - Dates, times, quarters, years, spans of time, list marks and names (`S&P 500`) in a sentence are
   no quantity; alone in an answer they are (`2024`, `5 days`).
 - Ranges, bounds (`up to 5`), ratios and powers are no single number.
-- `1,234` and `1.234` are ambiguous: see below. The decimal mark can be said:
+- `1,234` and `1.234` are ambiguous: see below. The decimal mark can be given:
   `scores.number(decimal=",")`.
 """
 
@@ -87,17 +87,17 @@ PARTS = {
     "settled": """\
 ### What the other answers settle
 
-`1,234` and `1.234` go by the decimal mark that other numbers of the same answer show, else by
+`1,234` and `1.234` are read by the decimal mark that other numbers of the same answer show, else by
 that of the arm's other answers, else by that of all arms, each only where they agree; a note
-counts them. Targets are never looked at. A run with `stop_when_clear` reads each answer alone, as
-it was looked at.
+counts them. Targets are never used. A run with `stop_when_clear` reads each answer alone, as
+it did while it ran.
 """,
     "probabilities": """\
 ## Probabilities
 
 `brier` and `log_loss`. A percentage, or a number from 0 to 1; the size of a move or a rate (`rose
 2 %`) is a premise. A bare `70` is unread: it may be a price. So is the chance of a fall, or that
-something does not come, and a confidence in `down`: which event is meant is not known.
+something does not happen, and a confidence in `down`: which event is meant is not known.
 `Probability: 70 %` on a line of its own is always read.
 """,
     "sides": """\
@@ -138,7 +138,7 @@ blank text are no target: the outcome is `untargeted`, said once.
 
 | target | answer or field that is right |
 | --- | --- |
-| `1.0` (a 1 beside a gap) | `1`, `1.0`, `"1"`, `true` in JSON |
+| `1.0` (a 1 in a column with missing values) | `1`, `1.0`, `"1"`, `true` in JSON |
 | `numpy.float32(0.1)` | `0.1` |
 | `Decimal("0.1")` | `0.1`, `"10 %"` in JSON |
 | `Timestamp("2026-03-01")` | `2026-03-01` |
@@ -149,13 +149,13 @@ blank text are no target: the outcome is `untargeted`, said once.
 
 Asked by a JSON schema with the choices A, B and tie where its model follows one, else for a line
 `Choice: A`. A reply that cannot be read, was cut or is empty is asked for once more with a
-reminder; the plan's most counts every question twice, and the note says how many were asked
-again. What cannot be read then either has no verdict: nobody wins. Answers that are cut, empty or
+reminder; the plan's upper bound counts every question twice, and the note says how many were
+asked again. What cannot be read then either has no verdict. Answers that are cut, empty or
 refused are not compared.
 
 A reply is read in its stated place if it has one: the JSON, `[[A]]`, `Choice:` (or winner,
-verdict, final answer). Else every line that begins with a choice, and every sentence that claims
-one, must say the same. `A` and `B` are read by the same patterns, so exchanging them exchanges
+verdict, final answer). Else all lines that begin with a choice, and all sentences that claim
+one, must agree. `A` and `B` are read by the same patterns, so exchanging them exchanges
 the reading. No reply of the table is read reversed.
 """,
 }

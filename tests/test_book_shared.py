@@ -15,6 +15,8 @@ import pytest
 
 from llmlab.book import Attempt, Book, Settlement
 from llmlab.errors import BookError
+from llmlab.lab import Lab
+from llmlab.runs.services import _OF_A_PROCESS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -380,6 +382,16 @@ def test_a_lab_in_a_forked_child(tmp_path: Path) -> None:
     done = run(LAB, tmp_path / "lab.db")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 3\n", "")
+
+
+def test_every_part_of_one_process_is_made_anew_after_a_fork() -> None:
+    """A child waits, sends and counts by parts of its own, never by those of its parent."""
+    with Lab(book=":memory:", env={}) as lab:
+        parts = lab._services
+        names = [name for name in _OF_A_PROCESS if name != "asker"]
+        before = [getattr(parts, name) for name in names]
+        parts.begin_anew()
+        assert all(getattr(parts, name) is not old for name, old in zip(names, before, strict=True))
 
 
 def stores(path: Path, key: str) -> None:

@@ -199,7 +199,7 @@ def test_what_must_stand_there_and_does_not_fit_says_how_much_is_missing() -> No
     whole = pack([block], 10_000, GPT).used
 
     with pytest.raises(
-        TokenBudgetError, match=rf"portfolio must be shown whole.* {whole - 100} are miss"
+        TokenBudgetError, match=rf"portfolio must be shown whole.* {whole - 100} too many"
     ):
         pack([block], 100, GPT, rules={"portfolio": BlockRule(must=True)})
 

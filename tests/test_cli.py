@@ -100,13 +100,13 @@ async def test_a_tape_is_saved_and_checked(
 async def test_the_audit_trail_is_verified(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`audit verify` says that the book is whole, and where it lies."""
+    """`audit verify` says that the book is intact, and its path."""
     code = await run("audit", "verify")
 
     shown = capsys.readouterr().out
     assert code == 0
     assert str(project / ".llmlab" / "lab.db") in shown
-    assert "whole" in shown
+    assert "intact" in shown
 
 
 async def test_an_altered_book_is_found(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

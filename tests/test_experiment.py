@@ -118,7 +118,7 @@ async def test_arms_that_are_alike_are_not_stopped(scripted: Simulator) -> None:
         run = await _run(lab, prompts=SIX, models=["gpt", "claude"], stop_when_clear=True)
 
     assert len(scripted.log) == len(run.rows) == 80
-    assert any(note.startswith("Looked after each of 40 inputs") for note in run.notes)
+    assert any(note.startswith("Checked after each of 40 inputs") for note in run.notes)
 
 
 async def test_looks_are_by_cluster_where_there_is_one(scripted: Simulator) -> None:

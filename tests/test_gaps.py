@@ -59,8 +59,8 @@ def test_a_gap_is_refused_with_count_and_first_index(gap: object) -> None:
         design({"A": "Say {{ text }}"}, on=frame, score=None, target=None)
 
     assert str(caught.value) == (
-        "2 of 4 inputs have nothing to put into {{ text }} (the first: x): "
-        'missing="skip" leaves such inputs out and missing="send" sends a gap as a word, '
+        "2 of 4 inputs have no value for {{ text }} (the first: x): "
+        'missing="skip" leaves such inputs out, missing="send" sends a missing value as a word '
         "such as nan; or fill them in"
     )
 
@@ -89,7 +89,7 @@ async def test_skip_leaves_inputs_out_of_every_arm(simulator: Simulator) -> None
     assert words == ["Say flat d", "Say up a"]
     assert sorted(run.rows["input_id"]) == ["w", "z"]
     assert run.notes[0] == (
-        "2 of 4 inputs have nothing to put into {{ more }}, {{ text }} (the first: y): "
+        "2 of 4 inputs have no value for {{ more }}, {{ text }} (the first: y): "
         "left out of every arm."
     )
 
@@ -107,7 +107,7 @@ async def test_send_sends_words_and_says_so(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("values", "missing", "says"),
     [
-        ([None, ""], "skip", 'missing="skip" would leave none to ask about'),
+        ([None, ""], "skip", 'missing="skip" would leave no input to ask about'),
         (["a", "b"], "drop", "missing must be 'skip' or 'send', not 'drop'"),
     ],
 )
@@ -246,7 +246,7 @@ async def test_a_column_with_blanks_is_reachable(simulator: Simulator) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("{{ head line }}", r'a name with blanks is written \{\{ row\["head line"\] \}\}'),
+        ("{{ head line }}", r'a name with spaces is written \{\{ row\["head line"\] \}\}'),
         ("{{ head.line }}", r'did you mean \{\{ row\["head.line"\] \}\}'),
         ('{{ row["head lin"] }}', r'no value for \{\{ row\["head lin"\] \}\}; did you mean'),
         ("{{ row.txt }}", r"no value for \{\{ txt \}\}; did you mean \{\{ text \}\}"),
@@ -265,7 +265,7 @@ def test_a_gap_behind_row_is_a_gap() -> None:
     """What is read by way of `row` counts as used."""
     frame = pd.DataFrame({"head line": ["a", None]})
 
-    with pytest.raises(UsageError, match=r'1 of 2 inputs has nothing to put into \{\{ row\["head'):
+    with pytest.raises(UsageError, match=r'1 of 2 inputs has no value for \{\{ row\["head'):
         design({"A": '{{ row["head line"] }}'}, on=frame, score=None, target=None)
 
 

@@ -52,7 +52,7 @@ SLIPS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     (("Say it", ""), {}, "no model was named"),
     (("Say it", 3), {}, "model is of type int"),
     (("Say {{ a }}",), {"values": {"b": 1}}, r"no value for \{\{ a \}\}"),
-    (("Say {{ a }}",), {"values": {"a": np.nan}}, r"there is nothing to put into \{\{ a \}\}"),
+    (("Say {{ a }}",), {"values": {"a": np.nan}}, r"there is no value for \{\{ a \}\}"),
     (("Say it",), {"temprature": 1}, "'temprature'; did you mean temperature?"),
     (("Say it",), {"vales": {}}, "'vales'; did you mean values?"),
     (("Say it",), {"repeat": 1.5}, "repeat is 1.5; it must be a whole number"),
@@ -244,8 +244,8 @@ def test_a_series_of_targets_goes_by_its_index() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"target": pd.Series(["up"], index=["q"])}, "names inputs of other inputs only"),
-        ({"target": pd.Series(["a", "b"], index=["x", "x"])}, "names inputs twice"),
+        ({"target": pd.Series(["up"], index=["q"])}, "names other inputs only"),
+        ({"target": pd.Series(["a", "b"], index=["x", "x"])}, "which has duplicates"),
         ({"target": ["up"]}, "target has 1 values for 3 inputs"),
         ({"target": 3}, "target must be a column's name or a Series, and is a int"),
         ({"cluster": FRAME["side"]}, "the cluster is named by its column, not by a Series"),

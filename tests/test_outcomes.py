@@ -88,7 +88,7 @@ def _expected(row: Any) -> str:
         return "failed"
     if row.input_id == "0":
         return "untargeted"
-    ended = {"length": "cut", "refusal": "refused", "filter": "filtered"}.get(row.finish)
+    ended = {"length": "cut", "refusal": "refused", "filter": "filtered"}.get(row.finish_reason)
     if ended or not str(row.text).strip():
         return ended or "empty"
     return "scored" if row.text in {"up", "down", "up, bu"} else "unread"

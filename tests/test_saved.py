@@ -161,7 +161,7 @@ async def test_an_unknown_run_gets_the_nearest(simulator: Simulator, tmp_path: P
             await asyncio.to_thread(lab.run, "headlnes")
         with pytest.raises(UsageError, match="did you mean headlines"):
             await asyncio.to_thread(lab.save_tape, tmp_path / "t", "headlnes")
-        with pytest.raises(UsageError, match="use another one"):
+        with pytest.raises(UsageError, match="choose another one"):
             await abtest(lab, "gpt", name="ask")
 
     assert not (tmp_path / "t").exists()

@@ -88,7 +88,7 @@ def test_what_is_not_valid_after_watching_says_so() -> None:
     run = Comparison("r", rows, bound=60.0)
 
     assert set(run.summary["score_method"]) == {"t, not valid after watching"}
-    assert any(note.startswith("This run was watched") for note in run.notes)
+    assert any(note.startswith("This run could stop early") for note in run.notes)
     assert compare_runs(run, run)["test"].str.endswith("not valid after watching").all()
 
 

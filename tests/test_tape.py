@@ -169,7 +169,7 @@ async def test_questions_are_replayed_too(simulator: Simulator, tmp_path: Path) 
     ("change", "says"),
     [
         ({"repeats": 2}, "repeat 1 .* the nearest is .* repeat 0$"),
-        ({"max_tokens": 21}, "in these words and parameters; it has one in others"),
+        ({"max_tokens": 21}, "with these words and parameters, only with others"),
         ({"on": HEADLINES.rename({"b": "z"}).replace("Shares plunge", "New")}, "input 'z', .*"),
         ({"models": "grok"}, "xai/.* to prompt '.*the nearest is openai/"),
     ],

@@ -1,7 +1,7 @@
 """
-What a lab keeps beside the answers themselves: runs, single questions, the tape it records.
+Recorder: keeps runs and single questions in the book, and records the tape.
 
-In: rows that have landed. Out: items of the book, and at the end a longer tape.
+In: rows of finished calls. Out: items of the book, and at the end a longer tape.
 """
 
 import threading
@@ -19,12 +19,12 @@ from llmlab.design.experiment import Experiment
 from llmlab.records import Row
 
 _MANY: Final = 1024
-"""Questions that wait before they are written: a write each would cost more than the question's
-own, and the answers themselves are in the book already."""
+"""Questions that are buffered before they are written: writing each alone would cost more than
+asking it, and the answers themselves are in the book already."""
 
 
 class Recorder:
-    """Writes late and in groups; `flush` before reading, `close` at the end."""
+    """Buffers what it writes; `flush` before reading, `close` at the end."""
 
     def __init__(
         self, book: Callable[[], Book], *, tape: Path | None = None,
@@ -47,7 +47,7 @@ class Recorder:
         extra_columns: Mapping[str, Sequence[Any]] | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep a run as it stands, with its scores and what `read` put beside them."""
+        """Keep a run's rows, with their scores and the extra columns of `read`."""
         columns = extra_columns or {}
         taken = [
             Taken(
@@ -63,7 +63,7 @@ class Recorder:
             self._record(each.line for each in taken)
 
     def question(self, row: Row, *, by: str, content: str) -> None:
-        """Keep one answered question, named by its *content*; asked again, the last one counts."""
+        """Keep one answered question by the hash of its *content*; the last answer counts."""
         taken = Taken(row=row, content=content, by=by)
         with self._lock:
             self._questions[taken.content] = taken
@@ -75,7 +75,7 @@ class Recorder:
             threading.Thread(target=self.flush, name="llmlab-keeper").start()
 
     def flush(self) -> None:
-        """Write the questions that wait."""
+        """Write the buffered questions."""
         with self._lock:
             waiting, self._questions = self._questions, {}
         if waiting:

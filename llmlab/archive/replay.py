@@ -24,7 +24,7 @@ def replayed(tape: Tape, experiment: Experiment, *, drop: bool = False) -> list[
     """
     Return the rows as they were recorded, in the order of the plan.
 
-    A run that was to stop when clear may have stopped: cells that it left out are left out.
+    A run with `stop_when_clear` may have stopped early: cells that it left out are left out.
 
     Raises:
         ReplayMiss: The tape has no outcome for a cell.
@@ -62,7 +62,7 @@ def replayed_answer(tape: Tape, request: Request, model: Model, *, drop: bool = 
 
 
 def question_id(content: str) -> str:
-    """Return the input id of a single question: enough of its content to tell it from others."""
+    """Return the input id of a single question: the start of its content hash."""
     return content[:12]
 
 
@@ -76,9 +76,9 @@ def asked_apart(
     cells: Sequence[Cell], *, drop: bool, place: Callable[[Cell], Any] | None = None
 ) -> list[Request]:
     """
-    Return what each cell would really send, equal ones told apart as they are when sent.
+    Return the request that each cell would really send, equal ones numbered as when sent.
 
-    *place* orders equal cells; they stand in their order when None.
+    *place* orders equal cells; they keep their order when None.
     """
     asked = [as_asked(cell.request, cell.arm.model, drop=drop) for cell in cells]
     names = [_written(each, cell.arm.model) for each, cell in zip(asked, cells, strict=True)]
@@ -89,14 +89,14 @@ def asked_apart(
 
 
 def _written(request: Request, model: Model) -> Hashable:
-    """Return what goes on the wire: two ways to ask may come to the same words there."""
+    """Return what goes on the wire: different parameters may give the same request there."""
     adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
     call = adapter.write(replace(request, stream=False), model, "")
     return call.url, call.body, request.provider, request.repeat
 
 
 def plan_of(experiment: Experiment, rows: Sequence[Row]) -> Plan:
-    """Describe a replay: everything is there already, and nothing will be paid."""
+    """Return the plan of a replay: every call is answered, nothing will be paid."""
     return Plan(
         name=experiment.name,
         calls=len(rows),

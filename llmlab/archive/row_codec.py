@@ -1,7 +1,7 @@
 """
-One row as the book keeps it beside its answer, and the row again.
+Encode a row for the book, which has its answer already, and decode it again.
 
-In: a row that has landed. Out: bytes for an item of a run; and what they say, years later.
+In: a row of a finished call. Out: bytes for an item of a run; and from these, years later, the row.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from llmlab.records import Answer, Api, Failure, Outcome, Prompt, Reading, Reque
 
 
 class _Kept(Struct, frozen=True, kw_only=True):
-    """One row less what the book has already."""
+    """A row without what the book has already."""
 
     provider: str
     model: str
@@ -38,7 +38,7 @@ class _Kept(Struct, frozen=True, kw_only=True):
     score_error: str = ""
     reading: Reading | None = None
     answer: Answer | None = None
-    """Where it is not the one that the book has for this key: two equal cells of one plan."""
+    """Only where it differs from the book's answer to this key: two equal cells of one plan."""
     failure: Failure | None = None
     extra_columns: dict[str, Any] = msgspec.field(default_factory=dict)
     """The values of columns that a row does not hold, by the column's name."""
@@ -46,7 +46,7 @@ class _Kept(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A row out of the book, with what a tape needs to know of it."""
+    """A row with what a tape needs besides: hash of the content, identity of the endpoint."""
 
     row: Row
     content: str
@@ -64,7 +64,7 @@ _DECODER: Final = msgspec.json.Decoder(_Kept)
 
 
 def meta_of(taken: Taken, stored: Mapping[str, bytes]) -> bytes:
-    """Write what the book does not have already; *stored* are its answers by key."""
+    """Encode what the book does not have already; *stored* are its answers by key."""
     outcome = taken.row.outcome
     there = stored.get(taken.row.request_hash)
     own = outcome if isinstance(outcome, Answer) and not _is(outcome, there) else None
@@ -72,18 +72,18 @@ def meta_of(taken: Taken, stored: Mapping[str, bytes]) -> bytes:
 
 
 def _is(answer: Answer, stored: bytes | None) -> bool:
-    """Say whether *answer* is the one that the book has, whoever of both it came from."""
+    """Say whether *answer* equals the book's, whether or not it was read from the book."""
     if stored is None:
         return False
     if pack(structs.replace(answer, from_book=False)) == stored:
         return True
-    # Bytes differ also where an older llmlab wrote them: then what they say decides.
+    # Bytes differ also where an older llmlab wrote them: then the decoded answers decide.
     return recall(stored) == structs.replace(answer, from_book=True)
 
 
 def taken_of(run: str, item: RunItem, stored: Mapping[str, bytes]) -> Taken:
     """
-    Read an item of *run*; *stored* are the book's answers by key.
+    Decode an item of *run*; *stored* are the book's answers by key.
 
     Raises:
         BookError: Its answer is not in the book, or it is damaged.
@@ -116,13 +116,13 @@ def _outcome(kept: _Kept, key: str, stored: Mapping[str, bytes]) -> Outcome:
     answer = kept.answer
     if answer is None:
         if key not in stored:
-            raise BookError(f"the answer {key[:12]} of a run is not in the book any more")
+            raise BookError(f"answer {key[:12]} of a run is no longer in the book")
         answer = recall(stored[key])
     return structs.replace(answer, from_book=kept.from_book)
 
 
 def label_of(item: RunItem) -> str:
-    """Return what the model of an item was called."""
+    """Return the model label of an item."""
     return _read(item).label
 
 

@@ -2,8 +2,8 @@
 Runs kept in the book, to be read later, in another process, without keys.
 
 A run's items are its rows at positions 0, 1, 2 ... and, at position -1, its head: what is true
-of the run as a whole. The same name conducted again writes both anew; single questions are
-the rows of a run of their own, each at a position made of its content.
+of the run as a whole. A later run of the same name overwrites both; single questions are
+the rows of a run of their own, each at a position made from its content.
 """
 
 import math
@@ -25,11 +25,11 @@ from llmlab.errors import UsageError, suggest
 from llmlab.records import Answer, Failure, Request, Row
 
 _PLAN: Final = b'{"schema":"llmlab run 1"}'
-"""The same for every run: the book refuses a name with another plan, and a design may grow."""
+"""The same for every run: the book refuses a name with another plan, and a design may change."""
 _HEAD: Final = -1
 
 COLUMNS: Final = ("name", "when", "calls", "failures", "cost_usd", "prompts", "models")
-"""What `lab.runs()` shows of a run."""
+"""Columns of `lab.runs()`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +37,21 @@ class RunHead:
     """What is true of a run as a whole."""
 
     at: float
-    """Unix time at which it was conducted last."""
+    """Unix time of the last time it was run."""
     rows: int
     failures: int
     cost_usd: float | None
-    """Dollars that its answers cost, whenever they were bought; None when one has no price."""
+    """Dollars that its answers cost, whenever they were paid; None when one has no price."""
     prompts: tuple[str, ...]
     models: tuple[str, ...]
     notes: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
-    """What a `Comparison` is told of the design, such as `chance`."""
+    """Keyword arguments of `Comparison` about the design, such as `chance`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRun:
-    """A run as it was when it was conducted last; the words of its prompts are not in it."""
+    """A run as it ended last; the words of its prompts are not in it."""
 
     name: str
     head: RunHead
@@ -77,12 +77,12 @@ def save(
     Keep scored rows under the experiment's name.
 
     Args:
-        book: Where to.
-        experiment: What was asked of whom.
+        book: The book to write to.
+        experiment: The design.
         taken: The rows in their order.
         at: Unix time.
-        notes: What is said beside the verdict.
-        about: What a `Comparison` is told of the design; clusters are kept as text.
+        notes: Notes beside the verdict.
+        about: Keyword arguments of `Comparison` about the design; clusters are kept as text.
     """
     book.save_run(RunRecord(name=experiment.name, created_at=at, plan=_PLAN))
     stored = book.answers([each.row.request_hash for each in taken])
@@ -92,7 +92,7 @@ def save(
     ]
     rows = [each.row for each in taken]
     head = _head(experiment, rows, at=at, notes=notes, about=about or {})
-    # Rows first: a head that is there counts rows that are there.
+    # Rows first: a head counts only rows that are stored.
     book.add_rows(experiment.name, items)
     book.add_rows(experiment.name, [RunItem(position=_HEAD, key="", meta=_ENCODER.encode(head))])
 
@@ -167,7 +167,7 @@ def load(book: Book, name: str) -> SavedRun:
     if name == QUESTIONS:
         head = _questions(record, items)
     elif not items or items[0].position != _HEAD:
-        raise UsageError(f"run {name!r} was cut short before it was kept: run it again")
+        raise UsageError(f"run {name!r} was interrupted before it was saved: run it again")
     else:
         head = _read_head(items[0])
     taken = _taken(book, name, items, head.rows)
@@ -199,7 +199,7 @@ def _read_head(item: RunItem) -> RunHead:
 
 
 def _count(items: Sequence[RunItem]) -> int:
-    """How many rows count: a run that was conducted again may be shorter than before."""
+    """How many rows count: a run that was repeated may be shorter than before."""
     has_head = bool(items) and items[0].position == _HEAD
     return _read_head(items[0]).rows if has_head else len(items)
 
@@ -221,7 +221,7 @@ def _head(
     clusters = about.get("cluster")
     told = dict(about)
     if clusters is not None:
-        # Only equality counts, and text is what every kind of value can be kept as.
+        # Only equality counts, and every kind of value can be kept as text.
         told["cluster"] = {key: str(each) for key, each in clusters.items()}
     return RunHead(
         at=at,

@@ -1,5 +1,5 @@
 """
-A tape: what was answered, without keys, to be handed out again where nothing can be sent.
+A tape: recorded outcomes, without keys, for replay where nothing can be sent.
 
 In: lines, one an outcome. Out: the outcome of a question, found by its content alone.
 """
@@ -17,7 +17,7 @@ from llmlab.records import Answer, Failure, Outcome, Request, Row
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Use:
-    """Where an outcome was a row: a cell of a run, or a single question."""
+    """One use of an outcome as a row: in a cell of a run, or as a single question."""
 
     run: str
     prompt: str
@@ -27,14 +27,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TapeLine:
-    """One outcome, and everything that is needed to find it."""
+    """One outcome, and what it is found by."""
 
     content: str
-    """Name of the question, whoever answers: `identity.content_of`."""
+    """Hash of the question, whoever answers: `identity.content_of`."""
     key: str
-    """Its name in the book it came from; the rows' `request_hash`."""
+    """Its key in the book it came from; the rows' `request_hash`."""
     by: str
-    """Who answered, as the book tells answers apart."""
+    """Identity of the endpoint that answered."""
     model: str
     """`provider/model` as asked."""
     repeat: int = 0
@@ -56,7 +56,7 @@ class TapeLine:
 
 
 def line_of(row: Row, *, content: str, by: str) -> TapeLine:
-    """Make the line of a row; what the book answered is written as the provider said it."""
+    """Make the line of a row; an answer from the book is written as the provider gave it."""
     request, outcome = row.request, row.outcome
     answer = structs.replace(outcome, from_book=False) if isinstance(outcome, Answer) else None
     use = Use(run=row.run, prompt=request.prompt.name, label=request.label, input=row.input_id)
@@ -73,7 +73,7 @@ def line_of(row: Row, *, content: str, by: str) -> TapeLine:
 
 
 class Tape:
-    """Lines by the content of their question; *name* is what errors call it."""
+    """Lines by the content of their question; *name* is used in errors."""
 
     def __init__(self, lines: Iterable[TapeLine] = (), *, name: str = "the tape") -> None:
         self.name = name
@@ -86,15 +86,15 @@ class Tape:
         """
         Return the line that answers *request*.
 
-        Where several do, what was used in this very cell comes first, then what was used in
-        this run, then answers before failures.
+        Of several, one used in this cell comes first, then one used in this run, then answers
+        before failures.
 
         Raises:
             ReplayMiss: There is none.
-            UsageError: Two answerers gave one, and the run does not say which is meant.
+            UsageError: Two endpoints answered, and the run does not say which is meant.
         """
         use = Use(run=run, prompt=request.prompt.name, label=request.label, input=input_id)
-        found = self._by_content.get(content_of(request), []) or self._untold(request, use)
+        found = self._by_content.get(content_of(request), []) or self._unnumbered(request, use)
         if not found:
             raise ReplayMiss(self._miss(request, run=run, input_id=input_id))
         best = (
@@ -108,8 +108,8 @@ class Tape:
             raise UsageError(_ambiguous(self.name, request, answerers))
         return best[0]
 
-    def _untold(self, request: Request, use: Use) -> list[TapeLine]:
-        """Find a call of a run with equal ones on a tape from before these were told apart."""
+    def _unnumbered(self, request: Request, use: Use) -> list[TapeLine]:
+        """Find one of several equal calls on an older tape, which does not number them."""
         if not request.occurrence:
             return []
         lines = self._by_content.get(content_of(structs.replace(request, occurrence=0)), [])
@@ -126,7 +126,7 @@ class Tape:
         return len(self.lines)
 
     def _miss(self, request: Request, *, run: str, input_id: str) -> str:
-        """Name what is not there, and the nearest thing that is."""
+        """Name what is missing, and the nearest cell on the tape."""
         wanted = _Spot(request.name, request.prompt.name, input_id, request.repeat)
         said = f"{self.name} has no answer of {wanted}"
         spots = [
@@ -138,13 +138,13 @@ class Tape:
         if near is None:
             return f"{said}: the tape is empty"
         if near == wanted:
-            return f"{said} in these words and parameters; it has one in others: record it again"
+            return f"{said} with these words and parameters, only with others: record it again"
         return f"{said} (run {run}); the nearest is {near}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """What a person calls a cell of the grid."""
+    """A cell of the grid as messages name it."""
 
     model: str
     prompt: str
@@ -165,7 +165,7 @@ class _Spot:
 
 
 def _joined(lines: Iterable[TapeLine]) -> Iterator[TapeLine]:
-    """Join the uses of what is one and the same outcome, so that its words are kept once."""
+    """Merge lines with the same outcome into one with all uses, so that its words are kept once."""
     same: dict[tuple[str, str, str], list[TapeLine]] = defaultdict(list)
     for line in lines:
         same[line.content, line.key, line.by].append(line)

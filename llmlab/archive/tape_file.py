@@ -1,5 +1,5 @@
 """
-Tapes as text: a line that says what the file is, then one JSON object a line, sorted.
+Tape files: a header line, then one JSON object a line, sorted.
 
 In: lines of a tape. Out: text that diffs well in git and holds no key; and the lines again.
 """
@@ -26,11 +26,11 @@ from llmlab.secrets import private, redact
 SCHEMA: Final = "llmlab tape 1"
 
 _MOST: Final = 16 * 2**30
-"""Bytes of a tape; ten million calls have some ten thousand million."""
+"""Largest tape in bytes; ten million calls take about 10 GB."""
 _HEAD: Final = msgspec.json.encode({"schema": SCHEMA}).decode()
 _WORDS: Final = frozenset({"text", "reasoning", "parsed", "sources", "partial"})
-"""What a model said. There `redact` would also take Markdown rules and addresses that belong
-to the answer, and an answer that was changed would be scored as another one."""
+"""Fields with the model's own words. `redact` would also remove Markdown rules and addresses that
+belong to the answer, and a changed answer may get another score."""
 
 _KEY: Final = re.compile(
     r"\b(?:sk|xai|pk|rk)-[A-Za-z0-9_-]{16,}|(?i:\bbearer\s+[A-Za-z0-9._~+/=-]{16,})"
@@ -45,31 +45,31 @@ def text_of(lines: Iterable[TapeLine]) -> str:
 
 def write(path: Path, lines: Iterable[TapeLine]) -> None:
     """
-    Write a tape in one step: a reader finds the old file or the new one, never a half.
+    Write a tape atomically: a reader finds the old file or the new one, never a part.
 
-    It holds prompts and answers, so only its owner may read it, wherever it lies.
+    It holds prompts and answers, so only its owner may read it, in any folder.
 
     Raises:
         UsageError: The file cannot be written.
     """
-    extra_columns = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if private.is_private_place(path.absolute()):
             private.make_folder(path.absolute().parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        private.write(extra_columns, text_of(lines).encode())
-        extra_columns.replace(path)
+        private.write(temporary, text_of(lines).encode())
+        temporary.replace(path)
     except OSError as error:
-        extra_columns.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise UsageError(f"the tape {path} cannot be written: {error.strerror}") from error
 
 
 def read(path: Path) -> Tape:
     """
-    Read a tape; errors that it raises will call it by the file's name.
+    Read a tape; the errors of `Tape.find` name its file.
 
     Raises:
-        UsageError: There is no such file, or a line is not what it should be; its number is said.
+        UsageError: There is no such file, or a line is invalid; its number is given.
     """
     return Tape(_lines(path), name=path.name)
 
@@ -83,7 +83,7 @@ def _lines(path: Path) -> list[TapeLine]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedLine:
-    """What is on a tape, and what is wrong with it."""
+    """Counts of what is on a tape, and its problems."""
 
     answers: int
     failures: int
@@ -97,7 +97,7 @@ class CheckedLine:
 
 def check(path: Path) -> CheckedLine:
     """
-    Look a tape over: is it sorted, free of keys, without a doubt about who is meant.
+    Check a tape: is it sorted, without duplicates, free of keys, as llmlab writes it.
 
     Raises:
         UsageError: It cannot be read at all.
@@ -119,10 +119,10 @@ def _problems(path: Path, lines: Sequence[TapeLine]) -> list[str]:
     places = [line.order for line in lines]
     for number, (line, text, place) in enumerate(zip(lines, raw, places, strict=True), 2):
         if number > 2 and place <= places[number - 3]:  # noqa: PLR2004 - the first has none before
-            found.append(f"line {number} is out of order, or twice there")
-        # Writing cleans, so what changes in being written again was not clean.
+            found.append(f"line {number} is out of order or a duplicate")
+        # Writing redacts keys, so a line that changes when written again was not clean.
         if _encoded(line) != text:
-            found.append(f"line {number} is not as llmlab writes it, or holds what looks secret")
+            found.append(f"line {number} is not as llmlab writes it, or holds a key")
     return found
 
 
@@ -153,7 +153,7 @@ _DECODER: Final = msgspec.json.Decoder(TapeLine)
 
 
 def _out_of_bounds(line: TapeLine) -> Iterator[str]:
-    """Yield the numbers that no table can hold, or that no call can have."""
+    """Yield the numbers that a table cannot hold or a call cannot have."""
     outcome, usage = line.outcome, getattr(line.answer, "usage", None)
     counts = (name for name in Usage.__struct_fields__ if name != "estimated")
     for record, name, most in (
@@ -182,7 +182,7 @@ def _encoded(line: TapeLine) -> str:
 
 
 def _short(plain: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    """Leave out what says nothing: a field at its default."""
+    """Leave out fields at their default."""
     usual = {
         item.name: item.default if item.default is not NODEFAULT else {}
         for item in fields(kind)
@@ -200,7 +200,7 @@ def _same(value: object, usual: object) -> bool:
 
 
 def _clean(value: Any, *, words: bool = False) -> Any:
-    """Take out what looks like a key, and from all but the model's own words ids and addresses."""
+    """Redact what looks like a key; outside the model's own words also ids and addresses."""
     if isinstance(value, str):
         return _KEY.sub(lambda found: redact(found[0]), value) if words else redact(value)
     if isinstance(value, dict):

@@ -1,5 +1,5 @@
 """
-Count what was ever tried on the same inputs, so that the best of many can be deflated.
+Count the arms that were ever tried on the same inputs, so that the best of many can be deflated.
 
 The book keeps one mark for each arm (words of the prompt, model, parameters) and frame. Frames
 that share inputs are one: a pilot on the first twenty counts for the two hundred, too. They are
@@ -49,7 +49,7 @@ def count_trials(book: "Book", experiment: "Experiment", *, keep: bool = True) -
 
 
 def arms_of(cells: Sequence[Cell]) -> list[str]:
-    """Name each arm by the words of its prompt, its model, and how that is made to think."""
+    """Return a hash of each arm: words of the prompt, model, and the parameters that matter."""
     found = {_arm(cell.request): None for cell in cells}
     return [hashlib.sha256(name.encode()).hexdigest()[:16] for name in found]
 

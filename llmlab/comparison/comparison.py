@@ -1,4 +1,4 @@
-"""An experiment, read: its rows, what they say, and how to look at and keep them."""
+"""The result of a run: its rows, verdict, tables and plots, and how to export them."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmlab.views.comparison import ComparisonView
 
 AGAIN: Final = " again"
-"""What the name of a prompt ends with when an A/A run asks it a second time."""
+"""Suffix of a prompt's name where an A/A run asks it a second time."""
 
 
 class Comparison:
@@ -32,13 +32,13 @@ class Comparison:
     Args:
         name: The run's name.
         rows: One row a call; see `docs/columns.md`.
-        title: What is put above tables and plots; the name when empty.
+        title: The title of tables and plots; the name when empty.
         chance: What the best constant answer scores.
-        score_name: What the score is called.
+        score_name: The name of the score.
         cluster: The cluster of each input id; the rows' own column `cluster` when None.
-        notes: What must be said beside the verdict.
-        bound: The largest difference of two scores, for a run that was looked at as it went:
-            its pairs are then tested by a confidence sequence.
+        notes: Notes beside the verdict.
+        bound: The largest difference of two scores, for a run that could stop early: its pairs
+            are then tested by a confidence sequence.
         aa: Whether each prompt was asked twice over, the second named `... again`.
         trials: How many arms were ever tried on these inputs.
         unsent: Calls that were planned and not made, because the run was interrupted.
@@ -74,12 +74,12 @@ class Comparison:
 
     @property
     def watched(self) -> bool:
-        """Whether the run could be stopped by what it showed (`stop_when_clear`)."""
+        """Whether the run could stop early by its scores (`stop_when_clear`)."""
         return self._statistics.bound is not None
 
     @property
     def clusters(self) -> "pd.Series[Any] | None":
-        """The cluster of each input, by input id; None when nothing moves together."""
+        """The cluster of each input, by input id; None without clusters."""
         return self._statistics.clusters
 
     @cached_property
@@ -101,12 +101,12 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What the numbers allow to be said, in words."""
+        """What the numbers allow to say, in words."""
         return noise_sentence(self.noise) if self._aa else self._statistics.verdict.sentence
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be said beside the verdict: who answered, how few inputs, what was cut."""
+        """Caveats of the verdict: who answered, how few inputs, what was cut."""
         from llmlab.stats.doubts import charge_notes
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
@@ -123,9 +123,9 @@ class Comparison:
     def _watched(self) -> tuple[str, ...]:
         if not self.watched:
             return ()
-        holds = "score intervals, pairs and not_worse hold all the same"
-        fixed = "costs, frontier, deflated, cuped and compare_runs are those of a fixed size"
-        return (f"This run was watched as it went: {holds}; {fixed}.",)
+        holds = "score intervals, pairs and not_worse allow for that"
+        fixed = "costs, frontier, deflated, cuped and compare_runs assume a fixed size"
+        return (f"This run could stop early: {holds}; {fixed}.",)
 
     def _tried(self) -> tuple[str, ...]:
         arms = len(self._statistics.arms)
@@ -182,7 +182,7 @@ class Comparison:
         return costs(self.rows, cluster=self.clusters)
 
     def latency(self) -> "pd.DataFrame":
-        """Return p50, p95 and p99 of latency with exact 95 % limits, NaN for want of calls."""
+        """Return p50, p95 and p99 of latency with exact 95 % limits; NaN with too few calls."""
         from llmlab.stats.costs import latencies
 
         return latencies(self.rows)
@@ -191,7 +191,7 @@ class Comparison:
         self, baseline: "Said | float | None" = None, trials: int | None = None
     ) -> "pd.DataFrame":
         """
-        Take the luck of many trials off each arm's lead over *baseline*.
+        Deflate each arm's lead over *baseline* by the luck expected of the best of many.
 
         *baseline* is an arm or a constant score (chance when None); *trials* counts all variants
         that were tried on these inputs (those in the book when None).
@@ -206,7 +206,7 @@ class Comparison:
 
     def cuped(self, a: "Said", b: "Said", covariates: "Covariates") -> "pd.Series[Any]":
         """
-        Return B minus A with what was known about the inputs taken out.
+        Return B minus A by CUPED, with what was known about the inputs taken out.
 
         *covariates*: an arm that answered more inputs, or numbers by input id.
         """
@@ -215,7 +215,7 @@ class Comparison:
         return cuped_pair(self.rows, a, b, covariates, cluster=self.clusters)
 
     def calibration(self, bins: int = 10) -> "pd.DataFrame":
-        """Return Brier's score and its parts for each arm that stated probabilities."""
+        """Return the Brier score and its parts for each arm that stated probabilities."""
         from llmlab.stats.splits import calibration_table
 
         return calibration_table(self.rows, bins=bins)
@@ -285,12 +285,12 @@ class Comparison:
 
     def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
         """
-        Write the rows to *path* (csv, parquet, xlsx, json), or the reading (md, html, png).
+        Write the rows to *path* (csv, parquet, xlsx, json), or a summary (md, html, png).
 
         Args:
             path: The file; its suffix says which kind.
             spreadsheet_safe: Whether a text of a csv that a spreadsheet would take for a formula
-                gets an apostrophe before it. `read_rows` takes it away again; with False the
+                gets an apostrophe before it. `read_rows` removes it again; with False the
                 csv has every text as it is.
         """
         from llmlab.views.export.files import export
@@ -352,7 +352,7 @@ class Comparison:
 
 
 def noise_sentence(noise: "pd.DataFrame", alpha: float = 0.05) -> str:
-    """Say what an A/A run found: how much of a difference is nothing but asking again."""
+    """Say what an A/A run found: how far scores differ when the same words are asked again."""
     count, apart = len(noise), int((noise["p_adjusted"] <= alpha).sum())
     floor = float(noise["noise_floor"].max())
     told = "none differs from itself" if not apart else f"{apart} differ from themselves"

@@ -1,4 +1,4 @@
-"""Marks that people gave to answers: how the book has them, and a run scored by them."""
+"""Marks that people gave to answers: kept in the book, and a run scored by them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from llmlab.book import Book
 
 LABEL: Final = "human"
-"""Under which name marks are kept in the book."""
+"""The name of the book's label that holds marks."""
 
 VALUES: Final = {"right": 1.0, "wrong": 0.0}
-"""The marks there are, and the score of each."""
+"""The marks, and the score of each."""
 
 NONE: Final = "none"
-"""What is written where a mark is taken back."""
+"""The value that removes a mark."""
 
 
 def mark(book: "Book", row: "str | Mapping[Any, Any] | Any", *, right: bool | None = True) -> None:
     """
-    Mark the answer of a row of `run.rows` (or a `request_hash`); None takes a mark back.
+    Mark the answer of a row of `run.rows` (or a `request_hash`); None removes a mark.
 
     Raises:
         UsageError: It is no row of a run, or the book has no answer of it.

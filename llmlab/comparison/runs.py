@@ -1,4 +1,4 @@
-"""Comparisons out of files, and two of them against each other."""
+"""Comparisons read from files, and two runs compared with each other."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

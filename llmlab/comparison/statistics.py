@@ -1,4 +1,4 @@
-"""The numbers of a run that everything else is said from: arms, pairs, the verdict."""
+"""The statistics of a run that tables and sentences are made from: arms, pairs, the verdict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunStatistics:
     """
-    Arms and pairs of rows, each worked out once, when first asked for.
+    Arms and pairs of rows, each computed once, when first used.
 
     Args:
         rows: One row a call; see `docs/columns.md`.
         chance: What the best constant answer scores.
         cluster: The cluster of each input id; the rows' own column `cluster` when None.
-        bound: The largest difference of two scores, for a run that was looked at as it went.
+        bound: The largest difference of two scores, for a run that could stop early.
     """
 
     rows: "pd.DataFrame"
@@ -30,7 +30,7 @@ class RunStatistics:
 
     @cached_property
     def pairs(self) -> "tuple[Pair, ...]":
-        """Each two arms, compared; by a confidence sequence where the run was watched."""
+        """Each two arms, compared; by a confidence sequence where the run could stop early."""
         from llmlab.stats import looked_pairs, pairs
 
         if self.bound is not None:
@@ -54,14 +54,14 @@ class RunStatistics:
 
     @cached_property
     def verdict(self) -> "Verdict":
-        """What arms and pairs allow to be said."""
+        """What arms and pairs allow to say."""
         from llmlab.stats import verdict
 
         return verdict(self.arms, self.pairs)
 
     @property
     def clusters(self) -> "pd.Series[Any] | None":
-        """The cluster of each input, by input id; None when nothing moves together."""
+        """The cluster of each input, by input id; None without clusters."""
         import pandas as pd
 
         if self.cluster is not None:

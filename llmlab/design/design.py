@@ -1,5 +1,5 @@
 """
-What a comparison can be told, each thing once: `Design` is the keywords of `Lab.abtest`.
+The options of a comparison, each defined once: `Design` is the keywords of `Lab.abtest`.
 
 One more option is one more field here, an `@argument` of `%%abtest` if a cell may say it, and
 the place that uses it.
@@ -26,7 +26,7 @@ AnyScore: TypeAlias = str | Score | Judge | ScoreFunction
 """A name, settings, a judge, or a function of (text, target) or (answer, row)."""
 
 Missing: TypeAlias = Literal["skip", "send"]
-"""What becomes of an input with a gap: it is left out, or the gap is sent as a word (`nan`)."""
+"""How to treat an input with a missing value: leave it out, or send the value as a word (`nan`)."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ S = TypeVar("S")
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Design:
     """
-    What to compare, as it was said; `experiment_of` checks it.
+    What to compare, as it was given; `experiment_of` checks it.
 
     Args:
         prompts: `{"A": text, "B": text}`, or names of templates in the prompts folder.
@@ -50,21 +50,21 @@ class Design:
         repeats: How often each question is asked; repeats are averaged within an input.
         cluster: The column whose equal values belong together (same day, same ticker).
         as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
-        stop_when_clear: Whether to look after every input (cluster) and to send no more
-            once one arm is clear of every other; the error stays at 5 % all the same.
+        stop_when_clear: Whether to check after each input (cluster), and to stop sending
+            once one arm is clear of every other; the error rate stays at 5 %.
         aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
-        missing: What becomes of an input that has nothing for a slot (NaN, None, NaT, blank
+        missing: How to treat an input without a value for a slot (NaN, None, NaT, blank
             text): "skip" leaves it out of every arm, "send" sends it as a word; refused
             when None.
         budget: Dollars that this run may spend at most.
         name: The run's name; made from its content when None.
         values: Slots beside those of the frame.
         stream: Whether answers are streamed, which measures time to first token.
-        order_seed: Of the order in which calls are sent.
+        order_seed: Seed of the order in which calls are sent.
         quiet: Whether to show neither plan nor progress.
-        batch: Whether to hand in batches where the provider takes them (OpenAI, Anthropic,
+        batch: Whether to submit batches where the provider takes them (OpenAI, Anthropic,
             xAI): a lower price, an answer within a day. Interrupted or restarted, the
-            same call collects what was handed in.
+            same call collects what was submitted.
         max_tokens: For every arm, as are those that follow: see `llmlab.records.Parameters`.
         schema: A JSON schema, or a type that describes one.
         search: True, a list of domains, or a `Search`.

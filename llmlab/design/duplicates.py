@@ -1,8 +1,8 @@
 """
-Equal calls of one run, told apart: the n-th that asks the very same is a call of its own.
+Number equal calls of one run, so that each is sent and answered on its own.
 
 In: what each call asks, and its place in the design. Out: the occurrence of each that is not the
-first. It goes by place and not by the order of sending, so that the same cell run again finds
+first. Numbers go by place and not by the order of sending, so that the same cell run again finds
 what it paid for; one more equal input, at the end, is one more call.
 """
 
@@ -14,14 +14,14 @@ from llmlab.design.experiment import Experiment
 from llmlab.design.grid import Cell
 
 Place: TypeAlias = tuple[int, int, int]
-"""Where a cell stands in its design: number of the prompt, of the model, of the input."""
+"""Position of a cell in its design: number of the prompt, of the model, of the input."""
 
 
 def occurrences(
     names: Sequence[Hashable], place: Callable[[int], Any] | None = None
 ) -> dict[int, int]:
     """
-    Return the occurrence (1, 2, ...) of each call whose name an earlier one has.
+    Return the occurrence (1, 2, ...) of each call that equals an earlier one.
 
     Args:
         names: What is asked, one a call; equal names are equal questions.
@@ -42,7 +42,7 @@ def occurrences(
 
 
 def places(experiment: Experiment) -> Callable[[Cell], Place]:
-    """Return what says where a cell stands in *experiment*."""
+    """Return a function from a cell to its place in *experiment*."""
     prompts = {each.name: at for at, each in enumerate(experiment.templates)}
     models = {each.label: at for at, each in enumerate(experiment.arms)}
     inputs = {each.id: at for at, each in enumerate(experiment.inputs)}

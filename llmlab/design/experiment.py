@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 AGAIN: Final = " again"
-"""What an A/A test puts after the name of a prompt that is asked a second time."""
+"""Suffix of a prompt's name where an A/A test asks it a second time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Experiment:
 
     @property
     def bound(self) -> float | None:
-        """The largest difference of two scores, where the run is looked at as it goes."""
+        """The largest difference of two scores, where the run may stop early; else None."""
         if self.scorer is None or not self.design.stop_when_clear:
             return None
         return bound_of(self.scorer)

@@ -1,5 +1,5 @@
 """
-Inputs that have nothing to put into a slot: found before anything is sent, never sent unasked.
+Missing values: inputs without a value for a slot, found before anything is sent.
 
 In: the inputs and the names that prompts read. Out: what is missing where, and in words.
 """
@@ -19,7 +19,7 @@ from llmlab.templates.written import is_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
-    """The slots that some inputs have nothing for: input ids by name, in order."""
+    """The slots that some inputs have no value for: input ids by name, in order."""
 
     by_slot: Mapping[str, tuple[str, ...]]
     inputs: int
@@ -27,7 +27,7 @@ class Gaps:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The inputs with a gap, each once."""
+        """The inputs with a missing value, each once."""
         return tuple(dict.fromkeys(each for ids in self.by_slot.values() for each in ids))
 
     def __str__(self) -> str:
@@ -35,13 +35,13 @@ class Gaps:
         ids = self.ids
         names = ", ".join(map(spelt, self.by_slot))
         if self.inputs == 1:
-            return f"there is nothing to put into {names}"
+            return f"there is no value for {names}"
         some = f"{len(ids):,} of {self.inputs:,} inputs {'has' if len(ids) == 1 else 'have'}"
-        return f"{some} nothing to put into {names} (the first: {ids[0]})"
+        return f"{some} no value for {names} (the first: {ids[0]})"
 
 
 def gaps_of(templates: Sequence[Template], inputs: Sequence[Input]) -> Gaps:
-    """Return the gaps in what the prompts read; other columns may have as many as they like."""
+    """Return the missing values of the slots that the prompts read; other columns do not count."""
     slots = sorted({slot for template in templates for slot in template.slots})
     found = {
         slot: tuple(each.id for each in inputs if slot in each.values and is_gap(each.values[slot]))
@@ -51,7 +51,7 @@ def gaps_of(templates: Sequence[Template], inputs: Sequence[Input]) -> Gaps:
 
 
 def is_gap(value: object) -> bool:
-    """Say whether *value* is nothing: None, NaN, NaT, `pd.NA`, blank text, an empty table."""
+    """Say whether *value* is missing: None, NaN, NaT, `pd.NA`, blank text, an empty table."""
     if isinstance(value, str):
         return is_blank(value)
     if value is None:
@@ -68,7 +68,7 @@ def checked_gaps(gaps: Gaps, missing: object) -> tuple[frozenset[str], tuple[str
     Return the ids of the inputs to leave out, and the note that says so.
 
     Raises:
-        UsageError: There are gaps and *missing* does not say what to do, or all would go.
+        UsageError: Values are missing and *missing* is None, or every input would be left out.
     """
     if missing is not None and missing not in get_args(Missing):
         raise UsageError(f"missing must be 'skip' or 'send', not {missing!r}")
@@ -76,13 +76,13 @@ def checked_gaps(gaps: Gaps, missing: object) -> tuple[frozenset[str], tuple[str
         return frozenset(), ()
     if missing is None:
         raise UsageError(
-            f'{gaps}: missing="skip" leaves such inputs out and missing="send" sends a gap as a '
-            "word, such as nan; or fill them in"
+            f'{gaps}: missing="skip" leaves such inputs out, missing="send" sends a missing value '
+            "as a word such as nan; or fill them in"
         )
     if missing == "send":
         return frozenset(), (f"{_capital(str(gaps))}: sent as words such as nan.",)
     if len(gaps.ids) == gaps.inputs:
-        raise UsageError(f'{gaps}: missing="skip" would leave none to ask about')
+        raise UsageError(f'{gaps}: missing="skip" would leave no input to ask about')
     return frozenset(gaps.ids), (f"{_capital(str(gaps))}: left out of every arm.",)
 
 

@@ -1,4 +1,4 @@
-"""The grid of an experiment: prompts × models × inputs × repeats, in an order that is fair."""
+"""The grid of an experiment: prompts × models × inputs × repeats, in randomized blocks."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from llmlab.templates import Template
 
 
 class Input(Struct, frozen=True, kw_only=True, gc=False):
-    """One line of the frame that the prompts are tried on."""
+    """One row of the frame that is asked about."""
 
     id: str
     values: Mapping[str, object] = msgspec.field(default_factory=dict)
@@ -23,7 +23,7 @@ class Input(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Cell(Struct, frozen=True, kw_only=True, gc=False):
-    """One call of the grid: what is asked of whom, about which input."""
+    """One call of the grid: its request, model variant and input."""
 
     request: Request
     arm: ModelVariant
@@ -31,14 +31,14 @@ class Cell(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RequestOptions(Struct, frozen=True, kw_only=True):
-    """One way to ask: which arm, with which parameters, on which wire."""
+    """How a question is asked: model variant, parameters, API."""
 
     arm: ModelVariant
     parameters: Parameters
     api: Api
 
     def request(self, prompt: Prompt, *, repeat: int = 0, stream: bool = False) -> Request:
-        """Return the question in these words."""
+        """Return the request with *prompt*."""
         model = self.arm.model
         return Request(
             provider=model.provider,
@@ -68,7 +68,7 @@ def grid(
     filled: Filler | None = None,
 ) -> tuple[Cell, ...]:
     """
-    Cross the axes, in blocks: every arm meets an input within the same minutes.
+    Cross the axes, in blocks: every arm is asked about an input within the same minutes.
 
     Inputs are shuffled, and within each the arms, by the design's `order_seed`; a provider that
     slows down at noon then slows every prompt alike. The same seed gives the same order.
@@ -78,10 +78,10 @@ def grid(
             second half of the templates under other numbers of repeats.
         templates: The prompts.
         arms: The models.
-        inputs: What they are tried on.
-        whole: By input id, what must be finished before the next is begun: the input itself or
-            its cluster, all repeats together, as looking after each asks for.
-        filled: Who fills the templates; every arm alike when None.
+        inputs: What is asked about.
+        whole: For early stopping: by input id, the unit that is finished, with all its repeats,
+            before the next is begun: the input itself or its cluster.
+        filled: Fills the templates; every arm alike when None.
     """
     draw = random.Random(design.order_seed)  # noqa: S311 - an order of work, not a secret
     base = design.parameters
@@ -152,7 +152,7 @@ def filled_alike(
 
 def request_options(arm: ModelVariant, base: Parameters, api: Api | None = None) -> RequestOptions:
     """
-    Ask *arm* with its own parameters, over which what the caller set wins.
+    Return how *arm* is asked: its own parameters, overridden by the caller's.
 
     A model that reasons gets `REASONING_ROOM` tokens on top of `max_tokens`: every provider
     counts reasoning against the output limit, and a small limit would leave no answer at all.
@@ -170,7 +170,7 @@ def merged(arm: ModelVariant, base: Parameters) -> Parameters:
     asked = for_arm(arm, base)
     counts = type(asked.max_tokens) is int and asked.max_tokens > 0
     if not counts or not reasons(asked, arm.model):
-        return asked  # no count stays as it was said, and `catalogue.check` refuses it
+        return asked  # what is no count is left as it is, and `catalogue.check` refuses it
     return replace(asked, max_tokens=asked.max_tokens + REASONING_ROOM)
 
 

@@ -1,5 +1,5 @@
 """
-What may spoil a comparison, looked for before anything is sent.
+Guards: warnings of what may spoil a comparison, found before anything is sent.
 
 In: the templates, inputs and models of an experiment. Out: sentences that stand beside its
 verdict; a guard warns, it never forbids.
@@ -29,13 +29,13 @@ def guard_notes(
     cells: Sequence[Cell],
     target: str | None,
 ) -> tuple[str, ...]:
-    """Return what is wrong with the design; nothing when nothing is."""
+    """Return warnings about the design; empty when there are none."""
     found = [*_target_slots(templates, target), *_duplicates(cells), *_leaks(templates, inputs)]
     return tuple(found)
 
 
 def _target_slots(templates: Sequence[Template], target: str | None) -> Iterable[str]:
-    """A prompt that shows the target asks for what it tells."""
+    """Warn of prompts that show the target."""
     for template in templates:
         if target is not None and target in template.slots:
             yield (
@@ -45,7 +45,7 @@ def _target_slots(templates: Sequence[Template], target: str | None) -> Iterable
 
 
 def _duplicates(cells: Sequence[Cell]) -> Iterable[str]:
-    """The same words under two ids are one input that counts twice."""
+    """Warn of inputs with the same words: one input would count twice."""
     if not cells:
         return
     first = cells[0].request
@@ -72,7 +72,7 @@ def cells_inputs(cells: Sequence[Cell]) -> set[str]:
 
 
 def _leaks(templates: Sequence[Template], inputs: Sequence[Input]) -> Iterable[str]:
-    """An input that a prompt quotes as its example is no test of that prompt."""
+    """Warn of inputs that a prompt quotes as its example: they are no test of that prompt."""
     for template in templates:
         words = _plain(f"{template.system or ''}\n{template.user}")
         leaked = [
@@ -136,7 +136,7 @@ def before_cutoff(arm: ModelVariant, at: float | None) -> bool | None:
 def look_ahead_notes(
     arms: Sequence[ModelVariant], dates: Mapping[str, float] | None
 ) -> tuple[str, ...]:
-    """Say for which models inputs lie before the cut-off, and for which nobody knows it."""
+    """Warn of models whose cut-off lies after inputs, and of models without a published one."""
     if dates is None:
         return ()
     notes = []
@@ -145,7 +145,7 @@ def look_ahead_notes(
         if early:
             notes.append(
                 f"Look-ahead: {early:,} of {len(dates):,} inputs are dated before the knowledge "
-                f"cut-off of {arm.label} ({arm.model.cutoff}): it may know what came. "
+                f"cut-off of {arm.label} ({arm.model.cutoff}): it may know what happened next. "
                 "run.by_cutoff splits the scores."
             )
     blind = [arm.label for arm in arms if arm.model.cutoff is None]

@@ -1,8 +1,8 @@
 """
-A frame of inputs, read: ids, slots, targets, clusters, dates, and the score that suits them.
+Read a frame of inputs: ids, slots, targets, clusters, dates, and the score of its targets.
 
-In: a DataFrame and the names of its columns. Out: `Input`s and what is known of each; the first
-thing that does not fit is one line with its fix.
+In: a DataFrame and the names of its columns. Out: `Input`s, and targets, clusters and dates by
+input; the first fault is one line with its fix.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def frame_of(on: object) -> "pd.DataFrame | None":
     """
-    Return the frame of inputs as it is.
+    Check the frame of inputs, and return it unchanged.
 
     Raises:
         UsageError: It is no DataFrame, or two of its columns have one name.
@@ -70,8 +70,8 @@ def series_of(
             raise UsageError(f"target has {len(listed):,} values for {len(on):,} inputs")
         return "target", pd.Series(listed, index=on.index, dtype=object)
     if not listed.index.is_unique or not on.index.isin(listed.index).any():
-        what = "twice" if not listed.index.is_unique else "of other inputs only"
-        raise UsageError(f"target goes by its index, which names inputs {what}: give the frame's")
+        what = "has duplicates" if not listed.index.is_unique else "names other inputs only"
+        raise UsageError(f"target is aligned by its index, which {what}: use the frame's index")
     name = "target" if listed.name is None else str(listed.name)
     return name, listed.astype(object).reindex(on.index)
 
@@ -120,10 +120,10 @@ def _is_judge(score: AnyScore) -> bool:
 def scorer_or_judge(
     score: AnyScore | None, inputs: Sequence[Input], *, sequential: bool
 ) -> tuple[Scorer | None, Judge | None]:
-    """Make the scorer, or the judge, and refuse what cannot be looked at as it goes."""
+    """Make the scorer or the judge; refuse what early stopping cannot use."""
     if score is None:
         if sequential:
-            raise UsageError("stop_when_clear needs a score: what should be clear is its mean")
+            raise UsageError("stop_when_clear needs a score, whose means are compared")
         return None, None
     if isinstance(score, Judge) or _is_judge(score):
         if sequential:
@@ -144,14 +144,14 @@ def scorer_or_judge(
 def units_by_input(
     inputs: Sequence[Input], clusters: Mapping[str, object] | None
 ) -> Mapping[str, object]:
-    """Return what is looked at in one go: the input itself, or its cluster."""
+    """Return the unit of early stopping by input id: the input itself, or its cluster."""
     return {each.id: each.id for each in inputs} if clusters is None else clusters
 
 
 def dates_by_input(
     on: "pd.DataFrame | None", as_of: str | None, inputs: Sequence[Input]
 ) -> Mapping[str, float] | None:
-    """Return the date of each input, Unix seconds; UsageError when the column has none."""
+    """Return the date of each input, Unix seconds; UsageError when the column holds no dates."""
     if on is None or as_of is None:
         return None
     _require(on, as_of, "as_of")
@@ -183,7 +183,7 @@ def _inputs(
     else:
         targets = target.tolist()
     return tuple(
-        # A gap is no target.
+        # A missing value is no target.
         Input(id=each, values={**values, **record}, target=None if missing(value) else value)
         for each, record, value in zip(ids, records, targets, strict=True)
     )

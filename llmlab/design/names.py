@@ -1,4 +1,4 @@
-"""The names of models and prompts that a caller gives; an empty list is a slip, never "all"."""
+"""The names of models and prompts that a caller gives; an empty list is an error, never "all"."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from llmlab.checks.plain import is_blank
 from llmlab.errors import TemplateError, UsageError
 
-_MODELS: Final = "name some, such as 'gpt' or 'six'; left out, models are the usual line-up"
+_MODELS: Final = "name some, such as 'gpt' or 'six', or leave models out for the usual line-up"
 _PROMPTS: Final = "give {'name': text}, or names of the prompts folder"
 
 
@@ -31,7 +31,7 @@ def prompt_words(prompts: object) -> dict[str, str] | list[str]:
     Return *prompts* checked: text by name, or names.
 
     Raises:
-        TemplateError: There is none, one is blank or no text, or a name stands there twice.
+        TemplateError: There is none, one is blank or no text, or a name is given twice.
     """
     if isinstance(prompts, Mapping):
         names = _names(list(prompts), "prompt", TemplateError, _PROMPTS)

@@ -1,4 +1,4 @@
-"""What a caller may say of parameters, a schema or a search, as the records that travel."""
+"""Convert what a caller gives for parameters, a schema or a search to the records that travel."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -83,10 +83,10 @@ def search_of(wish: object) -> Search | None:
 
 def as_type(parsed: object, wish: type) -> tuple[object, tuple[str, ...]]:
     """
-    Make of a parsed answer an instance of *wish*; where it does not fit, leave it and warn.
+    Convert a parsed answer to an instance of *wish*; where that fails, return it with a warning.
 
     A schema cannot say all that a type checks (a validator, a bound), so an answer that
-    follows the one may still fail the other, and it was paid for either way.
+    follows the schema may still fail the type, and it was paid for either way.
     """
     if parsed is None:
         return None, ()

@@ -1,8 +1,8 @@
 """
-What the options of a question come to: which arm is asked, with which parameters, on which wire.
+Cache of parsed question options: model variant, parameters, API.
 
-In: the words of a caller. Out: an `RequestOptions`. A loop that asks ten thousand questions with
-the same options has them understood once.
+In: a caller's keyword arguments. Out: a `RequestOptions`. A loop that asks ten thousand questions
+with the same options parses them once.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _REMEMBERED: Final = 64
 
 
 class OptionsCache:
-    """The ways to ask that were understood already, of one catalogue."""
+    """Options that were parsed already, of one catalogue."""
 
     def __init__(self) -> None:
         self._catalogue: Catalogue | None = None
@@ -31,7 +31,7 @@ class OptionsCache:
         self, catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
     ) -> RequestOptions:
         """
-        Understand *options* of a question to *model*.
+        Parse *options* of a question to *model*, or return them from the cache.
 
         Raises:
             UnknownModel: There is no such model.
@@ -44,14 +44,14 @@ class OptionsCache:
         name = (model, api, *asked, *(type(value) for _, value in asked))
         try:
             found = self._known.get(name)
-        except TypeError:  # an option that is no key, such as a schema: it is understood anew
-            return _understood(catalogue, model, api, options)
+        except TypeError:  # an option that is not hashable, such as a schema: parsed each time
+            return _parsed(catalogue, model, api, options)
         if found is None:
-            found = self._known[name] = _understood(catalogue, model, api, options)
+            found = self._known[name] = _parsed(catalogue, model, api, options)
         return found
 
 
-def _understood(
+def _parsed(
     catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
 ) -> RequestOptions:
     return request_options(catalogue.arms(model)[0], parameters_of(options, own=OPTIONS), api)

@@ -1,7 +1,7 @@
 """
-One question as it was given, checked before anything is sent: its words, its slots, its model.
+One question, checked before anything is sent: its words, its slots, its model.
 
-In: what a caller says. Out: a `Prompt`; the first thing that does not fit is one line.
+In: what a caller gives. Out: a `Prompt`; the first fault is one line with its fix.
 """
 
 import re
@@ -93,7 +93,7 @@ def _text(value: object, what: str) -> str:
 
 
 def _refuse_slots(text: str) -> None:
-    """A slot that nothing fills would be sent as it stands."""
+    """Refuse text with a slot that nothing fills: it would be sent with its braces."""
     found = _SLOT.search(text) if "{{" in text else None
     if found:
         raise TemplateError(

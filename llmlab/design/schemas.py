@@ -59,7 +59,7 @@ def knowing(scorer: Scorer | None, templates: Sequence[Template]) -> Scorer | No
     """
     Return *scorer* with the labels that the schemas of *templates* offer.
 
-    `neutral` is a wrong answer and no unread one, though no input has it for a target.
+    `neutral` is then a wrong answer rather than an unread one, though no input has it for a target.
     """
     if scorer is None or scorer.offered is None:
         return scorer

@@ -1,4 +1,4 @@
-"""How far apart two scores of one input can be: what a test that looks early must know."""
+"""The largest difference of two scores of one input, which early stopping must know."""
 
 import math
 
@@ -18,7 +18,7 @@ def bound_of(scorer: Scorer) -> float:
     width = scorer.high - scorer.low
     if not 0.0 < width < math.inf:
         raise UsageError(
-            f"stop_when_clear needs a score with a range, which {scorer.name!r} has not: "
+            f"stop_when_clear needs a score with a range, and {scorer.name!r} has none: "
             "give a tolerance (number:5%), or a function with values in 0..1"
         )
     return width

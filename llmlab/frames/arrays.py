@@ -29,7 +29,7 @@ def _nothing(count: int, dtype: str) -> Any:
 
 
 def _category(values: list[Any]) -> Any:
-    """Number few distinct texts, in the order of the texts; an empty one is none."""
+    """Encode texts as categories in sorted order; an empty text is missing."""
     import pandas as pd
 
     texts = sorted(set(values) - {None, ""}, key=str)
@@ -42,7 +42,7 @@ def _category(values: list[Any]) -> Any:
 def _floats(values: list[Any]) -> Any:
     first = next((each for each in values if each is not None), None)
     if isinstance(first, Decimal):
-        # numpy takes Decimals one by one through Python; float() over them is the shorter way.
+        # numpy converts Decimals one by one through Python; float() over them is faster.
         known = (math.nan if each is None else float(each) for each in values)
         return np.fromiter(known, dtype=np.float64, count=len(values))
     return np.array(values, dtype=np.float64)
@@ -79,7 +79,7 @@ def _times(values: list[Any]) -> Any:
 
     seconds = np.array(values, dtype=np.float64)
     unknown = np.isnan(seconds) | (seconds == 0.0)
-    # Whole microseconds: a double holds no more of a Unix time, and no less survives a file.
+    # Whole microseconds: what a double holds of a Unix time, and what files keep.
     micros = np.rint(np.where(unknown, 0.0, seconds) * 1e6).astype(np.int64)
     at = (micros * 1_000).view("datetime64[ns]")
     at[unknown] = np.datetime64("NaT", "ns")

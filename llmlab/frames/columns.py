@@ -12,7 +12,7 @@ Place: TypeAlias = Literal["row", "request", "prompt", "outcome", "answer", "usa
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A promise about one column: `place` and `attribute` say where it is taken from."""
+    """Declaration of one column: `place` and `attribute` say where it is taken from."""
 
     name: str
     dtype: str
@@ -20,9 +20,9 @@ class Column:
     meaning: str
     place: Place
     attribute: str = ""
-    """As the column when empty."""
+    """The column's name when empty."""
     made: Callable[[Lists], list[Any]] | None = None
-    """Takes the place of the attribute where a value is made of several."""
+    """Makes the values where one attribute is not enough."""
 
     def take(self, lists: Lists) -> list[Any]:
         """Return the column's values, one a row."""
@@ -45,7 +45,7 @@ def _finish_reason(lists: Lists) -> list[Any]:
 
 
 def _text(lists: Lists) -> list[Any]:
-    """What was said; of a failed call what had come of its stream."""
+    """The answer's text; of a failed call what its stream had delivered."""
     texts = lists.take("answer", "text")
     for place in lists.failed:
         texts[place] = lists.outcomes[place].partial or None
@@ -63,10 +63,10 @@ def _error(lists: Lists) -> list[Any]:
 
 def _cost_status(lists: Lists) -> list[Any]:
     """
-    How a cost is to be taken: exact, estimated, simulated or unpriced.
+    Whether a cost is exact, estimated, simulated or unpriced.
 
-    What a failed call cost is exact where it was certainly not charged, and else an estimate: its
-    stream broke before the provider's count.
+    The cost of a failed call is exact where it was certainly not charged, and else an estimate:
+    its stream broke before the provider's count.
     """
     costs, backends = lists.take("outcome", "cost"), lists.take("outcome", "backend")
     estimated = lists.take("usage", "estimated")
@@ -122,20 +122,21 @@ COLUMNS: Final[tuple[Column, ...]] = (
            "beside"),
     Column("as_of", _TIME, "", "date of the input, as named with as_of=", "beside"),
     Column("before_cutoff", "boolean", "", "whether as_of lies before the model's knowledge "
-           "cut-off, so that it may know what came; missing when either is unknown", "beside"),
+           "cut-off, so that it may know what happened next; missing when either is unknown",
+           "beside"),
     Column("repeat", "int64", "", "number of the repeat, from 0", "request"),
     Column("status", "category", "", "ok or error", "outcome", made=_status),
     Column("finish_reason", "category", "", "why the model stopped", "answer",
            made=_finish_reason),
-    Column("outcome", "category", "", "what became of the call: scored, unread, cut, empty, "
+    Column("outcome", "category", "", "how the call ended: scored, unread, cut, empty, "
            "refused, filtered, untargeted, unscored or failed; see docs/scores.md", "row",
            "became"),
     Column("error", "string", "", "kind and message of a failure, or why there is no score",
            "outcome", made=_error),
-    Column("text", "string", "", "the answer; of a failed call what had come of it", "answer",
+    Column("text", "string", "", "the answer; of a failed call the text received", "answer",
            made=_text),
     Column("said", "string", "", "what the score took the answer to say", "beside"),
-    Column("target", "string", "", "what should have been said", "beside"),
+    Column("target", "string", "", "what should have been answered", "beside"),
     Column("score", "float64", "", "higher is better; NaN unless the outcome is scored",
            "row"),
     Column("input_tokens", _INT, "tokens", "whole prompt, cached included", "usage", "input"),
@@ -174,4 +175,4 @@ RENAMED: Final = {
     "cost_is": "cost_status",
     "finish": "finish_reason",
 }
-"""Names of columns in files that version 0.1 exported, and the names of now."""
+"""Names of columns in files that version 0.1 exported, and the names they have now."""

@@ -18,11 +18,11 @@ def to_frame(
     """
     Return one line a row; no rows still make every column, rightly typed.
 
-    *beside* has values that a row does not hold (`target`, `said`, `block` ...), one a row in
-    the same order; times are Unix seconds.
+    *extra_columns* has values that a row does not hold (`target`, `said`, `block` ...), one a
+    row in the same order; times are Unix seconds.
 
     Raises:
-        UsageError: Something beside has another length than the rows.
+        UsageError: An extra column has another length than the rows.
     """
     import pandas as pd
 

@@ -1,7 +1,7 @@
 """
-A column that a file brought, held against what the column promises and made so.
+Convert a column that was read from a file to its declared dtype.
 
-In: a Series of whatever type. Out: the same values in the promised dtype, or one line that names
+In: a Series of any type. Out: the same values in the declared dtype, or one line that names
 the column, the first row that does not fit, and what belongs there. Nothing is guessed: half a
 repeat is no repeat, and `maybe` is not `False`.
 """
@@ -20,7 +20,7 @@ _FITS: Final = {
     "boolean": frozenset({"string", "boolean"}),
     "time": frozenset({"string", "date", "datetime", "datetime64"}),
 }
-"""By what a column promises, what a file may hold there, in the words of `infer_dtype`."""
+"""By declared kind, what a file may hold there, as `infer_dtype` names it."""
 _WANTED: Final = {
     "text": "text",
     "whole": "whole numbers",
@@ -86,7 +86,7 @@ def _whole(column: Any) -> Any:
     if pd.api.types.is_signed_integer_dtype(column.dtype):
         return column
     if pd.api.types.is_float_dtype(column.dtype):
-        # Up to here a float is a whole number exactly; NaN stays missing.
+        # Up to 2**53 a float holds a whole number exactly; NaN stays missing.
         wide = column.astype("float64")
         fits = wide.notna() & (wide.abs() <= _EXACT) & (wide == wide.round())
         return _kept(column, wide.where(fits).astype("Int64"), "whole")
@@ -95,7 +95,7 @@ def _whole(column: Any) -> Any:
 
 
 def _as_int(value: Any) -> int | None:
-    """Return a whole number as one: 5, 5.0 and the text of either."""
+    """Return a whole number as int: 5, 5.0 and the text of either."""
     try:
         number = Decimal(str(value))
     except InvalidOperation:
@@ -140,7 +140,7 @@ def _time(column: Any) -> Any:
 
 
 def _kept(column: Any, read: Any, family: str) -> Any:
-    """Return what was read, unless a value that is there was not."""
+    """Return *read*; UsageError where a value that is there could not be converted."""
     lost = column.notna() & read.isna()
     if lost.any() and (lost := lost & (column.astype("object") != "nan")).any():
         row = _first(lost)

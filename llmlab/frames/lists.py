@@ -1,4 +1,4 @@
-"""Rows turned into lists, record by record, so that a column is one pass in C over one of them."""
+"""Rows as lists, one a kind of record, so that a column is one pass in C over one of them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -15,7 +15,7 @@ _NO_USAGE: Final = SimpleNamespace(**dict.fromkeys(field.name for field in field
 _NO_ANSWER: Final = SimpleNamespace(
     **{**dict.fromkeys(field.name for field in fields(Answer)), "usage": _NO_USAGE}
 )
-"""What a failed call has for an answer: the same names, and None under each."""
+"""Stands for the answer of a failed call: the same fields, each None."""
 
 
 class Lists:
@@ -31,7 +31,7 @@ class Lists:
                 )
 
     def take(self, place: str, attribute: str) -> list[Any]:
-        """Return one attribute of one kind of record; what is not given beside is missing."""
+        """Return one attribute of one kind of record; an extra column not given is missing."""
         if place == "beside":
             return list(self._beside.get(attribute, [None] * len(self.row)))
         return list(map(attrgetter(attribute), getattr(self, place)))
@@ -53,7 +53,7 @@ class Lists:
 
     @property
     def outcome(self) -> list[Any]:
-        """The same, under the name that a column gives."""
+        """The same, under the name that columns use."""
         return self.outcomes
 
     @cached_property
@@ -63,12 +63,12 @@ class Lists:
 
     @cached_property
     def failed(self) -> list[int]:
-        """The places of the calls that were not."""
+        """The positions of the failed calls."""
         return [place for place, ok in enumerate(self.answered) if not ok]
 
     @cached_property
     def answer(self) -> list[Any]:
-        """The answers; a failure has one that says None to everything."""
+        """The answers; a failure has one whose fields are all None."""
         if not self.failed:
             return self.outcomes
         pairs = zip(self.outcomes, self.answered, strict=True)

@@ -22,14 +22,14 @@ _SUFFIXES: Final = (".csv", ".parquet")
 
 def read_rows(path: str | Path, *, spreadsheet_safe: bool = True) -> "pd.DataFrame":
     """
-    Read what `run.export("rows.csv")` or `.parquet` wrote; the frame comes out as it was.
+    Read what `run.export("rows.csv")` or `.parquet` wrote, with the same values and dtypes.
 
     Columns that llmlab does not know are left as the file has them.
 
     Args:
         path: The file.
         spreadsheet_safe: How a csv was exported: whether an apostrophe before what looks like a
-            formula is the mark that `export` put there, and is taken away.
+            formula is the mark that `export` put there, and is removed.
 
     Raises:
         UsageError: The file is not there, is damaged, is neither csv nor parquet, lacks the
@@ -54,7 +54,7 @@ def read_rows(path: str | Path, *, spreadsheet_safe: bool = True) -> "pd.DataFra
 
 
 def _with_new_names(frame: "pd.DataFrame", path: Path) -> "pd.DataFrame":
-    """Take columns by the names that they had in 0.1; what has both names keeps both."""
+    """Rename columns of version 0.1; a file with both names keeps both."""
     old = {name: new for name, new in RENAMED.items() if name in frame and new not in frame}
     if old:
         said = ", ".join(f"{name} is now {new}" for name, new in old.items())
@@ -79,7 +79,7 @@ def _check_states(frame: "pd.DataFrame", path: Path) -> None:
 
 
 def _check_names(names: list[str], path: Path) -> None:
-    """See that each column is there once: of two, nobody knows which was meant."""
+    """Check that the needed columns are there, and none twice."""
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise UsageError(
@@ -128,7 +128,7 @@ def _header(path: Path) -> tuple[list[str], str | None]:
 
 
 def _texts(names: list[str]) -> Any:
-    """Read as text all but numbers, so that an id of 007 keeps its noughts."""
+    """Read as text all but numbers, so that an id of 007 keeps its zeros."""
     numbers = ("Int64", "int64", "float64")
     return {name: "string" for name in names if _DTYPES.get(name, "int64") not in numbers}
 
@@ -159,7 +159,7 @@ def _parquet(path: Path) -> "pd.DataFrame":
 
 def _check_notes(schema: "pa.Schema", path: Path) -> None:
     """
-    Hold the names of the columns against those that pandas noted beside them.
+    Compare the names of the columns with those in pandas' metadata.
 
     A file's footer has no checksum, as its pages have: one changed bit renames a column unseen.
     """
@@ -173,7 +173,7 @@ def _check_notes(schema: "pa.Schema", path: Path) -> None:
 
 
 def _frame(table: "pa.Table", path: Path) -> "pd.DataFrame":
-    """Make a frame; the notes that pandas left in the file may be damaged on their own."""
+    """Make a frame; pandas' metadata in the file may be damaged on its own."""
     import pyarrow as pa
 
     try:

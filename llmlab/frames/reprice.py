@@ -38,8 +38,8 @@ def repriced(
 
     Nothing is sent.
 
-    Tokens are those that were counted: another model would count, and answer, otherwise. A
-    failed call keeps what it cost; what has no price is NaN.
+    Tokens are those that were counted: another model would count and answer differently. A
+    failed call keeps its cost; what has no price is NaN.
 
     Args:
         rows: As `run.rows`.
@@ -47,10 +47,10 @@ def repriced(
         at: A date (`2026-03-01`) or Unix time; each call's own time when None.
         batch: Whether at the provider's batch price.
         model: `provider/model` for all rows, or by label.
-        cache: False takes cached tokens for fresh ones and cache writes for none.
+        cache: False counts cached tokens as fresh ones, and no cache writes.
 
     Raises:
-        UsageError: The date is none, or rows have no token counts.
+        UsageError: The date is invalid, or rows have no token counts.
     """
     _require_counts(rows)
     moment = _moment(at)

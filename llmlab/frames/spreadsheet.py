@@ -1,5 +1,5 @@
 """
-Text that no spreadsheet takes for a formula, and the same text back.
+Escape text that a spreadsheet would take for a formula (CSV injection), and undo it.
 
 What a model says may come from whoever wrote its input, and a spreadsheet that opens a CSV runs
 a cell that begins with `=`. An apostrophe before it is what every spreadsheet reads as "text".

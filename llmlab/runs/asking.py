@@ -32,7 +32,7 @@ async def answer_of(
     **options: Any,
 ) -> Answer:
     """
-    Ask, and hand `parsed` over in the form the caller described: an instance of its type.
+    Ask one model; where *schema* is a type, `parsed` is an instance of it.
 
     *schema* is a JSON schema, a pydantic model, a msgspec Struct or a dataclass.
     """
@@ -60,7 +60,7 @@ async def _answer(
 
     A question that is under way already, whoever asked it, is not sent a second time.
 
-    In replay mode the tape answers. An answer that is there already is one piece of a stream.
+    In replay mode the tape answers. A stored answer is streamed as one piece.
 
     Raises:
         UsageError: The input is bad; nothing was sent.
@@ -121,14 +121,14 @@ async def _sent(
 
 
 def _repeat_of(repeat: object) -> int:
-    """Take a plain count as it is, which it nearly always is."""
+    """Check *repeat*; the usual case, a plain count, is returned as it is."""
     if type(repeat) is int and repeat >= 0:
         return repeat
     return int(NUMBERED.read(repeat, "repeat"))
 
 
 def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:
-    """Hand a whole answer to who waits for pieces."""
+    """Pass a whole answer to *on_piece*, if the caller streams."""
     if on_piece is not None:
         on_piece(Piece(text=answer.text, reasoning=answer.reasoning))
     return answer

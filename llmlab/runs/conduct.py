@@ -1,4 +1,4 @@
-"""Conduct an experiment: plan, show, send, and hand back what landed."""
+"""Run an experiment: plan, show the plan, send, return the rows of finished calls."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,28 +27,28 @@ from llmlab.wire import RunStopped
 
 
 class RunObserver(Protocol):
-    """Somebody who looks on; always called on the thread that started the run."""
+    """Callbacks of a run, always called on the thread that started it."""
 
     def planned(self, plan: Plan) -> None:
-        """Look at what will be sent, before it is."""
+        """Receive the plan, before anything is sent."""
 
     def moved(self, progress: Progress) -> None:
-        """Look at how far it is."""
+        """Receive the progress while the run goes on."""
 
     def ended(self, progress: Progress) -> None:
-        """Look at how it ended."""
+        """Receive the progress at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """The rows of a run, as far as it came, in the order of its plan."""
+    """The rows of a run's finished calls, in the order of its plan."""
 
     rows: list[Row] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     unsent: int = 0
     """Calls that were planned and not made, because the run was interrupted."""
     by: Mapping[str, str] = field(default_factory=dict)
-    """Who answered for each provider, as the book tells answers apart."""
+    """By provider, the identity of the endpoint that answered (`Endpoint.identity`)."""
 
 
 def conduct(
@@ -59,10 +59,10 @@ def conduct(
     control: Control,
 ) -> Landed:
     """
-    Send what the book does not answer; an interrupt, or *control*, keeps what has landed.
+    Run *experiment*: send what the book does not answer; an interrupt keeps finished calls.
 
-    Where the design says so, what a provider takes in batches is handed in so, at its lower
-    price, and waited for. In replay mode the tape answers, and nothing is sent.
+    With the design's `batch`, calls that a provider takes in batches are submitted so, at its
+    lower price, and awaited. In replay mode the tape answers, and nothing is sent.
 
     Raises:
         UsageError: A model refuses a parameter or is not pulled, or an endpoint cannot be had.
@@ -169,7 +169,7 @@ def _seen(
 
 
 def _judge(services: Services, experiment: Experiment, at: float) -> JudgeForecast | None:
-    """Estimate what the judge will cost, if there is one: nobody should learn it afterwards."""
+    """Estimate what the judge will cost, if there is one."""
     judge = experiment.judge
     if judge is None:
         return None
@@ -186,7 +186,7 @@ def _ticking(
     watch: RunObserver,
     limit: float | None,
 ) -> Callable[[], None]:
-    """Return what shows how far the run is, and who makes it wait."""
+    """Return the callback that reports progress, and which providers asked to wait."""
     gates = {each.prepared.gate for each in plan}
 
     def tick() -> None:
@@ -221,16 +221,16 @@ def _old_prices(services: Services) -> tuple[str, ...]:
 
 
 _BATCHES: Final = "batches"
-"""Books of version 2 kept their batches under this name; a run of it would be taken for them."""
+"""Books of version 2 kept their batches under this run name, so no experiment may have it."""
 
 
 def _check(experiment: Experiment) -> None:
     if experiment.name in {QUESTIONS, _BATCHES}:
-        raise UsageError(f"{experiment.name!r} is a name that the book needs: use another one")
+        raise UsageError(f"the run name {experiment.name!r} is reserved: choose another one")
 
 
 def _known(caller: Caller, plan: Sequence[Planned], *, batch: bool) -> dict[str, Answer]:
-    """Return what the book has; refuse to send singly what is in a batch."""
+    """Return the book's answers; refuse to send single calls that are in an open batch."""
     stored = caller.context.book.answers([each.prepared.key for each in plan])
     if not batch:
         missing = [each.prepared for each in plan if each.prepared.key not in stored]
@@ -245,7 +245,7 @@ def _goes_by_batch(each: Planned, known: Mapping[str, Answer]) -> bool:
 async def _by_batch(
     runner: Runner, plan: Sequence[Planned], batches: Batches, *, tally: Tally, landed: list[Row]
 ) -> None:
-    """Hand *plan* in, unless the run was stopped before; append its rows once they are there."""
+    """Submit *plan* in batches, unless the run was stopped; append its rows when answered."""
     if not await runner.passes():
         return
     found = await batches.outcomes([each.prepared for each in plan])
@@ -266,7 +266,7 @@ def _replay(services: Services, experiment: Experiment, watch: RunObserver) -> L
 
 
 def _in_order(rows: Sequence[Row], plan: Sequence[Planned]) -> list[Row]:
-    """Put rows as they were planned: which call ended first is chance, and not to be kept."""
+    """Sort rows into the order of the plan: which call ended first is chance."""
     places = {
         (each.cell.request.prompt.name, each.cell.request.label, each.cell.input.id,
          each.cell.request.repeat): number
@@ -280,7 +280,7 @@ def _cell_of(row: Row) -> tuple[str, str, str, int]:
 
 
 def _at_once(services: Services, plan: Sequence[Planned]) -> int:
-    """No more workers than the doors let through: a call that stands there cannot be held back."""
+    """Return the number of workers: no more than the gates pass, so that a pause holds at once."""
     gates = {(each.prepared.endpoint.provider, each.prepared.endpoint.backend) for each in plan}
     live = sum(backend == "live" for _, backend in gates)
     mine = {backend for _, backend in gates if backend != "live"}
@@ -289,7 +289,7 @@ def _at_once(services: Services, plan: Sequence[Planned]) -> int:
 
 
 def _pace(services: Services, at_once: int, *, batch: bool) -> EtaInputs:
-    """Say what is known of how fast this run can go."""
+    """Return what the time estimate is made from."""
     return EtaInputs(
         at_once=at_once,
         per_provider=services.settings.per_provider,
@@ -317,7 +317,7 @@ async def _prepared(services: Services, experiment: Experiment, caller: Caller) 
 
 
 def _remember_templates(caller: Caller, experiment: Experiment) -> None:
-    """Keep the words of each version, so that a row's version can be read years later."""
+    """Store the text of each prompt version, so that a row's version can be read years later."""
     for template in experiment.templates:
         words = f"[system]\n{template.system}\n" if template.system else ""
         caller.context.book.note_template(

@@ -1,4 +1,4 @@
-"""What a lab was told, by whom, and which variables hold a key: the text of `llmlab config`."""
+"""The text of `llmlab config`: settings with their sources, variables that hold a key, paths."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def configuration(
 
 
 def book_path(settings: Settings, project: Path) -> Path | None:
-    """Return where the book lies; None keeps it in memory."""
+    """Return the path of the book; None for a book in memory."""
     if settings.book is not None and str(settings.book) == ":memory:":
         return None
     return settings.book or project / ".llmlab" / "lab.db"
@@ -44,7 +44,7 @@ def _shown(value: object) -> str:
 
 
 def _keys(catalogue: Catalogue, env: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Show a key as dots; the first variable that holds one is the one that is used."""
+    """Show each key as dots; the first variable that is set is used."""
     rows = []
     for home in catalogue.providers.values():
         used = next((name for name in home.keys if env.get(name, "").strip()), None)

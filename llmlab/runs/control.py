@@ -1,8 +1,8 @@
 """
-How a run is held and ended from outside, and which runs a lab has under way.
+Pause and stop runs from outside; the runs that a lab has under way.
 
-A cancelled task, a stop and a lab that closes all end a run as an interrupt does: what landed is
-kept, nothing more is sent.
+A cancelled task, a stop and a lab that closes all end a run as an interrupt does: finished calls
+are kept, nothing more is sent.
 """
 
 import threading
@@ -15,13 +15,13 @@ from llmlab.errors import Closed
 from llmlab.runs.runner import always
 from llmlab.wire import Brake, RunStopped
 
-_PATIENCE: Final = 10.0
-"""Seconds that a run may take to keep what landed, when its lab is closed."""
+_CLOSE_WAIT_S: Final = 10.0
+"""Seconds that a run may take to keep its finished calls, when its lab is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """What one run is held and ended by."""
+    """How one run is paused and stopped from outside."""
 
     passes: Callable[[], Awaitable[bool]] = always
     """Awaited before each call: see `Runner`."""
@@ -39,7 +39,7 @@ class UnderWay:
     @contextmanager
     def run(self, name: str, brake: Brake) -> Iterator[None]:
         """
-        Count a run until it has kept what landed.
+        Count a run as under way until its finished calls are kept.
 
         Raises:
             Closed: The lab was closed meanwhile.
@@ -58,16 +58,16 @@ class UnderWay:
             ended.set()
         if brake.closing:
             raise Closed(
-                f"the lab was closed while run {name!r} was under way: what had landed is kept; "
+                f"the lab was closed while run {name!r} was under way: finished calls are kept; "
                 "run it again in a new lab to send the rest"
             )
 
     def stop(self) -> None:
-        """End every run, and wait until each has kept what landed."""
+        """Stop every run, and wait until each has kept its finished calls."""
         with self._lock:
             runs = dict(self._runs)
         for brake in runs:
             brake.pull(closing=True)
         for thread, ended in runs.values():
             if thread is not threading.current_thread():
-                ended.wait(_PATIENCE)
+                ended.wait(_CLOSE_WAIT_S)

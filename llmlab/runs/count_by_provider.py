@@ -1,4 +1,4 @@
-"""How many tokens a text has, by the provider that would charge for them."""
+"""Token count of a text by the provider's own counter."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ async def asked_count(services: Services, text: str, arm: ModelVariant) -> "Coun
 
     Raises:
         BadParameter: The provider has no counter.
-        UsageError: Nobody but a stand-in would answer.
+        UsageError: A stand-in plays the provider.
         CallError: The provider did not answer.
     """
     from llmlab.tokens import Count

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 _KEY: Final = "counters"
 _NAME: Final = "learned"
-"""Where the book keeps what was learned: a label, which the newest value of wins."""
+"""Name of the book's label for what was learned; the newest value counts."""
 
 _LESSONS: Final = 200
-"""Answers of a run that teach, at most: the correction is settled long before."""
+"""Most answers of a run to learn from; the correction is settled long before."""
 
 
 class Counting:
-    """Counts, refuses what cannot fit, and learns; the vocabulary is loaded when first needed."""
+    """Counts, refuses prompts that cannot fit, and learns; vocabularies are loaded when needed."""
 
     def __init__(self, book: Callable[[], Book], settings: Settings) -> None:
         self._book = book
@@ -36,7 +36,7 @@ class Counting:
 
     @cached_property
     def counters(self) -> "Counters":
-        """The counters, with what earlier runs have taught them."""
+        """The counters, with the corrections learned in earlier runs."""
         from llmlab.tokens import Counters, Learned
 
         stored = self._book().labels(_NAME).get(_KEY)
@@ -79,7 +79,7 @@ class Counting:
 
     def check(self, request: Request, model: Model) -> None:
         """
-        Refuse a prompt that for certain does not fit, before it is sent (R-32).
+        Refuse a prompt that certainly does not fit, before it is sent (R-32).
 
         Raises:
             TokenBudgetError: Prompt and output limit pass the model's window or the tier's budget.
@@ -93,7 +93,7 @@ class Counting:
             check(request.prompt, model, space, self.counters)
 
     def learn(self, plan: Sequence[Planned], answers: "Sequence[tuple[str, Answer]]") -> None:
-        """Compare what was counted with what was reported, for live answers that were just paid."""
+        """Learn from live answers just received: compare counted with reported tokens."""
         cells = {each.prepared.key: each for each in plan}
         lessons = [
             (cells[key], answer.usage.input)
@@ -111,7 +111,7 @@ class Counting:
 
 
 def shown(templates: Sequence[Template], values: Mapping[str, object]) -> dict[str, object]:
-    """Return what *templates* put into their slots, as who judges the answers reads it: whole."""
+    """Return the slot values of *templates* as a judge reads them: whole, nothing cut."""
     from llmlab.tokens.fit import blocks_of
 
     found: dict[str, object] = {}
@@ -132,7 +132,7 @@ _WHOLE: Final = 2
 
 
 def _teaches(answer: Answer) -> bool:
-    """Say whether the count is the provider's own, for the words alone and on the real model."""
+    """Say whether the count is the provider's own, of the real model, for the prompt alone."""
     usage = answer.usage
     return (
         answer.backend == "live"

@@ -1,5 +1,5 @@
 """
-Look after every input and stop sending when one arm is clear of every other.
+Early stopping: check after each input; stop sending when one arm is clear of every other.
 
 Inputs are taken in the order in which they were planned, never in that of the answers: a slow
 answer may be a hard one. Scores are made in a thread of their own, not on the engine's loop.
@@ -30,21 +30,21 @@ _NOTHING: Final = float("nan")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What is looked at in one go: an input, or all inputs of a cluster."""
+    """What one check covers: an input, or all inputs of a cluster."""
 
     inputs: tuple[str, ...]
     calls: int
 
 
 class Early:
-    """Watches a run for its end; `over` says that nothing more needs to be sent."""
+    """Early stopping of one run; `over` says that nothing more needs to be sent."""
 
     def __init__(self, experiment: "Experiment") -> None:
         from llmlab.stats import PairedRace
 
         scorer = experiment.scorer
         if scorer is None:
-            raise UsageError("stop_when_clear needs a score: what should be clear is its mean")
+            raise UsageError("stop_when_clear needs a score, whose means are compared")
         self._scorer: Scorer = scorer
         self._experiment = experiment
         self._values = {each.id: (each.target, each.values) for each in experiment.inputs}
@@ -56,12 +56,12 @@ class Early:
         self._waiting: dict[int, list[Row]] = defaultdict(list)
         self._looking = asyncio.Lock()
         self.looked = 0
-        """Units that were looked at, in their order."""
+        """How many units were checked, in their order."""
         self.over = False
         self.trouble = ""
 
     async def landed(self, row: Row) -> None:
-        """Take a row; when it completes the next unit, look."""
+        """Take a row; check when it completes the next unit."""
         self._waiting[self._unit_of[row.input_id]].append(row)
         async with self._looking:
             while not self.over and self._ready():
@@ -77,15 +77,15 @@ class Early:
         total = len(self._units)
         kind = "inputs" if self._experiment.clusters is None else "clusters"
         if not self.over:
-            said = f"Looked after each of {self.looked:,} {kind}: no arm is clear of every other."
+            said = f"Checked after each of {self.looked:,} {kind}: no arm is clear of every other."
             return (said,)
         asked = len({row.input_id for row in rows})
         left = len(self._experiment.inputs) - asked
         where = f"Stopped when clear, after {self.looked:,} of {total:,} {kind}"
-        return (f"{where}: {left:,} inputs and {self._saved(rows)} were not spent.",)
+        return (f"{where}: {left:,} inputs and {self._saved(rows)} were saved.",)
 
     def _saved(self, rows: Sequence[Row]) -> str:
-        """Value the calls that were not made by what each arm's calls cost so far."""
+        """Estimate the cost of the calls not made, by the mean cost of each arm's calls so far."""
         costs: dict[Name, list[float]] = defaultdict(list)
         for row in rows:
             name = (row.request.prompt.name, row.request.label)
@@ -131,8 +131,8 @@ class Early:
         try:
             self._race.feed(means, size)
         except UsageError as error:
-            # A user's function left the range that it was taken to have: the guarantee is
-            # gone, so the run goes on to its planned end.
+            # A user's function left the range that it was taken to have: the error rate is no
+            # longer guaranteed, so the run goes on to its planned end.
             self._race, self.trouble = None, f"Nothing was stopped early: {error}."
             return
         self.over = self._race.clear

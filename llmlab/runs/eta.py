@@ -1,7 +1,7 @@
 """
-How long a run will take, by how long the same models took before; nothing is invented.
+Time estimate of a run (ETA), by how long the same models took before; nothing is invented.
 
-In: calls to be sent, answers that the book has. Out: seconds, and by what they are estimated.
+In: calls to be sent, answers that the book has. Out: seconds, and what they are estimated from.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Times: TypeAlias = Mapping[tuple[str, ...], Sequence[float]]
 
 LATEST: Final = 5_000
-"""Attempts of the book that are looked at: how fast a model was a year ago tells little."""
+"""Most attempts of the book to read: how fast a model was a year ago tells little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +33,12 @@ class EtaInputs:
     earlier: Times = field(default_factory=dict)
     """Seconds of earlier answers by (provider, model, backend) and by (provider, backend)."""
     batch: bool = False
-    """Whether what a provider takes in batches is handed in so."""
+    """Whether calls that a provider takes in batches are submitted so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Seconds for a run; None where they cannot be told, and `by` then says why."""
+    """Seconds for a run; None when unknown, and `by` then says why."""
 
     seconds: float | None
     by: str
@@ -57,9 +57,9 @@ def estimate(plan: Sequence[Planned], known: Mapping[str, Answer], pace: EtaInpu
     """
     Estimate the time for the calls of *plan* that *known* does not answer.
 
-    Each takes the median of this run's answers by its arm; without any, that of earlier
-    answers by its model, then by its provider. Arms of which nothing is known are left out and
-    named. Limits on requests a minute are not looked at.
+    A call is taken to last the median of this run's answers of its arm; without any, that of
+    earlier answers of its model, then of its provider. Arms of which nothing is known are left
+    out and named. Rate limits are not considered.
     """
     missing = [each for each in plan if each.prepared.key not in known]
     if not missing:
@@ -72,13 +72,13 @@ def estimate(plan: Sequence[Planned], known: Mapping[str, Answer], pace: EtaInpu
     by = f"estimated by {' and '.join(dict.fromkeys(sources))}"
     if blind:
         by += f"; not known yet of {', '.join(dict.fromkeys(blind))}, which may take longer"
-    return Estimate(seconds=_through_doors(times, pace), by=by)
+    return Estimate(seconds=_through_gates(times, pace), by=by)
 
 
 def _times(
     missing: Sequence[Planned], own: Times, before: Times
 ) -> tuple[list[tuple[tuple[str, str], float]], list[str], list[str]]:
-    """Return door and seconds of each call, where those are from, and labels without any."""
+    """Return gate and seconds of each call, where those are from, and labels without any."""
     found: dict[tuple[str, str, str], tuple[float, str] | None] = {}
     times, sources, blind = [], [], []
     for each in missing:
@@ -90,13 +90,13 @@ def _times(
         if usual is None:
             blind.append(request.label)
             continue
-        times.append((_door(each), usual[0]))
+        times.append((_gate_of(each), usual[0]))
         sources.append(usual[1])
     return times, sources, blind
 
 
 def _usual(each: Planned, own: Times, before: Times) -> tuple[float, str] | None:
-    """Return the median that tells most of a call, and in words what it is of."""
+    """Return the most specific median known for a call, and in words what it is of."""
     request, backend = each.prepared.request, each.prepared.endpoint.backend
     for times, key, words in (
         (own, (request.label, backend), "this run's answers in the book"),
@@ -109,7 +109,7 @@ def _usual(each: Planned, own: Times, before: Times) -> tuple[float, str] | None
 
 
 def _own(plan: Sequence[Planned], known: Mapping[str, Answer]) -> Times:
-    """Return the seconds of the answers to this very run, by label and who answered."""
+    """Return the seconds of this run's answers in the book, by label and backend."""
     found: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for each in plan:
         answer = known.get(each.prepared.key)
@@ -118,14 +118,14 @@ def _own(plan: Sequence[Planned], known: Mapping[str, Answer]) -> Times:
     return found
 
 
-def _door(each: Planned) -> tuple[str, str]:
+def _gate_of(each: Planned) -> tuple[str, str]:
     """Return what a call shares its permits with: its provider, or this machine."""
     backend = each.prepared.endpoint.backend
     return (each.prepared.request.provider if backend == "live" else "", backend)
 
 
-def _through_doors(times: Sequence[tuple[tuple[str, str], float]], pace: EtaInputs) -> float:
-    """Return the seconds until the slowest door has let all its calls through."""
+def _through_gates(times: Sequence[tuple[tuple[str, str], float]], pace: EtaInputs) -> float:
+    """Return the seconds until the slowest gate has passed all its calls."""
     gates: dict[tuple[str, str], list[float]] = defaultdict(list)
     for gate, seconds in times:
         gates[gate].append(seconds)

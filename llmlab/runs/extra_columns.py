@@ -1,7 +1,7 @@
 """
-What an experiment's rows say beside the calls themselves, ready to be made into a frame.
+Scores and columns of a run that are not part of its calls, ready for a frame.
 
-In: an experiment and what landed. Out: scored rows, the columns that no row holds, notes.
+In: an experiment and its finished calls. Out: scored rows, the columns that no row holds, notes.
 """
 
 import math
@@ -77,7 +77,7 @@ def read(
 def _scored(
     experiment: Experiment, scorer: Scorer, rows: list[Row]
 ) -> tuple[list[Row], list[str | None], tuple[str, ...]]:
-    """Read and score *rows*; a run that was watched is read answer by answer, as it was then."""
+    """Read and score *rows*; with early stopping each answer alone, as it was during the run."""
     found = heard(rows, scorer, alone=experiment.design.stop_when_clear)
     listed = scored(
         rows,
@@ -113,7 +113,7 @@ def about_of(
 
 def _held_bound(experiment: Experiment, rows: Sequence[Row]) -> float | None:
     """
-    Return the range of a run that was watched; None when two arms lie further apart.
+    Return the score range of a run with early stopping; None when two arms lie further apart.
 
     As in `Early`: a run in which that happens is not stopped, so it is one of fixed size.
     """
@@ -133,7 +133,7 @@ def _held_bound(experiment: Experiment, rows: Sequence[Row]) -> float | None:
 
 
 def extra_columns_of(experiment: Experiment, rows: Sequence[Row]) -> dict[str, list[Any]]:
-    """Return the columns that are known of inputs and not of calls, one value a row."""
+    """Return the columns that describe inputs rather than calls, one value a row."""
     ids = [row.input_id for row in rows]
     block = {name: at for at, name in enumerate(experiment.order)}
     targets, dates, clusters = experiment.targets, experiment.dates or {}, experiment.clusters

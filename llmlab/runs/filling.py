@@ -1,5 +1,5 @@
 """
-Fill the templates of one run, and remember what was left out of them or tries to give orders.
+Fill the templates of one run; note what was cut, and which texts try to steer the model.
 
 In: a template, values and arms. Out: a prompt an arm, and at the end notes for the run.
 """
@@ -21,7 +21,7 @@ _NAMED: Final = 3
 
 
 class Filling:
-    """Fills for one run or question; `notes` says what became of its context blocks."""
+    """Fills templates for one run or question; `notes` says what was done to context blocks."""
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
@@ -75,7 +75,7 @@ class Filling:
 
 
 class _Cut:
-    """Of which inputs a block was cut for an arm, and how, to give an example."""
+    """The inputs in which a block was cut for an arm, and one example of how."""
 
     __slots__ = ("example", "inputs")
 

@@ -1,4 +1,4 @@
-"""What a run will cost and what it can find, before anything is sent."""
+"""Forecast of a run before anything is sent: cost, time, detectable difference."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from llmlab.pricing import Prices
 
 BYTES_PER_TOKEN: Final = 4
-"""Of English prose, roughly; only the forecast uses it, never a bill."""
+"""Of English prose, roughly; only forecasts use it, never a reported cost."""
 
 USUAL_OUTPUT: Final = 150
-"""Tokens that an answer usually has when its limit leaves it free."""
+"""Tokens of a usual answer, where the output limit allows them."""
 
 _BINARY_SD: Final = 0.5
-"""Of differences of right and wrong, when the arms disagree on a quarter of the inputs."""
+"""Standard deviation of right minus wrong, when arms disagree on a quarter of the inputs."""
 
 
 _ALPHA: Final = 0.05
@@ -39,9 +39,9 @@ def forecast(  # noqa: PLR0913 - what a plan is made of, by name
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """
-    Value the calls of *plan* that the book does not answer; unknown prices stay unknown.
+    Forecast the calls of *plan* that the book does not answer; unknown prices stay unknown.
 
-    *notes* are what must be known before anything is sent.
+    *notes* are shown before anything is sent.
     """
     time = estimate(plan, known, pace)
     missing = [each for each in plan if each.prepared.key not in known]
@@ -94,7 +94,7 @@ def _sum(parts: Iterable[float | None]) -> float | None:
 
 
 def _detectable(experiment: Experiment) -> float | None:
-    """Return what the strictest of the paired tests will find; infinite where that is nothing."""
+    """Return the detectable difference of the strictest paired test; infinite where none is."""
     arms = len(experiment.names)
     if experiment.scorer is None or arms < 2 or len(experiment.inputs) < 2:  # noqa: PLR2004
         return None
@@ -105,7 +105,7 @@ def _detectable(experiment: Experiment) -> float | None:
     if clusters is None:
         test = Reach(sd=_BINARY_SD, alpha=share, discordant=_BINARY_SD**2)
         return test.detectable(len(experiment.inputs), _POWER)
-    # What clusters share is not known before they are there: as if nothing, so the best case.
+    # The correlation within clusters is not known yet; none is assumed, which is the best case.
     count = len(set(clusters.values()))
     test = Reach(sd=_BINARY_SD / math.sqrt(len(experiment.inputs) / count), alpha=share)
     return test.detectable(count, _POWER)

@@ -1,4 +1,4 @@
-"""A run that goes on while its cell is free: look at it, hold it, stop it, wait for it."""
+"""Handle of a background run: progress, pause, resume, stop, wait for the result."""
 
 import asyncio
 import threading
@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 State: TypeAlias = Literal["planning", "running", "paused", "stopping", "done", "stopped", "failed"]
 
-_GLANCE: Final = 0.05
-"""Seconds between looks of a paused call: the pause ends on another thread than it began."""
+_POLL_S: Final = 0.05
+"""Seconds between checks of a paused call: the pause is ended from another thread."""
 
 _PATIENCE: Final = Allowed(low=0, high=1e9, unit="seconds")
 
@@ -33,12 +33,12 @@ class Handle(Generic[T]):
     """
     A run under way on a thread of its own; every method may be called from any thread.
 
-    Calls that are under way when it is paused or stopped are let finish, since they are paid
-    for; nothing more is sent. `stop(now=True)` cancels those, too: each counts at its worst
-    price in the book until the provider's bill says otherwise.
+    Calls that are under way when it is paused or stopped may finish, since they are paid for;
+    nothing more is sent. `stop(now=True)` cancels those, too: each counts at its worst case in
+    the book, since the provider may charge for it.
 
     Args:
-        shown: Somebody who looks on as well.
+        shown: A further observer.
     """
 
     def __init__(self, shown: "RunObserver | None" = None) -> None:
@@ -60,7 +60,7 @@ class Handle(Generic[T]):
 
     @property
     def state(self) -> State:
-        """Where it is."""
+        """The state of the run."""
         if self._future.done():
             return self._end()
         if self._plan is None:
@@ -86,7 +86,7 @@ class Handle(Generic[T]):
         self._turn("run", only_from="pause")
 
     def stop(self, *, now: bool = False) -> None:
-        """Send nothing more and end; what has landed is the result. *now* cancels the rest."""
+        """Send nothing more and end; finished calls are the result. *now* cancels the rest."""
         self._turn("stop")
         if now:
             self.control.brake.pull()
@@ -104,7 +104,7 @@ class Handle(Generic[T]):
         return self._future.result(timeout)
 
     def on_change(self, watcher: Callable[["Handle[T]"], None]) -> None:
-        """Call *watcher* at each move, on the run's thread; at once, if it has ended already."""
+        """Call *watcher* at each change, on the run's thread; at once, if it has ended already."""
         self._watchers.append(watcher)
         if self.done:
             watcher(self)
@@ -119,11 +119,11 @@ class Handle(Generic[T]):
     async def passes(self) -> bool:
         """Hold a call back while paused; say False when no more are to be sent."""
         while self._wish == "pause":  # noqa: ASYNC110 - the wish changes on another thread
-            await asyncio.sleep(_GLANCE)
+            await asyncio.sleep(_POLL_S)
         return self._wish == "run"
 
     def planned(self, plan: Plan) -> None:
-        """Keep the plan; the design is sound, so whoever started the run may go on."""
+        """Keep the plan; the design is valid, so `started` may return."""
         self._plan = plan
         self._progress = replace(_NOTHING, total=plan.calls, limit_usd=plan.limit_usd)
         self._planned.set()
@@ -147,7 +147,7 @@ class Handle(Generic[T]):
     # ---- inside -------------------------------------------------------------------------
 
     def run(self, work: Callable[["Handle[T]"], T]) -> None:
-        """Do *work* on this thread and settle the future, whatever becomes of it."""
+        """Do *work* on this thread; its result or exception becomes that of the future."""
         try:
             made = work(self)
         except BaseException as error:  # noqa: BLE001 - it is handed to whoever asks for the result
@@ -158,7 +158,7 @@ class Handle(Generic[T]):
         self._tell()
 
     def wait_planned(self) -> None:
-        """Wait until the design is known to be sound; raise what is wrong with it."""
+        """Wait until the design is known to be valid; raise what is wrong with it."""
         self._planned.wait()
         if self._future.done() and (error := self._future.exception()) is not None:
             raise error
@@ -188,7 +188,7 @@ def started(work: Callable[[Handle[T]], T]) -> Handle[T]:
         UsageError: The design is bad; nothing was sent.
     """
     handle: Handle[T] = Handle()
-    # A daemon: the engine's end at exit cancels what it waits for, so no kernel hangs on it.
+    # A daemon: the engine cancels what it waits for at exit, so the kernel can end.
     threading.Thread(target=handle.run, args=(work,), name="llmlab-run", daemon=True).start()
     handle.wait_planned()
     return handle

@@ -1,4 +1,4 @@
-"""What judging a run may cost, before anything is sent: an estimate, never a bill."""
+"""Cost estimate of judging a run, before anything is sent."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def judge_arm(catalogue: "Catalogue", judge: Judge, line_up: str) -> "ModelVariant":
-    """Return who judges: the model that was named, else the first of the line-up."""
+    """Return the judging model: the one that was named, else the first of the line-up."""
     return catalogue.arms(judge.model or line_up)[0]
 
 

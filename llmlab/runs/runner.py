@@ -1,4 +1,4 @@
-"""Send a plan, many at a time; every call that ends is a row, whatever became of it."""
+"""Send a plan concurrently; every finished call is a row, an answer or a failure."""
 
 import asyncio
 import threading
@@ -26,7 +26,7 @@ class Planned(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def renamed(planned: Planned, occurrence: int, caller: Caller) -> Planned:
-    """Return a call that asks what others of its run ask, too, as the draw that it is."""
+    """Return a call that equals another of its run, numbered so that it is a draw of its own."""
     cell, before = planned.cell, planned.prepared
     request = replace(cell.request, occurrence=occurrence)
     prepared = caller.prepare(request, before.model, before.endpoint)
@@ -35,7 +35,7 @@ def renamed(planned: Planned, occurrence: int, caller: Caller) -> Planned:
 
 @dataclass(slots=True)
 class Tally:
-    """How far a run is; counted on the engine's thread, read by whoever shows it."""
+    """Progress counters of a run: written on the engine's thread, read by observers."""
 
     total: int
     per_arm: dict[tuple[str, str], int]
@@ -59,7 +59,7 @@ class Tally:
         return cls(total=len(plan), per_arm=per_arm)
 
     def more(self, plan: Sequence[Planned]) -> None:
-        """Count what is planned on top."""
+        """Add calls that are planned later."""
         with self.lock:
             self.total += len(plan)
             for each in plan:
@@ -108,16 +108,16 @@ async def always() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """A run: its name and who calls."""
+    """Sends the calls of one run."""
 
     name: str
     caller: Caller
     deadline: Callable[[Prepared], float]
     at_once: int = 64
     passes: Callable[[], Awaitable[bool]] = always
-    """Awaited before each call: it holds a paused run, and says False to end a stopped one."""
+    """Awaited before each call: waits while the run is paused; False when it was stopped."""
     early: Early | None = None
-    """Looks at each row and says when the result is clear; then nothing more is sent."""
+    """Checks each row; once the result is clear, nothing more is sent."""
 
     async def rows(
         self,
@@ -128,10 +128,10 @@ class Runner:
         landed: list[Row],
     ) -> None:
         """
-        Work through *plan*; append each row to *landed* as it comes.
+        Send *plan*; append each row to *landed* when its call has finished.
 
-        What the book knows is a row at once. Rows that have landed stay when the run is
-        cancelled: the caller holds the list.
+        Calls that the book answers are rows at once. The rows stay when the run is cancelled:
+        the caller holds the list.
         """
         missing: list[tuple[Planned, int]] = []
         times: dict[str, int] = {}
@@ -155,7 +155,7 @@ class Runner:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         if refused:
-            # Such as a full disk: every worker says the same, and a person needs it once.
+            # Such as a full disk: every worker has the same error, and it is raised once.
             raise refused[0]
 
     async def _work(
@@ -167,7 +167,7 @@ class Runner:
             await self._land(each, await self._outcome(each, twin), tally, landed)
 
     async def _outcome(self, each: Planned, twin: int) -> Outcome:
-        """A limit that is reached fails the calls that are left; what was paid for stays."""
+        """Make a call that passes a spending limit a failure; the run goes on, answers stay."""
         try:
             return await self.caller.outcome(
                 each.prepared,
@@ -192,9 +192,9 @@ class Runner:
 
 async def _until_refused(work: Awaitable[None], refused: list[BookError]) -> None:
     """
-    Await a worker until the book takes no more from it, and note what the book said.
+    Await a worker; note the error when the book can no longer be written.
 
-    The others find the same where they would send; what they have under way is paid for, and lands.
+    The other workers meet it before their next call; calls under way are paid for and finish.
     """
     try:
         await work

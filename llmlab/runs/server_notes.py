@@ -1,4 +1,4 @@
-"""What a run's answers say of a server that did not count, or did not read, the whole prompt."""
+"""Notes of a run on servers that reported no usage or cut the prompt."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from llmlab.records import Answer, Row
 
 
 def server_notes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Gather the warnings of calls into one note an arm's model."""
+    """Gather the warnings of calls into one note a model label and kind."""
     guessed: dict[str, int] = defaultdict(int)
     cut: dict[str, list[str]] = defaultdict(list)
     for row in rows:

@@ -1,4 +1,4 @@
-"""What a lab is made of, from its settings: made when first needed, stopped together."""
+"""The parts of a lab, made from its settings when first needed, closed together."""
 
 import atexit
 import os
@@ -40,16 +40,16 @@ REASONING_DEADLINE: Final = 600.0
 STAND_IN_PERMITS: Final = 12
 """
 Calls in flight at the embedded model. Two answer; the others wait where the next one is chosen by
-what a copy of the model has read already (`sim.turns`).
+what a copy of the model has read already (`sim.authors.turns`).
 """
 
 
-_OF_A_PROCESS: Final = ("pulled", "health", "gates", "purse", "asker")
-"""What is made from connections, or knows which calls of this process are under way."""
+_OF_A_PROCESS: Final = ("pulled", "health", "gates", "settlements", "asker")
+"""Parts made from connections, or that know which calls of this process are under way."""
 
 
 class Services:
-    """One engine, one session, one book, one set of doors."""
+    """One engine, one session, one book, one set of gates."""
 
     def __init__(
         self, vetted: Vetted, env: Mapping[str, str], project: Path, *, look: bool = False
@@ -61,7 +61,7 @@ class Services:
         self.batch_poll_s, self.batch_grace_s = POLL_S, GRACE_S
         self._env, self._waiting = env, vetted.waiting
         self._start()
-        # Made at once: a tape that is not there should be said where the lab is made.
+        # Made at once, so that a missing tape is an error where the lab is made.
         if settings.mode == "replay":
             _ = self.tape
         else:
@@ -90,10 +90,10 @@ class Services:
 
     def begin_anew(self) -> None:
         """
-        Be the parts of a forked child, and leave the parent's to the parent.
+        After a fork: make the child parts of its own, and leave the parent's alone.
 
-        Two processes that use one connection take each other's replies; and to close or to
-        collect what was inherited would end it for the parent, so it is kept, unused.
+        Two processes that use one connection take each other's replies; and closing or
+        garbage-collecting inherited parts would end them for the parent, so they are kept, unused.
         """
         own = {name: self.__dict__.pop(name, None) for name in _OF_A_PROCESS}
         _INHERITED.append((self.engine, self.session, self.backends, own))
@@ -103,21 +103,21 @@ class Services:
     def book(self) -> Book:
         """The record of every call."""
         book = Book.open(book_path(self.settings, self.project))
-        # At exit the last one to register is called first: a book closes after what writes in it.
+        # atexit calls the last registered first: the book closes after what writes in it.
         atexit.unregister(self.close)
         atexit.register(self.close)
         return book
 
     @cached_property
     def tape(self) -> Tape:
-        """What replay mode answers from."""
+        """The tape that replay mode answers from."""
         if self.settings.tape is None:
             raise ConfigError("replay needs a tape: give tape=, or set LLMLAB_TAPE")
         return tape_file.read(self.settings.tape)
 
     @cached_property
     def recorder(self) -> Recorder:
-        """Who keeps runs and questions; in record mode also for the tape."""
+        """Keeps runs and questions in the book; in record mode also for the tape."""
         recording = self.settings.mode == "record"
         if recording and self.settings.tape is None:
             raise ConfigError("record needs a tape: give tape=, or set LLMLAB_TAPE")
@@ -125,12 +125,12 @@ class Services:
 
     @cached_property
     def pulled(self) -> Pulled:
-        """What the Ollama server has."""
+        """The models that the Ollama server has."""
         return Pulled(self.session)
 
     @cached_property
     def health(self) -> Health:
-        """Who looks whether providers are well, for nothing."""
+        """Health checks of providers, free of charge."""
         return Health(self.session, self.backends)
 
     @cached_property
@@ -147,12 +147,12 @@ class Services:
 
     @cached_property
     def counting(self) -> Counting:
-        """Who counts tokens before they are sent."""
+        """Token counts before sending."""
         return Counting(lambda: self.book, self.settings)
 
     @cached_property
     def gates(self) -> Gates:
-        """The doors to the providers."""
+        """The gates of the providers: breaker, permits, rate limit."""
         return Gates(
             max_in_flight=self.settings.max_in_flight,
             per_provider=self.settings.per_provider,
@@ -162,26 +162,26 @@ class Services:
 
     @cached_property
     def settlements(self) -> SettlementWaiter:
-        """The one line of all who wait for money, since they spend from one book."""
+        """The queue of calls that wait for reservations to settle; one, as they share the book."""
         return SettlementWaiter()
 
     @cached_property
     def groups(self) -> Groups:
-        """The names under which attempts are sent, where a provider takes one."""
+        """The idempotency keys of attempts, where an endpoint takes one."""
         return Groups()
 
     @cached_property
     def options_cache(self) -> OptionsCache:
-        """The ways to ask that were understood already."""
+        """Options of questions that were parsed already."""
         return OptionsCache()
 
     @cached_property
     def asker(self) -> Caller:
-        """Who makes single calls, under the settings' limits."""
+        """Makes single calls, under the settings' limits."""
         return self.caller()
 
     def caller(self, run_limit: float | None = None) -> Caller:
-        """Return who makes the calls of a run, under the settings' limits or the run's own."""
+        """Return the caller of a run, under the settings' limits or the run's own."""
         return Caller(
             context=CallContext(
                 book=self.book,
@@ -200,20 +200,20 @@ class Services:
 
     @property
     def zone(self) -> ZoneInfo | None:
-        """Where the days of the day limit begin at midnight; None is UTC."""
+        """The time zone of the day limit's midnight; None is UTC."""
         name = self.settings.day_zone
         return None if name == "UTC" else ZoneInfo(name)
 
     def deadline(self, prepared: Prepared) -> float:
-        """Return the seconds a call may take; one that reasons gets minutes."""
+        """Return the seconds a call may take; at least `REASONING_DEADLINE` when it reasons."""
         thinks = reasons(prepared.request.parameters, prepared.model)
         return max(self.settings.deadline, REASONING_DEADLINE if thinks else 0.0)
 
     def close(self) -> None:
-        """End runs and keep what landed, stop the engine, write what waits, close the book."""
+        """Stop runs and keep finished calls, stop the engine, write what waits, close the book."""
         atexit.unregister(self.close)
         if os.getpid() != self._pid:
-            self.engine.close()  # a forked child that ends: all the rest is its parent's
+            self.engine.close()  # in a forked child the rest belongs to its parent
             return
         self.under_way.stop()
         self.engine.close()

@@ -1,4 +1,4 @@
-"""Give rows their scores, in plain code: a user's function never runs on the engine's loop."""
+"""Score rows; a user's function never runs on the engine's loop."""
 
 import math
 from collections import defaultdict
@@ -20,19 +20,19 @@ Arm = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadAnswers:
-    """What each row says (None for a failed call and for a score of plain words), and by whom."""
+    """The reading of each row; None for a failed call and for a score of plain words."""
 
     said: list[Read[Any]]
     settled: Mapping[Arm, int]
-    """By arm: numbers such as `1,234` that were read by what its other answers show."""
+    """By arm: how many numbers such as `1,234` were read by the mark that other answers show."""
 
 
 def heard(rows: Sequence[Row], scorer: Scorer, *, alone: bool = False) -> ReadAnswers:
     """
-    Read every row; what is ambiguous is read again by what the other answers show.
+    Read every row; an ambiguous number is read by the decimal mark that other answers show.
 
-    The other answers of its arm decide; where those show nothing, those of all arms, if they all
-    show the same. *alone* reads each answer for itself, as a run that is watched must.
+    The other answers of its arm decide; where those show none, those of all arms, if they all
+    show the same. *alone* reads each answer for itself, as early stopping must.
     """
     said: list[Read[Any]] = [_read(row, scorer) for row in rows]
     unsure = [at for at, each in enumerate(said) if isinstance(each, Unread) and each.by_others]
@@ -82,7 +82,7 @@ def scored(
 
 
 def said_by(rows: Iterable[Row], scorer: Scorer | None) -> list[str | None]:
-    """Return what the score takes each answer to say, as text."""
+    """Return the reading of each answer, as text."""
     listed = list(rows)
     if scorer is None:
         return [None for _ in listed]
@@ -90,7 +90,7 @@ def said_by(rows: Iterable[Row], scorer: Scorer | None) -> list[str | None]:
 
 
 def words_of(said: Sequence[Read[Any]], scorer: Scorer) -> list[str | None]:
-    """Return what was read as the column `said` has it."""
+    """Return readings as the column `said` has them."""
     if scorer.read is None:
         return [None for _ in said]
     return [None if each is None or isinstance(each, Unread) else scorer.written(each)
@@ -122,7 +122,7 @@ def score_row(
 
 
 def _read(row: Row, scorer: Scorer) -> Read[Any]:
-    """Return what a row says; a gap is never read, not even by a user's function of the text."""
+    """Read a row; a gap is never read, not even by a user's function of the text."""
     if not isinstance(row.outcome, Answer):
         return None
     if row.outcome.gap:
@@ -149,10 +149,10 @@ def _valued(row: Row, scorer: Scorer, said: Any, target: object) -> Row:
 
 
 def _by_function(row: Row, scorer: Scorer, line: Mapping[str, object]) -> Row:
-    """Ask a function of the whole answer: it sees `finish` and says itself what a gap is worth."""
+    """Score by a function of the whole answer: it sees `finish`, and may score a gap itself."""
     outcome = row.outcome
-    assert isinstance(outcome, Answer)  # noqa: S101 - looked at before
-    assert scorer.of_answer is not None  # noqa: S101 - looked at before
+    assert isinstance(outcome, Answer)  # noqa: S101 - checked before
+    assert scorer.of_answer is not None  # noqa: S101 - checked before
     try:
         value = float(scorer.of_answer(outcome, line))
     except Exception as error:  # noqa: BLE001 - a user's function may raise anything
@@ -168,7 +168,7 @@ def _with(row: Row, scorer: Scorer, value: float, note: str = "") -> Row:
     if math.isinf(value):
         return _without(row, "unscored", f"score {scorer.name} is infinite")
     if math.isnan(value):
-        why = f"score {scorer.name} found nothing to value in the answer"
+        why = f"score {scorer.name} found nothing to score in the answer"
         return _without(row, "unread", why)
     return replace(row, score=value, score_error=note, reading="scored")
 
@@ -179,7 +179,7 @@ def _raised(row: Row, scorer: Scorer, error: Exception) -> Row:
 
 
 def _without(row: Row, reading: Reading, why: str, score: float | None = None) -> Row:
-    """Return *row* without a score, or with the one that its silence was given."""
+    """Return *row* without a score, or with the one that `missing=` gives to an unread answer."""
     told = why if score is None else f"{why}; scored {score:g}, as missing= says"
     return replace(row, score=score, score_error=told, reading=reading)
 
@@ -192,7 +192,7 @@ def _aggregated(
     targets: Mapping[str, object],
     groups: Mapping[str, object] | None,
 ) -> list[Row]:
-    """Give each row its input's share of what its arm scores over all inputs."""
+    """Give each row its input's share of its arm's score over all inputs."""
     arms: dict[Arm, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row, each in zip(rows, said, strict=True):
         if isinstance(each, float) and not missing(targets.get(row.input_id)):
@@ -227,7 +227,7 @@ def _shared(
         return row
     if missing(target):
         return _without(row, "untargeted", "the input has no target")
-    # A repeat that says no number shares nothing, though its input has a score by the others.
+    # A repeat without a number has no score, though its input has one by the other repeats.
     if isinstance(said, Unread):
         return _without(row, row.outcome.gap or "unread", said.why)
     mine = shares.get(row.input_id, math.nan)

@@ -1,4 +1,4 @@
-"""The probability that an answer states: not the 2 % of a premise, no range, not its opposite."""
+"""Read the probability that an answer states: not the 2 % of a premise, a range or the opposite."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +94,7 @@ def read_probability(text: str, *, mark: Mark | None = None) -> Read[float]:
 
 
 def _premise(text: str, number: Number) -> bool:
-    """Say whether it is the size of a move, or a rate, and not how likely something is."""
+    """Say whether *number* is the size of a move or a rate rather than a probability."""
     before = text[max(0, number.start - _WINDOW) : number.start]
     if _CHANCE.match(text, number.end) or _TOLD.search(before):
         return False
@@ -102,17 +102,17 @@ def _premise(text: str, number: Number) -> bool:
 
 
 def _possible(text: str, found: Sequence[Number], *, single: bool) -> Iterator[Number]:
-    """Yield the numbers that may be a probability, with what speaks against each."""
+    """Yield the numbers that may be a probability, with the doubt about each."""
     for each in found:
         outside = not 0.0 <= each.value <= 1.0 or (each.count and not single)
         if outside and not each.why:
             continue
-        against = "it is the chance that something does not come: of which event?"
+        against = "it is the probability that something does not happen: the event is not clear"
         yield each if each.why or not _opposite(text, each) else replace(each, why=against)
 
 
 def _opposite(text: str, number: Number) -> bool:
-    """Say whether it is the chance of a fall, or that something does not come."""
+    """Say whether it is the probability of a fall, or that something does not happen."""
     before = text[max(0, number.start - _WINDOW) : number.start]
     if _DENIED_BEFORE.search(before):
         return True

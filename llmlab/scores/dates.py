@@ -1,7 +1,7 @@
 """
 Digits in prose that are no quantity: dates, times, quarters, years, spans, list marks, names.
 
-In: a text. Out: the same with these blanked out, so that every place in it stays where it was.
+In: a text. Out: the same with these blanked out, so that every position stays what it was.
 """
 
 import re
@@ -36,13 +36,13 @@ _DURING: Final = (
 _QUANTITY: Final = (
     r"(?:to|points?|dollars?|euros?|usd|eur|bn|k|m|thousand|million|billion|percent|shares?|units?)"
 )
-"""Words that make a number of what could be a year."""
+"""Words after a possible year that make it a quantity."""
 _NUMBERED: Final = (
     r"(?:step|point|item|page|note|figure|table|section|option|level|top|no|tier|phase|part|day|week"
     r"|month|year|headline|input|question|example)"
 )
 _ENDS: Final = r"(?!\d|[.,]\d|%)"
-"""What follows a year or a count that is not the whole part of a number."""
+"""The end of a year or a count: no further digits, decimals or percent sign follow."""
 
 _PATTERNS: Final = (
     rf"{_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[T ]\d\d:\d\d(?::\d\d)?)?",
@@ -71,15 +71,15 @@ _NO_QUANTITY: Final = re.compile("|".join(f"(?:{each})" for each in _PATTERNS), 
 
 
 _PART: Final = re.compile(r"\d[ .,'_]?$|[.,]$")
-"""What stands before digits that are the end of a number: `25 days` of 4.25 days."""
+"""The text before digits that are the end of a longer number: `25 days` of 4.25 days."""
 _RUN: Final = re.compile(r"\d+")
 _LEFT: Final = 24
 _RIGHT: Final = 32
-"""Characters around digits in which what makes a date of them can stand."""
+"""Characters around digits in which the rest of a date can be."""
 
 
 def without_dates(text: str) -> str:
-    """Return *text* with what is no quantity blanked out."""
+    """Return *text* with digits that are no quantity blanked out."""
     pieces, at = [], 0
     for start, end in _windows(text):
         for found in _NO_QUANTITY.finditer(text, start, end):
@@ -91,7 +91,7 @@ def without_dates(text: str) -> str:
 
 
 def _windows(text: str) -> list[tuple[int, int]]:
-    """Return the stretches of *text* around digits: the rest needs no look."""
+    """Return the spans of *text* around digits, outside of which there is no date."""
     found: list[tuple[int, int]] = []
     for run in _RUN.finditer(text):
         start, end = max(0, run.start() - _LEFT), min(len(text), run.end() + _RIGHT)

@@ -1,8 +1,8 @@
 """
-Digits to a number: which mark is the decimal one, and which ones only group.
+Convert digits to a number: which mark is the decimal mark, and which ones only group.
 
-`1,234.5`, `1.234,5`, `1 234,5` and `1'234.5` say it themselves; so do `4,2` and `0,125`, which
-group nothing. `1,234` and `1.234` do not: they go by a mark that is known, or are not read.
+`1,234.5`, `1.234,5`, `1 234,5` and `1'234.5` are clear; so are `4,2` and `0,125`, which group
+nothing. `1,234` and `1.234` are ambiguous: they need a known decimal mark, or are not read.
 """
 
 import math
@@ -19,7 +19,7 @@ DIGITS: Final = (
     r"(?:\d{1,3}(?P<blank>[ '_])\d{3}(?:(?P=blank)\d{3})*(?!\d)(?:[.,\u066b]\d+)?"
     r"|\d+(?:[.,\u066b]\d+)*|\.\d+)"
 )
-"""What may be the digits of one number, groups by blank, apostrophe or underscore included."""
+"""What may be the digits of one number, groups by space, apostrophe or underscore included."""
 
 _GROUPS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 _INDIAN: Final = re.compile(r"\d{1,2}(?:,\d\d)+,\d{3}")
@@ -29,9 +29,9 @@ _GROUP: Final = 3
 
 def amount(digits: str, mark: Mark | None = None, *, scale: Decimal = Decimal(1)) -> Read[float]:
     """
-    Return what *digits* come to, times *scale*; *mark* is the decimal mark where that is known.
+    Return the value of *digits*, times *scale*; *mark* is the decimal mark where that is known.
 
-    What is ambiguous without *mark* is unread, as is what groups wrongly: `1,2,3`.
+    What is ambiguous without *mark* is unread, as are wrong groups: `1,2,3`.
     """
     found = _written(digits, mark)
     if isinstance(found, Unread):
@@ -53,7 +53,7 @@ def mark_of(digits: str) -> Mark | None:
 
 
 def common(marks: Iterable[Mark | None]) -> Mark | None:
-    """Return the one mark that all who show one agree on; None when they do not, or none does."""
+    """Return the decimal mark that all clear numbers share; None when they differ, or none is."""
     shown = {mark for mark in marks if mark is not None}
     return shown.pop() if len(shown) == 1 else None
 
@@ -70,7 +70,7 @@ def _written(digits: str, mark: Mark | None) -> Read[str]:
 
 
 def _one_kind(digits: str, bare: str, sign: str, mark: Mark | None) -> Read[str]:
-    """Take the one mark for the decimal one where it cannot group, or is known to be it."""
+    """Take the one mark as the decimal mark where it cannot group, or is known to be it."""
     if bare.count(sign) > 1:
         whole = _GROUPS.fullmatch(bare) or _INDIAN.fullmatch(bare)
         return bare.replace(sign, "") if whole else Unread(f"{digits} is no single number")
@@ -86,7 +86,7 @@ def _one_kind(digits: str, bare: str, sign: str, mark: Mark | None) -> Read[str]
 
 
 def _two_kinds(bare: str) -> Read[str]:
-    """Take the last mark for the decimal one; the other one groups."""
+    """Take the last mark as the decimal mark; the other one groups."""
     last = "." if bare.rfind(".") > bare.rfind(",") else ","
     before, _, after = bare.rpartition(last)
     if last in before or not (_GROUPS.fullmatch(before) or _INDIAN.fullmatch(before)):

@@ -1,4 +1,4 @@
-"""The score of structured answers: is it JSON, does it follow the schema, is a field right."""
+"""The score of structured answers: is it JSON, does it follow the schema, is a field right?"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,10 +23,10 @@ def json(
     """
     Score 1 when the answer is JSON, follows *schema*, and its *field* is the target.
 
-    Each of the three is asked only where it is given. `answer.parsed` is taken where the call
-    had a schema, else the document in the text: bare, in a code fence, or in prose. *field* may
-    be a path, `forecast.low`; numbers may be off by *tolerance*. What cannot be read has no score
-    where a *field* is asked for; without one, being no JSON is what scores 0.
+    Schema and field are checked only where given. `answer.parsed` is taken where the call had a
+    schema, else the document in the text: bare, in a code fence, or in prose. *field* may be a
+    path, `forecast.low`; numbers may be off by *tolerance*. An answer without readable JSON has
+    no score where a *field* is given, and scores 0 otherwise.
 
     Raises:
         UsageError: The schema is no JSON schema, or jsonschema is not installed.
@@ -88,7 +88,7 @@ def document_of(answer: Answer, fits: Callable[[Any], bool] = lambda _: True) ->
 
 def violation_of(schema: Mapping[str, object]) -> Callable[[Any], str]:
     """
-    Return what says how data breaks *schema*, in one line; empty when it follows it.
+    Return a function that says how data violates *schema*, in one line; empty when it follows it.
 
     Raises:
         UsageError: The schema is no JSON schema, or jsonschema is not installed.

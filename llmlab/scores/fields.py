@@ -1,4 +1,4 @@
-"""An answer read from its JSON where it has one, and from its words where it has none."""
+"""Read an answer from its JSON where it has one, else from its words."""
 
 from collections.abc import Callable
 from functools import partial
@@ -48,7 +48,7 @@ def stated(
     Read *answer*: *field* of its JSON, else the one value in it that can be taken, else its words.
 
     Args:
-        answer: What was said.
+        answer: The answer.
         field: Path in the document; without one the values under `answer`, `label` and their
             like are looked at first, then all.
         read: From words.

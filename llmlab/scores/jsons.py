@@ -1,8 +1,8 @@
 """
-The JSON document in an answer, wherever it stands: bare, fenced, in prose, with a comma too many.
+Find the JSON document in an answer: bare, fenced, in prose, with a trailing comma.
 
-In: a text. Out: the document, or why there is none. Where several stand there, those that lack
-what is asked for do not count; the rest must agree, or the answer is unread.
+In: a text. Out: the document, or why there is none. Of several, those that lack what is asked for
+do not count; the rest must agree, or the answer is unread.
 """
 
 import json
@@ -39,11 +39,11 @@ def document_in(text: str, fits: Callable[[Any], bool] = lambda _: True) -> Read
 def _none(text: str) -> str:
     if "{" not in text:
         return "the answer has no JSON"
-    return "the answer has no JSON that can be read: it is broken, or says a key twice"
+    return "the answer has no JSON that can be read: it is broken, or has a key twice"
 
 
 def _kinds(value: Any) -> Any:
-    """Tell 1 from true, which Python takes for equal."""
+    """Tell 1 from true, which are equal in Python."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -69,7 +69,7 @@ def _documents(text: str) -> list[Any]:
 
 
 def _inside(text: str) -> Iterator[Any]:
-    """Yield the objects that stand in prose, from left to right, none inside another."""
+    """Yield the objects in prose, from left to right, none inside another."""
     at, tried = 0, 0
     while (at := text.find("{", at)) >= 0 and tried < _MOST:
         tried += 1
@@ -83,7 +83,7 @@ def _inside(text: str) -> Iterator[Any]:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Return the place after the brace that closes the one at *start*."""
+    """Return the position after the brace that closes the one at *start*."""
     depth, at = 0, start
     for found in _PARTS.finditer(text, start):
         mark = found[0]
@@ -107,7 +107,7 @@ def _read(text: str) -> Read[Any]:
 
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object; a key that stands there twice with two values says neither."""
+    """Make an object; a key with two different values is an error."""
     made: dict[str, Any] = {}
     for key, value in pairs:
         if key in made and _kinds(made[key]) != _kinds(value):
@@ -122,11 +122,11 @@ def _refuse(word: str) -> float:
 
 _PLACE: Final = re.compile(r"[0-9]{1,9}")
 NOTHING: Final = object()
-"""What stands at a path that leads nowhere."""
+"""The value at a path that does not exist."""
 
 
 def at_path(data: Any, path: str) -> Any:
-    """Return what stands at *path*, `forecast.low` or `events.0.kind`, or `NOTHING`."""
+    """Return the value at *path*, `forecast.low` or `events.0.kind`, or `NOTHING`."""
     for name in path.split("."):
         if isinstance(data, Mapping) and name in data:
             data = data[name]
@@ -138,7 +138,7 @@ def at_path(data: Any, path: str) -> Any:
 
 
 def leaves(data: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each value of a document that is no object or list, with the key it stands under."""
+    """Yield each value of a document that is no object or list, with its key."""
     if isinstance(data, Mapping):
         for name, value in data.items():
             yield from leaves(value, str(name))

@@ -1,8 +1,8 @@
 """
-The label that an answer says: whole words in any case and form, letters only where they are labels.
+Read the label of an answer: whole words in any case and form, letters only where they are labels.
 
-A label that is denied (`not positive`), only listed (`positive, negative or neutral?`) or quoted is
-not said. Several labels in one answer are no label, unless one stands where an answer stands.
+A label that is negated (`not positive`), only listed (`positive, negative or neutral?`) or quoted
+does not count. Several labels in one answer are no label, unless one has the place of an answer.
 """
 
 import re
@@ -35,7 +35,7 @@ PLACES: Final = Places(
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 )
-"""Characters of scripts that write no blanks between words, or tie endings to them."""
+"""Characters of scripts that write no spaces between words, or attach endings to them."""
 _WORDS: Final = frozenset("ai")
 """Letters that are words of English."""
 _NUMBER: Final = re.compile(r"[-+\u2212]?[0-9]+(?:\.[0-9]+)?")
@@ -65,7 +65,7 @@ class Labels:
         )
 
     def said(self, text: str) -> Read[str]:
-        """Return the label that *text* says, folded, or why it says none."""
+        """Return the label of *text*, folded, or why it has none."""
         only = self._spoken and self._meanings.get(fold(text.strip(" .!*\n")))
         if only:
             return only

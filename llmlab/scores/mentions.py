@@ -1,8 +1,8 @@
 r"""
-Which of the things that an answer mentions is its answer: one rule for labels, numbers and sides.
+Choose which of the values that an answer mentions counts: one rule for labels, numbers and sides.
 
 In: a text, and where in it something is mentioned. Out: the one that counts, or why none does.
-The places, in this order; the first that has anything decides, and must be of one mind:
+The places, in this order; the first that has a mention decides, and its mentions must agree:
 
 1. a final answer: `Final answer: x`, `Overall, the sentiment is x`, `\boxed{x}`;
 2. a marked answer, `Answer: x`, `the forecast is x`, together with a first or last line or
@@ -22,19 +22,19 @@ from llmlab.scores.unread import Unread
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Something that a text mentions."""
+    """A value that a text mentions."""
 
     start: int
     end: int
     value: Any
     why: str = ""
-    """Why it is not what is said: it is negated, one of a list, part of a range ..."""
+    """Why its value does not count: it is negated, one of a list, part of a range ..."""
     counts: bool = True
-    """Whether it stands in the way of others all the same: a doubtful number does."""
+    """Whether it makes the answer unread nevertheless: a doubtful number does."""
 
     @property
     def sure(self) -> bool:
-        """Whether it says its value."""
+        """Whether its value counts."""
         return not self.why
 
 
@@ -43,9 +43,9 @@ class Places:
     """Where a kind of thing is stated."""
 
     nouns: str
-    """What it is called before its colon, as a regular expression: `answer|sentiment`."""
+    """Its names before a colon, as a regular expression: `answer|sentiment`."""
     alone: Callable[[str, str], bool] = lambda before, after: not before and not after
-    """Whether what is left of a line around the mention leaves it alone there."""
+    """Whether the rest of a line, before and after the mention, says nothing else."""
 
 
 _FINAL: Final = r"(?:final|overall|conclusion|in conclusion|therefore|thus|hence|in sum|in short)"
@@ -59,7 +59,7 @@ _REVISED: Final = re.compile(
 
 
 def chosen(text: str, mentions: Sequence[Mention], places: Places, what: str) -> Any:
-    """Return the value that *text* says, or `Unread`; *what* names the kind in the reason."""
+    """Return the value of *text*, or `Unread`; *what* names the kind in the reason."""
     if not mentions:
         return Unread(f"the answer has no {what}")
     final, marked = _marked(text, mentions, places)
@@ -73,7 +73,7 @@ def chosen(text: str, mentions: Sequence[Mention], places: Places, what: str) ->
 
 
 def _settled(text: str, stated: list[Mention], mentions: Sequence[Mention], what: str) -> Any:
-    """Take what is stated, unless the text goes on to think again and says something else."""
+    """Return the stated value, unless the text revises it and mentions another one."""
     values = {each.value for each in mentions if each.sure}
     if len(values) > 1 and _REVISED.search(text):
         return Unread(f"the answer changes its mind: {_named(values)}")
@@ -196,7 +196,7 @@ _BACK: Final = 48
 
 
 def negated(text: str, start: int, end: int) -> bool:
-    """Say whether what stands at *start* to *end* is denied: `not x`, `x is not`, `neither x`."""
+    """Say whether *start* to *end* is negated: `not x`, `x is not`, `neither x`."""
     before = text[max(0, start - _BACK) : start]
     if _NOT_AFTER.match(text, end) or _NOT_BEFORE_HAN.search(before):
         return True
@@ -212,7 +212,7 @@ _LINES: Final = re.compile(r"[\s\"'.]*\n\s*(?:[-\u2013*]|\(?\d{1,2}[.)])?[\s\"']
 
 
 def listed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
-    """Mark the mentions that only stand in a list of several: `positive, negative or neutral`."""
+    """Mark the mentions that are only part of a list: `positive, negative or neutral`."""
     inside = set()
     for one, other in pairwise(mentions):
         between = text[one.end : other.start]

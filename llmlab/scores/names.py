@@ -1,4 +1,4 @@
-r"""Scores by name, as a cell says them: `label`, `number:5%`, `regex:^\d+$`, or a function."""
+r"""Scores by name, as a cell gives them: `label`, `number:5%`, `regex:^\d+$`, or a function."""
 
 import inspect
 import math

@@ -1,5 +1,5 @@
 """
-The number that an answer says: every number in it with sign and unit, and which of them counts.
+Read the number of an answer: every number in it with sign and unit, and which of them counts.
 
 Nothing is guessed: a number whose sign, unit or decimal mark is in doubt is unread, and so is an
 answer with several. The table in docs/scores.md says what is read as what.
@@ -45,7 +45,7 @@ class Number:
 
 
 def prepared(text: str) -> str:
-    """Return the words of an answer as numbers are looked for in them."""
+    """Return the text of an answer, normalised for finding numbers."""
     return unshortened(unmarked(plain(text)))
 
 
@@ -88,7 +88,7 @@ def read_number(text: str, *, mark: Mark | None = None, unit: Unit = "1") -> Rea
 
 
 def only_number(text: str, *, mark: Mark | None = None, unit: Unit = "1") -> Read[float] | None:
-    """Read a text that is nothing but one number, which could else be taken for a year."""
+    """Read a text that is only one number, which could otherwise be taken for a year."""
     if len(text) > _LONGEST:
         return None
     found = numbers_in(text, mark=mark, unit=unit)
@@ -130,7 +130,7 @@ _TAIL: Final = re.compile(
 
 
 def alone(before: str, after: str) -> bool:
-    """Say whether only a lead-in stands before a number, and at most its unit after it."""
+    """Say whether there is only a lead-in before a number, and at most its unit after it."""
     return _LEADS.fullmatch(before) is not None and _TAIL.fullmatch(after) is not None
 
 
@@ -196,7 +196,7 @@ def _worded(text: str, number: Number) -> Number:
 
 
 def _torn(text: str, core: re.Match[str]) -> str:
-    """Say so where a mark with nothing on its other side may have been part of the number."""
+    """Return a doubt where a mark before the digits may have been part of the number."""
     before = text[max(0, core.start() - 1) : core.start()]
     return f"{before}{core[0]} may be part of a number" if before and before in ".,\u2026" else ""
 

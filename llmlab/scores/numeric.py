@@ -1,4 +1,4 @@
-"""The score of a number: how far off, or whether near enough."""
+"""The score of a number: its absolute error, or whether it is within a tolerance."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ def number_of(text: str) -> float | None:
 
 def value_of(digits: str) -> float:
     """
-    Return the number that settings such as `5%` are.
+    Read a number in settings, such as `5%`.
 
     Raises:
         ValueError: They are no single number.
@@ -50,7 +50,7 @@ def by_decimal(make: Callable[[Mark | None], Scorer], decimal: Mark | None) -> S
 
 
 def numbers_of(field: str | None, unit: Unit, mark: Mark | None) -> Callable[[Answer], Read[float]]:
-    """Return what reads the number of an answer, from *field* of its JSON where one is named."""
+    """Return a reader of an answer's number, from *field* of its JSON where one is named."""
     read = partial(read_number, mark=mark, unit=unit)
 
     def taken(value: Any) -> float | None:
@@ -73,7 +73,7 @@ def number(
     field: str | None = None,
 ) -> Score:
     """
-    Score the number that the answer says against the target; docs/scores.md says how it is read.
+    Score the answer's number against the target; docs/scores.md says how it is read.
 
     Without *tolerance* the score is minus the absolute error; with it 1 when the error is at most
     *tolerance*, or *tolerance* times the target where *relative*, else 0. An answer without a

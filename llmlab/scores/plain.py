@@ -1,7 +1,7 @@
 """
-The words of an answer in one form: what looks alike is alike, and what only decorates is gone.
+Normalise the text of an answer: one form of each character, and no markup.
 
-In: an answer as it came. Out: the same in NFC, with plain digits and blanks, one kind of each
+In: an answer as it came. Out: the same in NFC, with plain digits and spaces, one kind of each
 dash, and without Markdown, LaTeX, invisible characters and the thinking before `</think>`.
 """
 
@@ -82,7 +82,7 @@ _SHORT: Final = 60
 
 
 def unshortened(text: str) -> str:
-    """Take the stop from abbreviations, which would end a sentence: `approx.`, `vs.`."""
+    """Remove the full stop of abbreviations, which would end a sentence: `approx.`, `vs.`."""
     return _SHORTENED.sub(r"\1", text) if "." in text else text
 
 
@@ -98,7 +98,7 @@ def _control(text: str) -> str:
 
 @lru_cache(4096)
 def _one(char: str) -> str:
-    """Return what stands for one character of a text in NFC."""
+    """Return the replacement of one character of a text in NFC."""
     if char.isascii():
         return _CONTROL.get(ord(char), char)
     for alike, form in _ALIKE:

@@ -2,7 +2,7 @@
 A score that only many inputs have together: the rank information coefficient.
 
 One input has no correlation. What it has is its influence on the correlation; these influences,
-moved so that their mean is the coefficient, are given to the inputs as their scores. So the
+shifted so that their mean is the coefficient, are given to the inputs as their scores. So the
 input stays the unit: the mean of an arm is its rank IC, the spread over inputs is the right one
 for its interval, differences are paired, and clusters widen them as they do any score.
 """
@@ -56,7 +56,7 @@ def rank_ic(field: str | None = None, *, decimal: Mark | None = None) -> Score:
 
 def influences(said: Floats, targets: Floats, groups: Sequence[object] | None = None) -> Floats:
     """
-    Return each input's influence on the rank correlation, moved so that their mean is it.
+    Return each input's influence on the rank correlation, shifted so that their mean equals it.
 
     NaN pairs are left out and get NaN, as does a group that is too small, or whose numbers are
     all the same: it has no correlation.

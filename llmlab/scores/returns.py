@@ -1,4 +1,4 @@
-"""Scores of a direction: is it right, and what would following it have earned."""
+"""Scores of a direction: whether it is right, and the return of acting on it."""
 
 from collections.abc import Sequence
 from functools import partial

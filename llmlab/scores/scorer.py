@@ -30,7 +30,7 @@ Aggregate: TypeAlias = Callable[[Floats, Floats, "Sequence[object] | None"], Flo
 
 
 class Found(NamedTuple):
-    """What was read, and what is wrong with it that makes it score 0 whatever the target."""
+    """What was read, and a fault for which it scores 0 whatever the target."""
 
     value: Any
     wrong: str = ""
@@ -46,18 +46,18 @@ class Scorer:
     read: Callable[[Answer], Read[Any]] | None = None
     """What the answer says, or why that cannot be read; None when the words count as they are."""
     informed: "Callable[[Sequence[str]], Scorer | None] | None" = None
-    """Returns this score for answers of one hand, by what the others of these texts show."""
+    """Returns this score with the decimal mark that these texts show; None when they show none."""
     written: Callable[[Any], str | None] = lambda said: None if said is None else str(said)
     """What was read, as the column `said` has it."""
     offered: "Callable[[Sequence[object]], Scorer | None] | None" = None
     """Returns this score with the choices that a schema offers; None if they do not suit."""
     silent: float | None = None
-    """The score of an answer that cannot be read, where one was asked for."""
+    """The score of an unread answer, where `missing=` gives one."""
     chance: float | None = None
     """What the best constant answer would get on these targets; None when that is unknown."""
     low: float = 0.0
     high: float = 1.0
-    """The range of one score, as the sequential test needs it; infinite when it has none."""
+    """The range of one score, as early stopping needs it; infinite when it has none."""
     of_answer: AnswerFunction | None = None
     """Takes the place of `value` where more than text and target is needed."""
     aggregate: Aggregate | None = None

@@ -1,5 +1,5 @@
 """
-The side that an answer takes: up, down or flat, and not the words that only look like one.
+Read the direction of an answer: up, down or flat, and not words that only look like one.
 
 `short` of "short term" is no side, neither is the rise in "a rise in costs" or the `up` of "up to";
 "will not rise" is not up, and is not read as down either.

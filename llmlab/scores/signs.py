@@ -1,5 +1,5 @@
 """
-What stands before a number: its sign, in any of the ways in which one is written, or a doubt.
+Read the sign before a number, in any of the ways in which one is written, or a doubt.
 
 A minus that may be a range, a pause or a bullet is a doubt: the number is then not read, since a
 sign that is lost turns a loss into a gain. Signs that are only words are met in `losses`.
@@ -43,7 +43,7 @@ _WINDOW: Final = 48
 _NEAR: Final = 12
 """Characters before a number that its signs, currency and bracket can fill."""
 _LEADS: Final = frozenset(":=(>,;|\"'~[{\u2248\u2192\uff1a\u3001\u3002")
-"""Characters after which a dash is a minus, even without a blank between."""
+"""Characters after which a dash is a minus, even without a space between."""
 
 
 class Signed(NamedTuple):
@@ -58,7 +58,7 @@ class Signed(NamedTuple):
 
 
 class Before:
-    """What stands left of the digits at *core*."""
+    """The text before the digits at *core*: signs, currency, bracket, words."""
 
     def __init__(self, text: str, core: int) -> None:
         self.text = text
@@ -71,7 +71,7 @@ class Before:
         self.words = text[max(0, self.start - _WINDOW) : self.start]
 
     def close(self, end: int) -> int | None:
-        """Return the place after the bracket that closes at *end*; None when none was opened."""
+        """Return the position after the bracket that closes at *end*; None if none was opened."""
         found = _CLOSE.match(self.text, end) if self.found["open"] else None
         return None if found is None else found.end()
 
@@ -133,7 +133,7 @@ def _dash_doubt(found: re.Match[str], sign: str) -> str:
 
 
 def _bracket_doubt(before: Before, end: int) -> str:
-    """Accounts write a loss in brackets; in prose a number in brackets may be an aside."""
+    """Say why a number in brackets may be no loss, as accounts write it, but an aside."""
     found, rest = before.found, before.text[end:].lstrip(" ")
     led = not found["before"] or "\n" in found["gap"] or found["before"] in ":=\u2192\uff1a"
     ends = not rest or rest[0] in ".,;\n\u3002"

@@ -18,10 +18,10 @@ from llmlab.scores.scorer import Floats, Score, Scorer, as_float, known_targets,
 from llmlab.scores.unread import Read, Unread
 
 Value: TypeAlias = Callable[[float, float], float]
-"""From the probability stated and what came (0 or 1) to a score."""
+"""From the probability stated, and whether it happened (0 or 1), to a score."""
 
 CLIP: Final = 1e-6
-"""Of a stated probability in the logarithmic score: certainty that is wrong costs 13.8."""
+"""A stated probability counts as at least this far from 0 and 1: a wrong certainty costs 13.8."""
 
 
 def probability_of(text: str) -> float | None:
@@ -41,8 +41,8 @@ def brier(
     Score minus the squared error of the probability stated for the target, 0 or 1.
 
     *missing* is the score of an answer that states none, or is cut, empty or refused; NaN (left
-    out) when it is None, which favours a model that is silent where it is unsure: -0.25 takes
-    that for 50 %. *field* is the path of the probability in a JSON answer.
+    out) when it is None, which favours a model that states none where it is unsure: -0.25 counts
+    that as 50 %. *field* is the path of the probability in a JSON answer.
 
     Source: Brier (1950), Monthly Weather Review 78, 1-3.
     """
@@ -59,7 +59,7 @@ def log_loss(
     missing: float | None = None, *, field: str | None = None, decimal: Mark | None = None
 ) -> Score:
     """
-    Score the logarithm of the probability stated for what came (minus the log loss); see `brier`.
+    Score the logarithm of the probability stated for what happened (minus log loss); see `brier`.
 
     Source: Good (1952), JRSS B 14, 107-114.
     """
@@ -120,7 +120,7 @@ def _outcomes(name: str, targets: Sequence[object]) -> Floats:
     wrong = came[(came != 0.0) & (came != 1.0)]
     if wrong.size:
         raise UsageError(
-            f"score {name!r} needs targets of 0 and 1 (it came or not); got {wrong[0]:g}: "
+            f"score {name!r} needs targets of 0 and 1 (it happened or not); got {wrong[0]:g}: "
             "for returns make a column such as frame['up'] = (frame['return'] > 0).astype(int)"
         )
     return came

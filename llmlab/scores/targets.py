@@ -1,8 +1,8 @@
 """
-What should have been said, compared by its value and not by how Python writes it.
+Targets, compared by value and not by how Python writes them.
 
-`1.0` (a whole number that a gap in its column made a float), float32, Decimal, dates, booleans and
-missing values of every library are met here, and nowhere else.
+`1.0` (a 1 in a column with a missing value), float32, Decimal, dates, booleans and missing values
+of every library are handled here, and nowhere else.
 """
 
 import math
@@ -29,12 +29,12 @@ def missing(target: object) -> bool:
     try:
         return bool(target != target)  # noqa: PLR0124 - only what is missing differs from itself
     except (TypeError, ValueError):
-        # pandas' NA says neither yes nor no; an array says both, and is there.
+        # The comparison has no truth value for pandas' NA, nor for an array, which is not missing.
         return type(target).__name__ == "NAType"
 
 
 def plain_value(target: object) -> Any:
-    """Return *target* as Python's own type of its value; what is none of these as it is."""
+    """Return *target* as a Python value of a built-in type where there is one."""
     if isinstance(target, np.generic):
         if isinstance(target, np.float32 | np.float16):
             return float(str(target))
@@ -89,14 +89,14 @@ def _narrow(value: float) -> np.float32:
 
 
 _LONG: Final = 12
-"""Characters of a float that was never a float32, but for rare ones, which have as many digits."""
+"""Characters of a float's repr above which it is taken to come from a float32, if it equals one."""
 
 
 def same(said: object, target: object, tolerance: float = 0.0) -> bool:
     """
-    Say whether a value that was said is *target*: numbers by value, words by fold, dates by date.
+    Say whether a stated value equals *target*: numbers by value, words case-folded, dates by date.
 
-    A number that was said as text is one; a boolean is 1 or 0 where a number is asked for.
+    A number given as text counts; a boolean is 1 or 0 where a number is asked for.
     """
     value = plain_value(target)
     if isinstance(value, bool) or isinstance(said, bool):
@@ -164,7 +164,7 @@ def _number(value: object) -> float | None:
 
 
 def _date(value: object) -> str | None:
-    """Return a date that was written in ISO form as `written` has it."""
+    """Return a date in ISO form as `written` has it; None for another text."""
     try:
         return written(datetime.fromisoformat(str(value).strip()))
     except ValueError:

@@ -22,7 +22,7 @@ from llmlab.scores.scorer import Scorer
 
 def try_out(scorer: Scorer, sample: str, target: object, line: Mapping[str, object]) -> None:
     """
-    Score *sample* as an answer; empty, the target's own words are it.
+    Score *sample* as an answer; when empty, the target's own words.
 
     Raises:
         UsageError: The function does not take two values, raises, or returns no number.
@@ -51,7 +51,7 @@ _WAY_OUT = (
 
 
 def made_up(text: str) -> Answer:
-    """Return an answer that nobody gave; `parsed` where its text is JSON."""
+    """Return a made-up answer, with `parsed` where its text is JSON."""
     try:
         parsed = msgspec.json.decode(text)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""What stands behind a number: a scale (`bn`, `thousand`), a share (`%`, `bps`), or just a word."""
+"""Read the unit after a number: a scale (`bn`, `thousand`), a share (`%`, `bps`), another word."""
 
 import re
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -42,7 +42,7 @@ _DOUBTED: Final = frozenset(
 )
 """10^9 in one country and 10^12 in the next, a weight, a credit, or a part of what is meant."""
 _JOINED: Final = frozenset(("x", "usd", "eur", "gbp", "jpy", "chf", "cny", "cad", "aud", "inr"))
-"""Words that may stand at a number without a blank; with any other it is a name: `3D`, `5th`."""
+"""Words that may follow a number without a space; with any other it is a name: `3D`, `5th`."""
 
 _AFTER: Final = re.compile(
     r"(?P<blank> *)(?:(?P<share>%(?:[- ]?points?)?|\u2030|per ?cents?\b|pct\b(?: points?)?"
@@ -88,7 +88,7 @@ def _power(share: str) -> int:
 
 
 def _worded(found: re.Match[str], end: int) -> After | None:
-    """Take the word after a number for a scale, for a doubt, for a name, or for just a word."""
+    """Read the word after a number: a scale, a doubt, part of a name (None), or another word."""
     word, apart = (found["word"] or "").casefold(), bool(found["blank"])
     if word in _DOUBTED or (apart and word in _ATTACHED):
         return After(0, False, found.end(), f"{word!r} after a number may mean several things")

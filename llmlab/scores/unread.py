@@ -11,7 +11,7 @@ class Unread:
     """An answer of which nothing could be read."""
 
     why: str
-    """One line, as it stands in the column `error`."""
+    """One line, for the column `error`."""
     by_others: bool = False
     """Whether the arm's other answers may settle it: `1,234` in a run of `4,2`."""
 

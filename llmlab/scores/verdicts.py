@@ -1,15 +1,15 @@
 """
-What a judge's reply says: A, B, or a tie; and nothing where that is not beyond doubt.
+Read a judge's reply: A, B, or a tie; None where it is in doubt.
 
-In: a reply. Out: the choice, or None. The places, in this order; the first that has any decides,
-and must be of one mind:
+In: a reply. Out: the choice, or None. The places, in this order; the first that has a choice
+decides, and its choices must agree:
 
 1. a stated place: `{"choice": "A"}`, `[[A]]`, `Choice: A` (also winner, verdict, final answer ...);
 2. a line or sentence that begins with a choice and goes on to reasons (`A. It is`, `A because`),
    together with what sentences claim: `B is better`, `A loses to B`, `prefer A`, `both are equal`.
 
 A and B are read by the same patterns, so that a reply with A and B exchanged is read exchanged. The
-article (`A tie`, `A better answer`) is no choice, and neither is what is asked, quoted or denied.
+article (`A tie`, `A better answer`) is no choice, nor is what is asked, quoted or negated.
 """
 
 import re
@@ -45,7 +45,7 @@ _SIDES: Final = (("A", "1", "first"), ("B", "2", "second"))
 
 
 def _option(letter: str, number: str, ordinal: str) -> str:
-    """Return how one of the two answers is named, whichever it is."""
+    """Return the pattern for the names of one of the two answers."""
     held = rf"[\"'(\[]*(?-i:{letter})[\"')\]]*(?![{_WORD}'&/]|\.\w)"
     spoken = rf"(?:the )?{_NOUN}[ _]?(?:no\.? ?|number |#)?(?:{held}|{number}(?![{_WORD}.,]\d|\d))"
     return rf"(?:{spoken}|{_ORDINAL[ordinal]}|(?<![{_WORD}'.]){held})"
@@ -225,7 +225,7 @@ _STATED: Final = re.compile(
 
 
 def _stated(text: str) -> Iterator[Choice | None]:
-    """Yield what stands in each stated place; None for one that says no single choice."""
+    """Yield the choice in each stated place; None for one without a single choice."""
     for found in _STATED.finditer(text):
         if found["held"]:
             yield _named(found["held"])
@@ -240,7 +240,7 @@ def _only_claim(said: str) -> Choice | None:
 
 
 def _named(word: str) -> Choice | None:
-    """Return the choice that a word or two are, and nothing else."""
+    """Return the choice that *word* names, if it is nothing else."""
     bare = word.strip(" \t\n.*\"'()[]!,:;")
     if bare.upper() == "C":  # the tie of MT-Bench's own instruction
         return "T"
@@ -322,7 +322,7 @@ _ITEMS: Final = tuple(
 
 def _led(text: str) -> Iterator[Choice | None]:
     """
-    Yield what a line or sentence is, or begins with before a reason.
+    Yield the choice that a line or sentence is, or begins with before a reason.
 
     Where both answers are gone through (`A: short. B: exact.`) a beginning is a heading.
     """
@@ -348,7 +348,7 @@ _BETTER_ELSEWHERE: Final = (
 
 
 def _patterns() -> Iterator[tuple[re.Pattern[str], Choice]]:
-    """Yield each claim with what it says, the more exact before the plainer, A and B alike."""
+    """Yield the pattern of each claim with its choice, specific ones first, A and B alike."""
     kinds: tuple[tuple[str, bool | None], ...] = (
         (rf"{{one}}{_SPACE}{_VERY}{_BEATS}{_SPACE}{{other}}", True),
         (rf"{{one}}{_SPACE}{_VERY}{_LOSES}{_SPACE}{{other}}", False),
@@ -430,7 +430,7 @@ def _claimed(clause: str) -> Iterator[Choice | None]:
     for pattern, said in _CLAIMS:
         for found in pattern.finditer(clause):
             start, end = found.span()
-            # The first that is found is the most exact: `A is better than B` also says `is better`.
+            # The first match is the most specific: `A is better than B` has `is better` in it, too.
             if all(end <= low or start >= high for low, high in taken):
                 taken.append((start, end))
                 yield None if _denied(clause, found) else said

@@ -18,10 +18,10 @@ from llmlab.scores.targets import agreement, is_number, same, written
 
 def exact(*, ignore_case: bool = False) -> Score:
     """
-    Score 1 when the answer is the target, blanks around it aside.
+    Score 1 when the answer is the target, apart from spaces around it.
 
     Words are compared in NFC; a target that is a number, a date or a boolean by its value, so that
-    `1` is the answer to a 1.0 that a gap in its column made of a 1.
+    `1` matches the 1.0 that a column with missing values has for a 1.
     """
 
     def plain(text: str) -> str:
@@ -48,12 +48,12 @@ def label(
     field: str | None = None,
 ) -> Score:
     """
-    Score 1 when the label that the answer says, in any case, is the target.
+    Score 1 when the label of the answer, in any case, is the target.
 
-    The labels are the targets of the run, *labels* that may be said although no input has them for
-    a target (those of a template's schema are known), and *aliases*, other words for them, such as
-    `{"positive": ["bullish", "buy"]}`. *field* is the path of the label in a JSON answer. An
-    answer that says no label, or several, has no score; docs/scores.md says how it is read.
+    The labels are the targets of the run, *labels* that are possible although no input has them
+    for a target (those of a template's schema are known), and *aliases*, other words for them, such
+    as `{"positive": ["bullish", "buy"]}`. *field* is the path of the label in a JSON answer. An
+    answer with no label, or several, has no score; docs/scores.md says how it is read.
     """
 
     def make(targets: Sequence[object]) -> Scorer:
@@ -165,7 +165,7 @@ def similarity() -> Score:
 _WHOLE: Final = re.compile(r"([-+]?\d+)\.0+")
 """A 1 that a gap in its column made 1.0, and that was then made text."""
 _FEWEST: Final = 2
-"""One label cannot be told from another."""
+"""Fewest labels that a score can tell apart."""
 
 
 def _fold(target: object) -> str:
@@ -173,13 +173,13 @@ def _fold(target: object) -> str:
 
 
 _TRUTH: Final = {"true": ("yes",), "false": ("no",)}
-"""What else is said of labels that are booleans."""
+"""Other words for labels that are booleans."""
 
 
 def _meanings(
     targets: Sequence[object], more: Sequence[object], aliases: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    """Return the label that each word stands for, both folded."""
+    """Return the label of each word, both folded."""
     labels = {_fold(target) for target in (*targets, *more)}
     if len(labels) < _FEWEST and len(targets) != 1:  # one input is a try, such as frame.head(1)
         raise UsageError(

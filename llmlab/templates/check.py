@@ -13,15 +13,15 @@ def check(text: str, *, file: str, stem: str) -> tuple[TemplateFault, ...]:
 
     Args:
         text: The whole file.
-        file: The name to call it by in the faults.
-        stem: The name the library knows it by, which its `name` must be.
+        file: The file's name in the faults.
+        stem: The template's name in the library, which its `name` must be.
     """
     source = split(text)
     lined, broken = _front(source, file)
     slots, jinja = _slots(source, file)
     faults = [*broken, *jinja]
     for where, line in lined.twice:
-        what = f"`{'.'.join(where)}` stands there twice"
+        what = f"`{'.'.join(where)}` is given twice"
         faults.append(TemplateFault(file=file, line=line, what=what, fix="keep one"))
     looked = Looked(file=file, source=source, lined=lined, slots=slots)
     checks = () if broken else CHECKS
@@ -59,7 +59,7 @@ def _front(source: TemplateSource, file: str) -> tuple[Lined, list[TemplateFault
 
 
 def _slots(source: TemplateSource, file: str) -> tuple[frozenset[str], list[TemplateFault]]:
-    """Return the names the words use; a part that is no Jinja is a fault with its own line."""
+    """Return the names that the words use; a part that is not valid Jinja is a fault."""
     import jinja2
 
     names: set[str] = set()

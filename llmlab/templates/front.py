@@ -1,8 +1,8 @@
 """
-Front matter as data: YAML whose faults all come with a line.
+Front matter as data: YAML in which every error has its line.
 
-PyYAML raises whatever its constructors stumble over (a date without a month, `!!int lots`), and
-recurses as deep as a file asks it to; here both are YAML errors like any other.
+PyYAML raises what its constructors raise (for a date without a month, `!!int lots`), and recurses
+without a limit; here both are YAML errors like any other.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _measure(text: str) -> None:
-    """Walk the events, which needs no recursion, and refuse what would grow without end."""
+    """Walk the events, which needs no recursion, and refuse what nests or expands too far."""
     open_, sizes, size = [], {}, 0
     for event in _events(text):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -55,13 +55,13 @@ def _measure(text: str) -> None:
             sizes[anchor] = size - before
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in (anchor for anchor, _ in open_):
-                raise _at(event, f"*{event.anchor} holds itself")
+                raise _at(event, f"*{event.anchor} contains itself")
             size += sizes.get(event.anchor, 1)
         size += 1
         if len(open_) > DEEPEST:
             raise _at(event, f"it nests over {DEEPEST} deep")
         if size > MOST:
-            raise _at(event, f"it stands for over {MOST:,} values")
+            raise _at(event, f"it expands to over {MOST:,} values")
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

@@ -35,7 +35,7 @@ class Library:
     The `*.md` files of a folder; `library["terse"]` reads `terse.md`, again when it changed.
 
     In `development` a template with faults is used with a `TemplateWarning`; in `production` it
-    is refused, with every fault listed. A `Template` that was handed out never changes: a run
+    is refused, with every fault listed. A `Template` that was returned never changes: a run
     keeps the one it began with.
     """
 

@@ -1,4 +1,4 @@
-"""Front matter as data, with the line on which each entry stands."""
+"""Front matter as data, with the line of each entry."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Lined:
     data: Mapping[str, Any]
     lines: Mapping[Where, int] = field(default_factory=dict)
     twice: tuple[tuple[Where, int], ...] = ()
-    """Keys that stand there a second time, which YAML would silently prefer."""
+    """Keys given a second time, whose values YAML would silently take."""
 
     def line(self, *where: str) -> int:
         """Return the line of an entry, or of the nearest entry above it."""

@@ -65,7 +65,7 @@ class BlockMeta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """Front matter that was found to be in order, entry by entry; the rest is left out."""
+    """The valid entries of a front matter; the others are left out."""
 
     tier: int | None = None
     description: str = ""
@@ -77,7 +77,7 @@ class Meta:
 
 
 def typed(data: Mapping[str, Any]) -> Meta:
-    """Read what is well-formed in *data*; what is not is skipped, for `check` names it."""
+    """Read the valid entries of *data*; `check` reports the others."""
     slots = _mapping(data.get("slots"))
     blocks = _mapping(data.get("blocks"))
     schema = data.get("schema")

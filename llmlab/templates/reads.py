@@ -84,4 +84,4 @@ _WORDS: Final = re.compile(r"\{\{\s*(\w+(?:[ .-]+\w+)+)\s*\}\}")
 def hint_for(text: str) -> str:
     """Say how a name of several words is written, where *text* seems to have one."""
     found = _WORDS.search(text)
-    return f"; a name with blanks is written {spelt(found[1])}" if found else ""
+    return f"; a name with spaces is written {spelt(found[1])}" if found else ""

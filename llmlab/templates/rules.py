@@ -20,7 +20,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What the checks look at."""
+    """A template file as the checks take it."""
 
     file: str
     source: TemplateSource
@@ -57,7 +57,7 @@ def _values(looked: Looked) -> Found:
 
 
 def _requires(looked: Looked) -> Found:
-    """The words that `requires` names must stand in the part they belong to."""
+    """Check that the words that `requires` names are in the part they belong to."""
     wanted = looked.data.get("requires")
     if not isinstance(wanted, dict):
         return

@@ -1,4 +1,4 @@
-"""Is this a JSON schema a provider will take? The structure is checked, not the whole standard."""
+"""The checks of a template's JSON schema: its structure, not the whole standard."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

@@ -23,7 +23,7 @@ def slot_faults(slots: object, used: frozenset[str], query: object = None) -> Fo
     for name, entry in declared.items():
         yield from _slot(str(name), entry, used)
     if query and QUERY not in used:
-        what = "no {{ query }} stands in the prompt, so the default query is never asked"
+        what = "{{ query }} is not in the prompt, so the default query is never asked"
         yield ("default_query",), what, "write {{ query }} where it belongs, or drop it"
     for name in sorted(used - declared.keys() - ({QUERY} if query else set())):
         yield ("slots",), f"{spelt(name)} is not declared", f"add `{name}:` under `slots:`"
@@ -33,7 +33,7 @@ def _slot(name: str, entry: object, used: frozenset[str]) -> Found:
     where = ("slots", name)
     if name not in used:
         hint = suggest(name, sorted(used), otherwise=f"write {spelt(name)} or drop it")
-        yield where, f"no {spelt(name)} stands in the prompt", hint
+        yield where, f"{spelt(name)} is not in the prompt", hint
     if not isinstance(entry, dict):
         yield where, f"slot `{name}` must have type and example", "write them under it"
         return
@@ -104,7 +104,7 @@ def _block(where: Where, entry: Mapping[str, Any]) -> Found:
 
 
 def unknown(entry: Mapping[str, Any], where: Where, names: tuple[str, ...]) -> Found:
-    """Yield the entries that no one knows, with the nearest that is known."""
+    """Yield the unknown entries, with the nearest known name."""
     for name in entry:
         if str(name) not in names:
             dotted = ".".join((*where, str(name)))

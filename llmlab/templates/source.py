@@ -1,4 +1,4 @@
-"""A template file cut into front matter and parts, each with the line on which it begins."""
+"""Split a template file into front matter and parts, each with the line on which it begins."""
 
 import re
 from dataclasses import dataclass

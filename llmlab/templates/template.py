@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """Words with slots, the name they are known by, and what their file says about them."""
+    """A prompt with slots: its name, its words, and the front matter of its file."""
 
     name: str
     user: str
@@ -39,11 +39,11 @@ class Template:
     meta: Mapping[str, object] = field(default_factory=dict)
     path: Path | None = None
     faults: tuple[TemplateFault, ...] = ()
-    """What is wrong with its file; development mode uses it all the same."""
+    """What is wrong with its file; in development mode it is used nevertheless."""
     sent: "Callable[[str], Sequence[Version]] | None" = field(
         default=None, compare=False, repr=False
     )
-    """Finds the versions of a name that were ever sent; a lab's library brings the book's."""
+    """Finds the versions of a name that were ever sent; in a lab's library, in its book."""
 
     @cached_property
     def about(self) -> Meta:
@@ -68,7 +68,7 @@ class Template:
 
     @cached_property
     def text(self) -> str:
-        """The words of both parts, as the book keeps them and `changes` compares them."""
+        """The words of both parts, as the book keeps them and `History.diff` compares them."""
         return f"[system]\n{self.system}\n[user]\n{self.user}" if self.system else self.user
 
     @cached_property
@@ -100,7 +100,7 @@ class Template:
         Return the versions of this prompt that were ever sent, oldest first, with their diffs.
 
         Raises:
-            TemplateError: It is not from a lab's library, so that nobody knows.
+            TemplateError: It is not from a lab's library, so there is no book to ask.
         """
         from llmlab.templates.history import History
 
@@ -220,7 +220,7 @@ _OF_AN_EXPRESSION: Final = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
     ValueError,
 )  # fmt: skip
-"""What a `{{ a + 1 }}` raises when the values are not what it takes them for."""
+"""What an expression such as `{{ a + 1 }}` raises on values of another type."""
 
 
 def _line_of(error: Exception) -> str:

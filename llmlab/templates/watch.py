@@ -1,4 +1,4 @@
-"""See templates change while a notebook is open: development mode only."""
+"""Watch the prompts folder for changed templates; development mode only."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING

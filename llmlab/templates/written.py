@@ -1,5 +1,5 @@
 """
-How a slot's value is written into a prompt, and how a number is, wherever one is written.
+Format slot values for a prompt, and numbers wherever text is made.
 
 Jinja asks `written` for each `{{ value }}` before it is printed; inside an expression a value
 stays what it is, so `{{ price * 2 }}` computes with the number.
@@ -13,7 +13,7 @@ from typing import Final
 from llmlab.errors import TemplateError
 
 _DIGITS: Final = 15
-"""What a float holds: 0.1 + 0.2 is written 0.3, and an amount keeps its cents."""
+"""Digits that a float holds: 0.1 + 0.2 is written 0.3, and an amount keeps its cents."""
 
 _EXACT: Final = 2**53
 """Up to here a float tells one whole number from the next."""
@@ -23,9 +23,9 @@ _MIDNIGHT: Final = " 00:00:00"
 
 def written(value: object) -> object:
     """
-    Return what stands for *value* in a prompt: numbers without noise, dates without midnight.
+    Return *value* as a prompt has it: numbers without rounding noise, dates without midnight.
 
-    A gap (NaN, None) is a word here, for whoever asked that it be sent.
+    A missing value (NaN, None) is a word here; it gets here with `missing="send"` only.
 
     Raises:
         TemplateError: It is bytes, or a table of which only a shortened print would be sent.
@@ -67,7 +67,7 @@ def _shape(value: object) -> tuple[int, ...] | None:
 
 
 def _real(value: Real) -> str:
-    # NumPy's short floats are read by what they print: as a double, 0.1 has noise behind it.
+    # A float32 is read from its printed form: converted to a double, 0.1 has rounding noise.
     short = hasattr(value, "dtype") and not isinstance(value, float)
     exact = float(str(value)) if short else float(value)
     if abs(exact) <= _EXACT and exact.is_integer():

@@ -1,5 +1,5 @@
 """
-What a context block is: something that can be written in full, compactly or summed up.
+Context blocks: values that can be written in full, compactly, or as a summary.
 
 A block is cut by whole rows, never inside one. The blocks of llmlab are `Portfolio`,
 `MarketSnapshot`, `Table` and `Text`; whatever has the attributes of `Block` is one too.
@@ -12,21 +12,21 @@ from llmlab.errors import TokenBudgetError
 
 Form: TypeAlias = Literal["full", "compact", "summary"]
 FORMS: Final[tuple[Form, ...]] = ("full", "compact", "summary")
-"""From the most telling to the shortest; a block gets the first that fits."""
+"""From the fullest to the shortest; a block gets the first that fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
-    """A block written out in one form: what must stand there, and rows that may go one by one."""
+    """A block written in one form: head and foot, and rows that may be left out one by one."""
 
     rows: tuple[str, ...] = ()
     """In the order in which they are read; each ends with a line break."""
     head: str = ""
     foot: str = ""
     keep: Literal["first", "last"] = "last"
-    """Which rows stay when some must go: `last` for what is sorted by time."""
+    """Which rows stay when some are left out: `last` for what is sorted by time."""
     left_out: str = "rows"
-    """What the rows are called in the line that says how many were left out."""
+    """The word for rows in the line that says how many were left out."""
     summary: str = ""
     """A sentence about all rows, for that same line."""
 
@@ -76,7 +76,7 @@ class BlockRule:
     minimum: int = 0
     """Tokens kept free for it before any block of higher priority may grow beyond its own."""
     must: bool = False
-    """Whether it must stand there whole, in its first form."""
+    """Whether it must be shown whole, in its first form."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.priority <= 100:  # noqa: PLR2004 - a percentage-like scale

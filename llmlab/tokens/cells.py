@@ -1,4 +1,4 @@
-"""How a DataFrame's values are written in a prompt: CSV, few digits, nothing for a gap."""
+"""Format a DataFrame's values for a prompt: CSV, few digits, nothing for a missing value."""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def lines(frame: "pd.DataFrame", digits: int) -> tuple[str, ...]:
     """Write the rows as CSV lines; columns are formatted whole, which is what makes it fast."""
-    # By place: two columns may have one name.
+    # By position: two columns may have one name.
     values = (frame.iloc[:, at].tolist() for at in range(frame.shape[1]))
     columns = [[cell(each, digits) for each in column] for column in values]
     return tuple(f"{','.join(cells)}\n" for cells in zip(*columns, strict=True))
 
 
 def cell(value: object, digits: int) -> str:
-    """Write one value: dates without midnight, gaps as nothing, quotes where CSV needs them."""
+    """Write one value: dates without midnight, nothing if missing, quotes where CSV needs them."""
     if isinstance(value, float):
         return number(value, digits)
     text = str(value)

@@ -1,9 +1,9 @@
 """
-How many tokens a text has for a model, how that is known, and between which bounds.
+Token counts: how many tokens a text has for a model, exact or estimated, with bounds.
 
 Where the model's vocabulary is published and installed the count is exact. Elsewhere it is the
-o200k count times a measured ratio for the family and the kind of text, corrected by what the
-answers so far have taught (`learn`).
+o200k count times a measured ratio for the family and the kind of text, corrected by what answers
+reported so far (`learn`).
 """
 
 import math
@@ -25,12 +25,12 @@ from llmlab.tokens.learn import CountCorrection, Learned
 _BASE: Final = "o200k_base"
 _KEPT: Final = 65_536
 _PER: Final = 1_000.0
-"""Learned factors are asked for texts of a thousand tokens."""
+"""Tokens of the text for which a learned factor is predicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """Tokens of a text, and how far they can be trusted."""
+    """Token count of a text, and its bounds."""
 
     tokens: int
     how: Literal["exact", "estimate"]
@@ -41,7 +41,7 @@ class Count:
     by: str
     """Who counted, such as `toktok o200k_base` or `o200k_base x 1.127 (claude-3)`."""
     words: tuple[tuple[Kind, float], ...]
-    """Tokens of the words by kind, before anything learned; what `Counters.learn` takes in."""
+    """Tokens of the words by kind, without learned corrections; the input of `Counters.learn`."""
 
     def __str__(self) -> str:
         if self.how == "exact":
@@ -51,7 +51,7 @@ class Count:
 
 class Counters:
     """
-    Every tokenizer, what was counted already, and what was learned; safe across threads.
+    All tokenizers, a cache of counts, and learned corrections; safe across threads.
 
     Counts are kept by the text's hash and length, not with the text: 65,536 of them, the least
     recently used go first.
@@ -83,7 +83,7 @@ class Counters:
         return self._estimate(text, family, _name(model))
 
     def prompt(self, prompt: Prompt, model: Model | str) -> Count:
-        """Count a whole prompt: its words, and the frame that the chat template puts around."""
+        """Count a whole prompt: its words, and the frame that the chat template adds."""
         family = family_of(model)
         parts = [self.count(part, model) for part in (prompt.system or "", prompt.user)]
         middle, low, high = family.frame
@@ -116,7 +116,7 @@ class Counters:
         return [math.ceil(tokens * high) for tokens in base]
 
     def yardstick(self, model: Model | str) -> tuple[Hashable, ...]:
-        """Return what decides a model's counts; equal for models that count alike."""
+        """Return a key of all that decides a model's counts; equal for models that count alike."""
         family = family_of(model)
         if self._own(family) is not None:
             return (family.encoding,)
@@ -125,9 +125,9 @@ class Counters:
 
     def learn(self, model: Model | str, counted: Count, reported: int) -> None:
         """
-        Take in the input tokens that the provider reported for the prompt that was *counted*.
+        Learn from the input tokens that the provider *reported* for the prompt that was *counted*.
 
-        A model whose own vocabulary counts has nothing to learn.
+        A model whose own vocabulary is used has nothing to learn.
         """
         family = family_of(model)
         if self._own(family) is not None:
@@ -174,7 +174,7 @@ class Counters:
         return found
 
     def _tokens(self, texts: Sequence[str], by: Encoder, encoding: str) -> list[int]:
-        """Look the counts up; what is not known is counted in one batch."""
+        """Return counts from the cache; texts not in it are counted in one batch."""
         keys = [(encoding, hash(text), len(text)) for text in texts]
         with self._lock:
             found = [self._known.get(key) for key in keys]
@@ -228,7 +228,7 @@ def _together(parts: Sequence[Count]) -> tuple[tuple[Kind, float], ...]:
 
 
 def _predicted(framed: Count, taught: CountCorrection) -> Count:
-    """Put what whole prompts have taught in place of the sum of the parts."""
+    """Replace the sum of the parts by the prediction learned from whole prompts."""
     middle, low, high = taught.predict(dict(framed.words), framed=True)
     return replace(framed, tokens=round(middle), low=math.floor(low), high=math.ceil(high))
 

@@ -53,7 +53,7 @@ PATTERNS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoder:
-    """A vocabulary that can count: many texts in, one number each out."""
+    """A tokenizer that counts: many texts in, one number each out."""
 
     by: str
     """Who counts, such as `toktok o200k_base`."""

@@ -36,7 +36,7 @@ def family_of(model: Model | str) -> Family:
     """
     Return the family of a model; of a name without a provider, the first whose ids match.
 
-    There always is one: `other` knows nothing and says so with its band.
+    There always is one: `other`, of which nothing is known, has the widest band.
     """
     name = model if isinstance(model, str) else model.name
     return _family_named(name.strip().lower())

@@ -1,4 +1,4 @@
-"""From a template, values and blocks to a prompt that fits the model."""
+"""Fill a template with values and context blocks so that the prompt fits the model."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from llmlab.tokens.window import TokenRoom, check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A prompt that fits, its tokens, and what became of its blocks."""
+    """A prompt that fits, its tokens, and how its blocks were shown."""
 
     prompt: Prompt
     count: Count
@@ -44,10 +44,10 @@ def fit(
     Args:
         template: Its front matter may say priority, minimum and must of a block.
         values: By slot; blocks are packed (see `blocks_of`), any other value is written as it is.
-        model: By whose tokenizer.
+        model: Its tokenizer counts.
         space: From `room`.
-        packer: Keeps what was formatted and counted.
-        rules: By slot; they take the place of the template's.
+        packer: Caches formatted and counted blocks.
+        rules: By slot; they override the template's.
 
     Raises:
         TemplateError: A slot has no value.
@@ -98,7 +98,7 @@ def blocks_of(template: Template, values: Mapping[str, object]) -> dict[str, Blo
         value = values.get(slot)
         declared = template.about.slots.get(slot)
         if declared is None and isinstance(value, str | int | float | None):
-            continue  # as nearly every value is; the question whether it is a block is a slow one
+            continue  # as nearly every value is; to check for a block is slow
         made = _made(slot, declared.type, value) if declared else value
         if is_table(made) and slot in template.reads.printed:
             made = table_of(made, slot)
@@ -109,7 +109,7 @@ def blocks_of(template: Template, values: Mapping[str, object]) -> dict[str, Blo
 
 def table_of(value: object, name: str) -> Table:
     """
-    Return a DataFrame, Series or array as a block; an index that says something is a column.
+    Return a DataFrame, Series or array as a block; an index other than 0, 1, 2 ... is a column.
 
     Raises:
         TokenBudgetError: It has three dimensions or more, which no table shows.

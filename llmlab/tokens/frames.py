@@ -1,4 +1,4 @@
-"""Blocks made from DataFrames: `Table` for any, `Portfolio` and `MarketSnapshot` for two known."""
+"""Blocks made from DataFrames: `Table` for any, `Portfolio` for positions, `MarketSnapshot`."""
 
 import hashlib
 import math
@@ -37,7 +37,7 @@ class _Framed:
 
         try:
             hashed = pd.util.hash_pandas_object(self.frame, index=True)
-        except TypeError:  # cells that are lists or dicts have no hash but that of their words
+        except TypeError:  # cells that are lists or dicts are hashed by their text
             hashed = pd.util.hash_pandas_object(self.frame.astype(str), index=True)
         values = hashed.to_numpy().tobytes()
         how = f"{type(self).__name__}\0{self.name}\0{list(self.frame.columns)}"
@@ -63,11 +63,11 @@ class _Framed:
         )
 
     def title(self) -> str:
-        """Return what the block is called in the prompt."""
+        """Return the block's title in the prompt."""
         return self.name
 
     def columns(self, form: Form) -> "pd.DataFrame":
-        """Return the columns of a form, the index among them where it says something."""
+        """Return the columns of a form, the index among them where it has a name."""
         frame = self.frame
         if frame.index.name is not None:
             frame = frame.reset_index()
@@ -80,7 +80,7 @@ class _Framed:
         return list(self.compact) if self.compact else [str(each) for each in frame.columns]
 
     def summed(self) -> str:
-        """Say in one line what the rows have in common."""
+        """Summarise the rows in one line."""
         raise NotImplementedError
 
 
@@ -125,7 +125,7 @@ class Portfolio(_Framed):
         return frame if form == "full" else frame[self.short(frame)]
 
     def short(self, frame: "pd.DataFrame") -> list[str]:
-        """Return ticker, quantity, price and stop, as far as they are there."""
+        """Return those of ticker, quantity, price and stop that are there."""
         if self.compact:
             return list(self.compact)
         wanted = {"ticker", "symbol", "quantity", "shares", "size", "price", "stop"}
@@ -160,8 +160,8 @@ class MarketSnapshot(_Framed):
     Candles of one instrument, oldest first: Date, Open, High, Low, Close, Volume.
 
     The newest candles stay. The compact form keeps date and close (adjusted where there is one);
-    the summary gives return, volatility a year, the deepest fall and the range, from adjusted
-    closes where there are any.
+    the summary gives return, volatility a year, maximum drawdown and range, from adjusted closes
+    where there are any.
     """
 
     ticker: str = ""
@@ -182,7 +182,7 @@ class MarketSnapshot(_Framed):
         return [each for each in (date, self._close(frame)) if each]
 
     def summed(self) -> str:
-        """Give what the closes say: return, volatility, fall and range."""
+        """Summarise the closes: return, volatility, maximum drawdown and range."""
         frame = self.columns("full")
         close = frame[self._close(frame)].astype(float)
         date = _column(frame, ("date", "time", "timestamp", "datetime"))

@@ -1,7 +1,7 @@
 """
-Text from outside is data, not instructions: mark it, defuse what acts, flag what tries.
+Prompt injection: mark text from outside as data, defuse control tokens, flag instructions.
 
-Three measures, of which none is proof and all are cheap: delimiters with an id that a text
+Three measures, cheap, none of them proof: delimiters with an id that a text
 cannot foresee (Hines et al., Defending Against Indirect Prompt Injection Attacks With
 Spotlighting, 2024); control tokens, role lines and invisible characters are made harmless;
 sentences that give orders to a model are flagged and named to the model, but left as they are,

@@ -1,4 +1,4 @@
-"""What kind of text something is: the same characters cost prose and prices different tokens."""
+"""The kind of a text: prose and numbers of the same length have different numbers of tokens."""
 
 import re
 from typing import Final, Literal, TypeAlias
@@ -20,7 +20,7 @@ def kind_of(text: str) -> Kind:
     """
     Return the kind of *text*, judged by its first and middle 2,000 characters.
 
-    The order of the questions is the order in which the kinds differ most in tokens.
+    The kinds that differ most in tokens are tested first.
     """
     sample = _sample(text)
     solid = len(sample) - sum(map(sample.count, " \n\t\r"))
@@ -44,7 +44,7 @@ def _sample(text: str) -> str:
 
 
 def _foreign(sample: str) -> int:
-    """Count letters beyond the Latin blocks; U+0250 is where they end."""
+    """Count letters beyond the Latin blocks, from U+0370 on."""
     if sample.isascii():
         return 0
     return sum(letter >= "\u0370" and letter.isalpha() for letter in sample)

@@ -1,8 +1,8 @@
 """
-What the answers teach about a count: a factor for each kind of text, and what the frame costs.
+Learn count corrections from reported tokens: a factor for each kind of text, and the chat frame.
 
 Reported input tokens are taken as linear in the words of a prompt: a factor for every kind of
-text, plus an offset that the provider's chat frame (and whatever it adds in secret) costs; the
+text, plus an offset for the provider's chat frame (and any hidden prompt); the
 error is in proportion to the size. That is a Bayesian linear regression with the conjugate
 normal-inverse-gamma prior (Gelman et al., Bayesian Data Analysis, 3rd ed., 14.8), whose Student-t
 predictive interval is the band. Old evidence fades towards the prior, so a changed tokenizer is
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Vector: TypeAlias = NDArray[np.float64]
 
 _FADE: Final = 0.98
-"""What is left of old evidence at each answer: half of it after 34."""
+"""Share of old evidence that is kept at each answer: half of it is left after 34."""
 _FREEDOM: Final = 4.0
 _NOISE: Final = 0.05
 """Prior standard deviation of reported over expected tokens, about the line."""
@@ -54,7 +54,7 @@ class CountCorrection:
     """What is known about one model: the posterior of its factors and offset."""
 
     frame: float = 0.0
-    """Tokens the frame is expected to cost, before the first answer."""
+    """Tokens the frame is expected to have, before the first answer."""
     precision: tuple[tuple[float, ...], ...] = ()
     """Of factors and offset, in units of the noise; empty is the prior's."""
     moment: tuple[float, ...] = ()
@@ -139,7 +139,7 @@ class CountCorrection:
         return precision, precision @ np.array([1.0] * len(KINDS) + [self.frame / _OFFSET])
 
     def _trust(self, squared: float) -> float:
-        """Weight an answer by how far off it was; the first two count whole."""
+        """Weight an answer by how far off it was; the first two have full weight."""
         if self.answers < 2:  # noqa: PLR2004 - two points make a line
             return 1.0
         return min(1.0, (_FREEDOM + 1) / (_FREEDOM + squared * self.shape / self.scale))

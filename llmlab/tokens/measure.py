@@ -1,4 +1,4 @@
-"""Formatted blocks and what their rows cost, kept by content so that the second time is free."""
+"""Cache of formatted blocks and the tokens of their rows, by content."""
 
 import threading
 from collections import OrderedDict
@@ -39,7 +39,7 @@ class Measured:
 
 class Measures:
     """
-    Formatting kept by (snapshot, form, tier), costs by that and the tokenizer.
+    Caches formatted blocks by (snapshot, form, tier), their tokens by that and the tokenizer.
 
     256 of each, the least recently used go first; safe across threads.
     """
@@ -51,7 +51,7 @@ class Measures:
         self._lock = threading.Lock()
 
     def of(self, block: Block, form: Form, model: Model | str, tier: int) -> Measured:
-        """Return a block's pieces in one form with their costs."""
+        """Return a block's pieces in one form with their tokens."""
         page = (block.snapshot, form, tier)
         key = (*page, self._counters.yardstick(model))
         with self._lock:

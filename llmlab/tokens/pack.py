@@ -4,7 +4,7 @@ Fit context blocks into a number of tokens, by priority, without cutting inside 
 1. A block marked `must` is written whole, in its first form. If these alone do not fit, that is
    a `TokenBudgetError` that says how many tokens are missing.
 2. The rest is reserved from the highest priority down: each block gets up to its minimum.
-3. From the highest priority down again, a block may use its reserve and all that nobody reserved.
+3. From the highest priority down again, a block may use its reserve and all unreserved tokens.
    It takes the best of: full; compact; compact with whole rows left out; summary; nothing. What
    it leaves goes to the blocks below.
 
@@ -12,7 +12,7 @@ Blocks are therefore shown lexicographically: with more tokens, the first block 
 is shown differently is shown more fully. The order in which blocks are given decides nothing;
 equal priorities go by name.
 
-Costs are sums over rows, counted once a row. The finished text is counted again as a whole; in
+Tokens are sums over rows, counted once a row. The finished text is counted again as a whole; in
 the rare case that merging across rows made it longer than the sum, packing is done once more for
 that many tokens less, so the result never exceeds the room.
 """
@@ -57,7 +57,7 @@ class _Ruled:
 
 
 class Packer:
-    """Packs blocks for one lab; keeps formatted and counted blocks between calls."""
+    """Packs blocks for one lab; caches formatted and counted blocks between calls."""
 
     def __init__(self, counters: Counters | None = None) -> None:
         self.counters = counters or Counters()
@@ -77,10 +77,10 @@ class Packer:
 
         Args:
             blocks: In any order, each under its own name, or by the slots they fill.
-            tokens: What they may have together.
-            model: By whose tokenizer; an estimate counts at its upper bound.
+            tokens: Most tokens of all blocks together.
+            model: Its tokenizer counts; an estimate counts at its upper bound.
             rules: By the blocks' names; a block without one has priority 50.
-            tier: 1 or 2, handed to the blocks' formatting.
+            tier: 1 or 2, for the blocks' formatting.
 
         Raises:
             TokenBudgetError: What must be shown does not fit, or two blocks have one name.
@@ -111,8 +111,8 @@ class Packer:
         if left < 0:
             named = ", ".join(each.name for each in ruled if each.rule.must)
             raise TokenBudgetError(
-                f"{named} must be shown whole and need {sum(musts):,} tokens; {tokens:,} are "
-                f"there: {-left:,} are missing. Raise the budget, lower max_tokens, or shorten them"
+                f"{named} must be shown whole: {sum(musts):,} tokens in {tokens:,}, {-left:,} "
+                "too many; raise the budget, lower max_tokens, or shorten them"
             )
         shares = []
         reserves = _reserves([each.rule for each in ruled], left)
@@ -153,7 +153,7 @@ def pack(
     rules: Mapping[str, BlockRule] | None = None,
     tier: int = 2,
 ) -> Packed:
-    """Pack once, without keeping what was formatted and counted; see `Packer.pack`."""
+    """Pack once, without a cache; see `Packer.pack`."""
     return Packer().pack(blocks, tokens, model, rules=rules, tier=tier)
 
 
@@ -180,7 +180,7 @@ def _best(ways: Sequence[Measured], allowed: int) -> _Choice:
     """
     Return the fullest way that fits: whole forms first, then fewer rows, then the summary.
 
-    Every way that fits *allowed* fits more, so the choice never gets worse with more tokens.
+    What fits *allowed* also fits more, so the choice never gets worse with more tokens.
     """
     written = [way for way in ways if way.form != "summary"]
     for way in written:

@@ -1,4 +1,4 @@
-"""What became of each block: wanted, given, left out, in words and as a table."""
+"""How each block was shown: tokens wanted and given, rows left out, in words and as a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from llmlab.tokens.blocks import BlockRule, Form
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one block asked for and got."""
+    """The tokens one block wanted and got, and how it is shown."""
 
     name: str
     rule: BlockRule
@@ -27,7 +27,7 @@ class Share:
 
     @property
     def fate(self) -> str:
-        """Say in a few words what was done, such as `compact, 1,850 of 2,000 rows left out`."""
+        """Say in a few words how it is shown, such as `compact, 1,850 of 2,000 rows left out`."""
         if self.form is None:
             return "dropped"
         if self.form == "summary":
@@ -42,7 +42,7 @@ class Packed:
 
     shares: tuple[Share, ...]
     room: int
-    """Tokens there were."""
+    """Tokens available."""
     tier: int
     model: str
 
@@ -58,7 +58,7 @@ class Packed:
 
     @property
     def whole(self) -> bool:
-        """Whether every block is shown as it wanted."""
+        """Whether every block is shown with all its rows."""
         return all(s.form is not None and s.given and s.shown == s.rows for s in self.shares)
 
     def records(self) -> list[dict[str, object]]:

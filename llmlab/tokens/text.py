@@ -23,8 +23,8 @@ class Text:
             newest stay.
         name: The slot it fills.
         source: Where it came from, for the model to read.
-        summary: What stands there when nothing else fits.
-        trusted: Words of your own: not marked as data, nothing is changed.
+        summary: What is shown when nothing else fits.
+        trusted: Whether the words are your own: not marked as data, nothing is changed.
     """
 
     words: str | Sequence[str]
@@ -46,7 +46,7 @@ class Text:
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """What in the words looks like an attempt to steer the model."""
+        """Passages that look like an attempt to steer the model."""
         return self._defused[1]
 
     def pieces(self, form: Form, tier: int) -> Pieces:  # noqa: ARG002 - words are the same for every model
@@ -83,7 +83,7 @@ class Text:
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """Split *text* after its sentences; put together again they are the text and a line break."""
+    """Split *text* after its sentences; joined again they are the text and a line break."""
     ends = [match.end() for match in _SENTENCE.finditer(text)]
     starts = [0, *ends]
     found = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]

@@ -1,4 +1,4 @@
-"""How much room a prompt has: the tier's budget and the model's window, less the answer."""
+"""How many tokens a prompt may have: the tier's budget or the model's window, less the answer."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Tiers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRoom:
-    """Tokens for a prompt, and what they are left of."""
+    """Tokens for a prompt, and what they were computed from."""
 
     tokens: int
     tier: int
@@ -94,9 +94,9 @@ def room(
 
 def check(prompt: Prompt, model: Model, space: TokenRoom, counters: Counters) -> Count:
     """
-    Count a finished prompt and see that it fits.
+    Count a finished prompt and check that it fits.
 
-    An estimate refuses only what is too long for certain: when its low bound does not fit.
+    An estimate refuses only what is certainly too long: when its low bound does not fit.
 
     Raises:
         TokenBudgetError: It does not fit; says by how many tokens and what to do.

@@ -135,7 +135,7 @@ class Answers(StaticSnapshot, anywidget.AnyWidget):
         return words_html(said, asked.said[0] if self.diff else None)
 
     def _keep(self, change: Any) -> None:
-        """Write down what changed; a mark that was taken back is written as `none`."""
+        """Store changed marks in the book; a removed mark is stored as `none`."""
         old, new = change["old"], change["new"]
         for key in {*old, *new}:
             if old.get(key) != new.get(key):

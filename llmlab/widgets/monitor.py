@@ -31,7 +31,7 @@ class RunMonitor(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets come
         self._bars = HTML()
         self._pause = Button(description="Pause", icon="pause", tooltip="Send nothing more for now")
         self._stop = Button(
-            description="Stop", icon="stop", tooltip="Keep what has landed and send nothing more"
+            description="Stop", icon="stop", tooltip="Keep finished calls and send nothing more"
         )
         self._pause.on_click(lambda _: self._turn())
         self._stop.on_click(lambda _: handle.stop())
@@ -40,21 +40,21 @@ class RunMonitor(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets come
         handle.on_change(self._show)
 
     def still(self) -> str:
-        """Return the bars as they stand."""
+        """Return the bars in their present state."""
         return self._html()
 
     def __repr__(self) -> str:
         return repr(self._handle)
 
     def _turn(self) -> None:
-        """Pause a run that runs, and let one go on that is paused."""
+        """Pause a running run, or resume a paused one."""
         if self._handle.state == "paused":
             self._handle.resume()
         else:
             self._handle.pause()
 
     def _show(self, handle: "Handle[Any]") -> None:
-        """Take over where the run stands; called on the run's thread."""
+        """Show the run's progress; called on the run's thread."""
         progress, state = handle.progress(), handle.state
         self.set_trait("done", progress.done)
         self.set_trait("total", progress.total)
@@ -78,7 +78,7 @@ class RunMonitor(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets come
 
 
 def _sorted(progress: Progress) -> Progress:
-    """Put arms in order: their calls come in a shuffled one."""
+    """Sort the arms: their calls come in shuffled order."""
     return replace(progress, arms=tuple(sorted(progress.arms)))
 
 

@@ -1,4 +1,4 @@
-"""Choose models by what they cost, hold and need; the choice is a list of names."""
+"""Choose models by price, window and key; the choice is a list of names."""
 
 import os
 import threading
@@ -76,7 +76,7 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
         self.on_msg(lambda _, said, __: self.start_look() if said == "look" else None)
 
     def look(self) -> None:
-        """Ask the providers, for free, whether they are well; the health column then says so."""
+        """Check the providers' health, free of charge, and fill the health column."""
         states = self._lab.health().set_index("provider")["state"].to_dict()
         served = self._lab.models(live=True).set_index("model")["served"].to_dict()
         rows = self._lab.models()
@@ -86,11 +86,11 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
         self.told = f"asked at {datetime.now(tz=UTC):%H:%M} UTC"
 
     def start_look(self) -> None:
-        """Do as `look` without waiting: the column fills in once they have answered."""
+        """Do what `look` does without waiting: the column is filled once they have answered."""
         if self.looking:
             return
         self.looking, self.told = True, "asking the providers, for free \u2026"
-        # A thread, not the cell's: the kernel goes on, and the page hears of it from any thread.
+        # On a thread of its own: the kernel stays free, and traits may be set from any thread.
         threading.Thread(target=self._looked, name="llmlab-picker", daemon=True).start()
 
     def _looked(self) -> None:
@@ -108,7 +108,7 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
         This lab knows the line-up at once, others when they are made with that file.
 
         Args:
-            name: What the line-up is called from then on.
+            name: The line-up's name.
             path: The file; the one that the setting `catalogue` names when None.
 
         Raises:
@@ -170,7 +170,7 @@ def _row(label: str, model: dict[Any, Any], health: dict[str, str]) -> dict[str,
 
 
 def _state(provider: str, state: str | None, served: object) -> str:
-    """Say how a model is: its provider's state, and that a well one does not list it."""
+    """Return a model's state: its provider's, or that a healthy provider does not list it."""
     if state is None:
         return NONE
     if state == "ok" and served is False:

@@ -1,4 +1,4 @@
-"""What every widget has: a still picture of itself for pages without a kernel."""
+"""Static snapshot of a widget, for pages without a kernel."""
 
 from typing import Any, ClassVar, Final
 
@@ -11,22 +11,22 @@ class StaticSnapshot(DOMWidget):  # type: ignore[misc]  # ipywidgets comes untyp
     """
     Shows a widget together with its picture, which a page hides as long as the widget lives.
 
-    The picture is an output of its own: of one output JupyterLab takes the live view even
-    where no kernel has it any more, and then says "Error displaying widget".
+    The picture is an output of its own: in a single output JupyterLab shows the live view even
+    after its kernel is gone, and then says "Error displaying widget".
     """
 
     pictured: ClassVar[tuple[str, ...]] = ()
     """Traits that `still` shows: the picture is drawn again when one of them changes."""
 
     def still(self) -> str:
-        """Return the widget as it stands, as HTML without anything to click."""
+        """Return the widget in its present state, as HTML without anything to click."""
         raise NotImplementedError
 
     def shown(self) -> tuple[Any, Any]:
         """Display the widget, then its picture; return the handles of the two outputs."""
         data, metadata = self._repr_mimebundle_()
         self.add_class(f"ll-live-{self.model_id}")
-        # Each form is said once: a page without widgets has the picture, a terminal the words.
+        # Each form is displayed once: a page without widgets has the picture, a terminal the text.
         live = _display({**data, "text/html": ""}, metadata)
         picture = _display(self._picture())
         if self.pictured:
@@ -62,4 +62,4 @@ body:has(.ll-live-NAME) :is(.ll-still-NAME,.jp-OutputArea-child:has(.ll-still-NA
 .jp-OutputArea-child:not(:has(.ll-live-NAME)):has(+.jp-OutputArea-child .ll-still-NAME)
 {display:none}
 </style>"""
-"""One of the two is seen: the picture, or the widget; never the words that there is none."""
+"""Shows either the picture or the widget, never the error that there is no widget."""

@@ -18,6 +18,7 @@ from llmlab.calls.unsure import Unsure
 from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, Throttled, TimedOut
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer, Failure, Outcome, Usage
+from llmlab.wire.endpoint import Line
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
 
@@ -204,6 +205,24 @@ class AttemptLoop:
     # ---- one attempt
 
     async def _attempt(self) -> Answer:
+        """Wait for a model on this machine, where one answers; then send."""
+        line = self._prepared.endpoint.line
+        return await (self._sent() if line is None else self._in_turn(line))
+
+    async def _in_turn(self, line: Line) -> Answer:
+        """Send when a copy of the model is free: the wait is llmlab's own, so no deadline runs."""
+        prompt, at = self._prepared.request.prompt, self._prepared.endpoint.line_at
+        arrived = self._context.clock()
+        self._limit.hold()
+        async with line.take(f"{prompt.system or ''}\n{prompt.user}", at):
+            waited = self._context.clock() - arrived
+            self._queued += waited
+            if self._ends is not None:
+                self._ends += waited
+                self._limit.begin(max(0.0, self._left()))
+            return await self._sent()
+
+    async def _sent(self) -> Answer:
         """Pass the gate, record the attempt, send it and settle it."""
         clock = self._context.clock
         if self._run is None:

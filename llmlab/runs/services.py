@@ -38,8 +38,8 @@ REASONING_DEADLINE: Final = 600.0
 
 STAND_IN_PERMITS: Final = 12
 """
-Calls in flight at the embedded model. Two answer; the others wait where the next one is chosen by
-what a copy of the model has read already (`sim.turns`).
+Calls that may stand before the embedded model. Two are answered; the others wait where the next
+one is chosen by what a copy of the model has read already (`sim.turns`).
 """
 
 

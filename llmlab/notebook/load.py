@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from llmlab import default
-from llmlab.notebook.completion import complete
+from llmlab.notebook import completion
 from llmlab.notebook.magics import LLMLab
 from llmlab.notebook.parsing import one_line
 from llmlab.notebook.stream_display import bundle_of
@@ -21,8 +21,7 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     clash = _clash(shell)
     magics = LLMLab(shell)
     shell.register_magics(magics)
-    for name in ("%%llm", "%%abtest", "%abtest", "%lab"):
-        shell.set_hook("complete_command", complete, str_key=name)
+    completion.register(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.mimebundle_formatter.for_type(Answer, bundle_of)
     trouble = nest() if magics.nest_asyncio else ""

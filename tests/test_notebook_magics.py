@@ -301,7 +301,7 @@ def test_tab_completes_what_belongs_there(lab: Kernel, typed: str) -> None:
 
 
 ALONE = {
-    "%%abtest six --on ": ["headlines"],
+    "%%abtest six --on headl": ["headlines"],
     "%%abtest six --on headlines --target=": ["headline", "label", "day", "date"],
     "%%abtest six --on headlines --missing ": ["skip", "send"],
     "%%abtest six --on headlines\n--- a\nMood? {{ head": ["headline", "headlines"],
@@ -342,7 +342,7 @@ def test_tab_in_python_is_left_alone(lab: Kernel) -> None:
     lab.run("%reload_ext llmlab")
 
     assert "headlines" in lab.complete("headli")
-    assert lab.complete("%%abtest six --on ") == ["headlines"]
+    assert lab.complete("%%abtest six --on headl") == ["headlines"]
     assert lab.complete("%lab budget ") != ALONE["%lab "]
 
 
@@ -357,6 +357,21 @@ def test_help_shows_examples_that_run(lab: Kernel, magic: str) -> None:
     assert len(runs) >= 2
     for cell in runs:
         assert lab.run(cell.strip()).errors == [], cell
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["%%llm --help", "%%llm -h\nHello", "%%abtest --help", "%abtest --help", "%%abtest six -h\n\n",
+     "%%abtest six --help\n--- a\nHello", "%lab --help"],
+)  # fmt: skip
+def test_help_may_be_asked_for_as_anywhere(lab: Kernel, cell: str) -> None:
+    """`--help` and `-h` print what `?` shows, with a body or without; nothing is sent."""
+    said = lab.run(cell)
+
+    assert (said.status, said.errors) == ("ok", [])
+    assert "Examples::" in said.text
+    assert said.text.strip() in lab.help(cell.split(maxsplit=1)[0])
+    assert said.shown == []
 
 
 def test_config_lists_what_can_be_set(lab: Kernel) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from llmlab.archive.replay import QUESTIONS, plan_of, progress_of, replayed
 from llmlab.backends.health import require_pulled
@@ -122,7 +122,7 @@ def conduct(
         if apart:
             work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
             services.engine.run(work, tick=tick, brake=control.brake)
-    watch.ended(tally.progress(limit))
+    watch.ended(replace(tally.progress(limit), ended=_ended(early, len(rows), len(plan))))
     services.counting.learn(plan, _answers(rows))
     notes = (*_notes(services, experiment, early, rows, len(plan)), *batches.notes)
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
@@ -168,6 +168,13 @@ def _notes(
         cut = (*(() if early.over else cut), *early.notes(rows))
     ends = retirements(services.catalogue, experiment.arms, now=time.time())
     return (*cut, *_trouble(services), *ends, *_old_prices(services))
+
+
+def _ended(early: Early | None, done: int, planned: int) -> Literal["", "clear", "interrupted"]:
+    """Say why a run ended before all of it was sent."""
+    if done >= planned:
+        return ""
+    return "clear" if early is not None and early.over else "interrupted"
 
 
 def _old_prices(services: Services) -> tuple[str, ...]:

@@ -188,6 +188,34 @@ def test_a_line_up_is_saved_and_read_by_the_next_lab(lab: Lab, tmp_path: Path) -
         picker.save("nowhere")
 
 
+def test_a_line_up_is_saved_by_its_button(lab: Lab, tmp_path: Path) -> None:
+    """Into the file of the settings; without one for this lab, and the way to a file is said."""
+    path = tmp_path / "models.toml"
+    picker = ModelPicker(["gpt", "claude"], lab=lab)
+
+    picker._handle_custom_msg({"save": "mine"}, [])
+
+    assert lab.catalogue.arms("mine")[1].label == "claude"
+    assert "mine" in picker.lineups
+    assert 'picker.save("mine", "models.toml")' in picker.saved
+    path.write_text("")
+    with Lab(book=None, catalogue=str(path), env={}, mode="stand-in") as other:
+        keeping = ModelPicker(["grok"], lab=other)
+        keeping._handle_custom_msg({"save": "two words"}, [])
+        assert keeping.saved == f"saved in {path}"
+        assert tomllib.loads(path.read_text())["lineups"] == {"two words": ["grok"]}
+        keeping._handle_custom_msg({"save": "claude"}, [])
+        assert "lineups.claude" in keeping.saved
+
+
+def test_prices_say_that_they_are_per_million(lab: Lab) -> None:
+    """In the still picture, too: its headings have two lines."""
+    heads = [head for head, _ in ModelPicker(["gpt"], lab=lab).heads]
+
+    assert heads[3:5] == ["$ in\nper million", "$ out\nper million"]
+    assert "$ in<br><small>per million</small>" in ModelPicker(["gpt"], lab=lab).still()
+
+
 @pytest.mark.parametrize(("name", "chosen"), [("claude", ["gpt"]), ("none", [])])
 def test_a_line_up_that_no_lab_could_read_is_not_written(
     lab: Lab, tmp_path: Path, name: str, chosen: list[str]

@@ -68,7 +68,7 @@ def test_xlsx_has_a_sheet_each_and_no_formula(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(path)
     column = [cell.value for cell in book["rows"][1]].index("text") + 1
     cells = [book["rows"].cell(row, column) for row in (2, 3, 4)]
-    assert book.sheetnames == ["summary", "pairs", "rows", "about"]
+    assert book.sheetnames == ["summary", "pairs", "rows", "samples", "about"]
     assert (cells[0].value, cells[0].data_type) == ("=1+1", "s")
     assert cells[1].value == "a\ufffdb"
     assert str(cells[2].value).endswith("[cut: see the csv or parquet]")

@@ -1,7 +1,7 @@
 """An experiment, read: its rows, what they say, and how to look at and keep them."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -84,30 +84,51 @@ class Comparison(Questions):
         drawn: Figure = getattr(plots, kind)(self.shown)
         return drawn
 
-    def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
+    def export(
+        self,
+        path: str | Path,
+        *,
+        prompts: bool = True,
+        samples: int = 5,
+        spreadsheet_safe: bool = True,
+    ) -> Path:
         """
         Write the rows to *path* (csv, parquet, xlsx, json), or the reading (md, html, png).
 
         Args:
             path: The file; its suffix says which kind.
+            prompts: Whether json, xlsx, md and html hold the words of the prompts, the settings
+                and the words of the inputs that are shown.
+            samples: How many inputs these show with all answers, where the arms disagree first.
             spreadsheet_safe: Whether a text of a csv that a spreadsheet would take for a formula
                 gets an apostrophe before it. `read_rows` takes it away again; with False the
                 csv has every text as it is.
         """
         from llmlab.views.export.files import export
 
-        return export(self.shown, Path(path), spreadsheet_safe=spreadsheet_safe)
+        shown = self._shown_with(prompts=prompts, samples=samples)
+        return export(shown, Path(path), spreadsheet_safe=spreadsheet_safe)
 
-    def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML file with the verdict, the tables and the plots."""
+    def report(self, path: str | Path, *, prompts: bool = True, samples: int = 5) -> Path:
+        """
+        Write one self-contained HTML file: the verdict, tables and plots, and what was tested.
+
+        *prompts* and *samples* are those of `export`; with False and 0 none of these words are
+        in the file.
+        """
         from llmlab.views.export.report import report
 
-        return report(self.shown, Path(path))
+        return report(self._shown_with(prompts=prompts, samples=samples), Path(path))
+
+    def _shown_with(self, *, prompts: bool, samples: int) -> "ComparisonView":
+        shown = self.shown
+        return replace(shown, samples=samples, tested=shown.tested if prompts else None)
 
     @cached_property
     def shown(self) -> "ComparisonView":
         """What the views draw from."""
         from llmlab.views.comparison import ComparisonView
+        from llmlab.views.tested import tested_of
 
         return ComparisonView(
             name=self.name,
@@ -121,6 +142,7 @@ class Comparison(Questions):
             chance=self.chance,
             score_name=self.score_name,
             clusters=self.clusters,
+            tested=tested_of(self._tested),
         )
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from llmlab.stats import Arm, Pair, Verdict
+    from llmlab.views.tested import Tested
 
 
 class Kept:
@@ -26,6 +27,7 @@ class Kept:
             its pairs are then tested by a confidence sequence.
         aa: Whether each prompt was asked twice over, the second named `... again`.
         trials: How many arms were ever tried on these inputs.
+        tested: Prompts, settings and some inputs, as a run keeps them: see `views.tested`.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -41,6 +43,7 @@ class Kept:
         bound: float | None = None,
         aa: bool = False,
         trials: int | None = None,
+        tested: "Mapping[str, Any] | Tested | None" = None,
     ) -> None:
         self.name = name
         self.rows = rows
@@ -53,6 +56,7 @@ class Kept:
         self._notes = notes
         self._bound = bound
         self._aa = aa
+        self._tested = tested
 
     @property
     def watched(self) -> bool:
@@ -73,6 +77,7 @@ class Kept:
             "bound": self._bound,
             "aa": self._aa,
             "trials": self.trials,
+            "tested": self._tested,
         }
 
     @cached_property

@@ -54,6 +54,7 @@ def marked(run: Comparison, marks: Mapping[str, str]) -> Comparison:
         f"{run.name} (marked)",
         rows,
         score_name="right, by hand",
+        tested=run._kept["tested"],  # noqa: SLF001 - of the same house
         notes=(f"scored by {len(marks)} marks made by hand",),
     )
 

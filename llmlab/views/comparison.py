@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from llmlab.views.tested import MOST, Tested
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -33,6 +35,10 @@ class ComparisonView:
     """Confidence level of every interval."""
     clusters: "pd.Series[Any] | None" = None
     """The cluster of each input, by input id, where inputs move together."""
+    tested: Tested | None = None
+    """Prompts, settings and some inputs; None where they are not known, or not to be shown."""
+    samples: int = MOST
+    """How many inputs are shown with all answers."""
 
 
 LOST = ("unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored")

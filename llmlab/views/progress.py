@@ -14,7 +14,7 @@ _CELLS = 20
 
 def progress_html(done: Progress) -> str:
     """Return bars per arm under one line of figures."""
-    heads = [("Prompt", ""), ("Model", ""), ("", ""), ("calls", "r"), ("failed", "r")]
+    heads = [("Prompt", ""), ("Model", ""), ("done", ""), ("calls", "r"), ("failed", "r")]
     rows = [
         [
             markup.cell(prompt),

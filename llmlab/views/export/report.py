@@ -12,6 +12,7 @@ from llmlab.views.export.whole_file import write_whole
 from llmlab.views.html import markup
 from llmlab.views.html.summary import summary_html
 from llmlab.views.plots.canvas import Plot
+from llmlab.views.tested_html import samples_html, tested_html
 
 _PAGE = """
 :root{color-scheme:light dark}
@@ -21,7 +22,18 @@ h2{font-size:16px;margin:2rem 0 .4rem}figure{margin:0}
 picture img{width:100%;max-width:760px;height:auto}
 p,li{max-width:46rem}
 @media (prefers-color-scheme:dark){body{background:#141414;color:#ececec}}
-@media print{body{background:#fff;color:#000}}
+@media print{@page{size:A4 landscape;margin:12mm}
+:root{color-scheme:light}
+body{background:#fff;color:#000;margin:0;padding:0;max-width:none;font-size:11px}
+body *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.llmlab{max-width:none;--ll-mark:#2f88cf}.llmlab .ll-scroll{overflow:visible}
+.llmlab table.ll,.llmlab table.ll thead th{font-size:10.5px}
+.llmlab table.ll th,.llmlab table.ll td{padding:2px 5px}
+.llmlab table.ll td:not(.r){white-space:normal;overflow-wrap:anywhere}
+.llmlab table.ll .w{min-width:0}
+.llmlab .ll-bar{width:90px}
+thead{display:table-header-group}tr,figure,h2,h3,.ll-sample{break-inside:avoid}
+h2,h3{break-after:avoid}picture img{max-width:640px}}
 """
 
 POLICY = (
@@ -58,8 +70,12 @@ def report(shown: ComparisonView, path: Path) -> Path:
 
 def report_html(shown: ComparisonView) -> str:
     """Return the page: notices, verdict, tables, pictures for either screen, how to read it."""
-    parts = [summary_html(shown), *(_figure(shown, name) for name in _drawn(shown)), _pairs(shown)]
-    parts += [_section("How to read this", _list(_reading(shown)))]
+    parts = [summary_html(shown, heading=True)]
+    parts += [*(_figure(shown, name) for name in _drawn(shown)), _pairs(shown)]
+    parts.append(_section("What was tested", tested_html(shown)))
+    if said := samples_html(shown):
+        parts.append(_section("What the arms said", said))
+    parts.append(_section("How to read this", _list(_reading(shown))))
     if shown.basis:
         parts.append(_section("Prices", f"<p>{escape(shown.basis)}</p>"))
     return (
@@ -67,7 +83,7 @@ def report_html(shown: ComparisonView) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(shown.title)}</title><style>{_PAGE}</style></head>"
-        f"<body>{''.join(parts)}</body></html>\n"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
 
@@ -75,7 +91,8 @@ def picture_html(light: Plot, dark: Plot | None, name: str) -> str:
     """Return plots as one inline picture; with a dark one the screen chooses."""
     source = ""
     if dark is not None:
-        source = f'<source media="(prefers-color-scheme: dark)" srcset="{_inline(dark)}">'
+        media = "screen and (prefers-color-scheme: dark)"  # paper is white
+        source = f'<source media="{media}" srcset="{_inline(dark)}">'
     return f'<picture>{source}<img alt="{escape(name)}" src="{_inline(light)}"></picture>'
 
 

@@ -19,21 +19,22 @@ _PAGE = """
 body{margin:2rem auto;max-width:78rem;padding:0 1.2rem;background:#fff;color:#1a1a1a;
 font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif}
 h2{font-size:16px;margin:2rem 0 .4rem}figure{margin:0}
-picture img{width:100%;max-width:760px;height:auto}
+figure img{width:100%;max-width:760px;height:auto}figure img.dark{display:none}
 p,li{max-width:46rem}
-@media (prefers-color-scheme:dark){body{background:#141414;color:#ececec}}
+@media screen and (prefers-color-scheme:dark){body{background:#141414;color:#ececec}
+figure img.dark{display:inline}figure img.dark+img{display:none}}
 @media print{@page{size:A4 landscape;margin:12mm}
 :root{color-scheme:light}
 body{background:#fff;color:#000;margin:0;padding:0;max-width:none;font-size:11px}
 body *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.llmlab{max-width:none;--ll-mark:#2f88cf}.llmlab .ll-scroll{overflow:visible}
+main .llmlab{max-width:none;--ll-mark:#2f88cf}.llmlab .ll-scroll{overflow:visible}
 .llmlab table.ll,.llmlab table.ll thead th{font-size:10.5px}
 .llmlab table.ll th,.llmlab table.ll td{padding:2px 5px}
 .llmlab table.ll td:not(.r){white-space:normal;overflow-wrap:anywhere}
 .llmlab table.ll .w{min-width:0}
 .llmlab .ll-bar{width:90px}
 thead{display:table-header-group}tr,figure,h2,h3,.ll-sample{break-inside:avoid}
-h2,h3{break-after:avoid}picture img{max-width:640px}}
+h2,h3{break-after:avoid}figure img{width:auto;max-width:100%;max-height:7.2cm}}
 """
 
 POLICY = (
@@ -89,11 +90,11 @@ def report_html(shown: ComparisonView) -> str:
 
 def picture_html(light: Plot, dark: Plot | None, name: str) -> str:
     """Return plots as one inline picture; with a dark one the screen chooses."""
-    source = ""
-    if dark is not None:
-        media = "screen and (prefers-color-scheme: dark)"  # paper is white
-        source = f'<source media="{media}" srcset="{_inline(dark)}">'
-    return f'<picture>{source}<img alt="{escape(name)}" src="{_inline(light)}"></picture>'
+    shown = f'<img alt="{escape(name)}" src="{_inline(light)}">'
+    if dark is None:
+        return shown
+    # Two pictures and not one with two sources: that one is chosen for the screen, also on paper.
+    return f'<img class="dark" alt="{escape(name)}" src="{_inline(dark)}">{shown}'
 
 
 _TITLES = {

@@ -35,7 +35,11 @@ class Comparison(Questions):
 
     @cached_property
     def pairs(self) -> "pd.DataFrame":
-        """One row for each two arms, compared on the inputs of the ranking."""
+        """
+        One row for each two arms, compared on the inputs of the ranking.
+
+        `low` and `high` are the interval of that pair alone; `p_adjusted` is for all pairs.
+        """
         import pandas as pd
 
         from llmlab.stats import Pair

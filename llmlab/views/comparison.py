@@ -132,6 +132,18 @@ def pairs(shown: ComparisonView) -> list[PairView]:
     return _records(PairView, shown.pairs)
 
 
+def pair_note(shown: ComparisonView) -> str:
+    """Say what interval and p of a table of pairs are for; nothing of a single pair."""
+    count = len(shown.pairs)
+    if count < 2:  # noqa: PLR2004 - one pair alone is all pairs
+        return ""
+    return (
+        f"An interval is that of its pair alone, at {shown.level:.0%}; adjusted p is for all "
+        f"{count:,} pairs together (Holm). An interval may leave out zero where adjusted p finds "
+        "nothing: then adjusted p decides, as the letters do."
+    )
+
+
 def known(values: list[float | None]) -> list[float]:
     """Return the values that are known."""
     return [value for value in values if value is not None]

@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.frames.spreadsheet import marked
-from llmlab.views.comparison import ComparisonView
+from llmlab.views.comparison import ComparisonView, pair_note
 from llmlab.views.tested import facts, samples
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def _sheets(shown: ComparisonView) -> "dict[str, pd.DataFrame]":
 
     names = ("name", "title", "verdict", "basis", "score_name")
     words = [(name, getattr(shown, name)) for name in names]
-    words += [("note", note) for note in shown.notes] + facts(shown)
+    words += [("note", note) for note in (*shown.notes, pair_note(shown)) if note]
+    words += facts(shown)
     frames = {"summary": shown.summary, "pairs": shown.pairs, "rows": shown.rows}
     if shown.tested is not None:
         prompts = [(p.name, p.version, p.system, p.user) for p in shown.tested.prompts]

@@ -14,7 +14,7 @@ import msgspec
 
 from llmlab.errors import UsageError
 from llmlab.frames.spreadsheet import marked_frame
-from llmlab.views.comparison import ComparisonView
+from llmlab.views.comparison import ComparisonView, pair_note
 from llmlab.views.export.whole_file import write_whole
 from llmlab.views.tested import days, samples
 
@@ -77,6 +77,7 @@ def _json(shown: ComparisonView) -> bytes:
     document: dict[str, object] = {name: getattr(shown, name) for name in names}
     document["notes"], document["chance"] = list(shown.notes), shown.chance
     document["level"] = shown.level
+    document["pairs_note"] = pair_note(shown)
     document["asked"] = days(shown.rows)
     document["tested"] = msgspec.to_builtins(shown.tested)
     document["samples"] = [asdict(each) for each in samples(shown)]

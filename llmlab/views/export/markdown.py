@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pairs
+from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pair_note, pairs
 from llmlab.views.table import columns, footnotes
 from llmlab.views.tested import facts, samples
 from llmlab.views.text import form
 
-PAIR_HEADS = ("A", "B", "inputs", "B \u2212 A", "interval", "p", "adjusted p", "test")
+PAIR_HEADS = ("A", "B", "inputs", "B \u2212 A", "interval (pair alone)", "p", "adjusted p", "test")
 _SPECIAL = str.maketrans(
     {char: "\\" + char for char in "\\`*_[]|#!~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
     | {"\n": " ", "\r": " "}
@@ -22,6 +22,7 @@ def markdown(shown: ComparisonView) -> str:
     parts += [f"_{_safe(note)}_" for note in footnotes(shown)]
     if compared := pairs(shown):
         parts += ["## Pairs", _table(PAIR_HEADS, [pair_cells(pair) for pair in compared])]
+        parts += [f"_{_safe(note)}_" for note in (pair_note(shown),) if note]
     parts += [*_tested(shown), *_samples(shown)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

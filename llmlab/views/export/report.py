@@ -6,7 +6,7 @@ from pathlib import Path
 
 from llmlab.errors import UsageError
 from llmlab.views import plots
-from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pairs
+from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pair_note, pairs
 from llmlab.views.export.markdown import PAIR_HEADS, pair_cells
 from llmlab.views.export.whole_file import write_whole
 from llmlab.views.html import markup
@@ -132,7 +132,8 @@ def _pairs(shown: ComparisonView) -> str:
     marks = {(arm.prompt, arm.label): arm for arm in arms(shown)}
     heads = [(head, "r" if 1 < at < _TEST else "") for at, head in enumerate(PAIR_HEADS)]
     rows = [_pair_row(pair, marks) for pair in compared]
-    return _section("Pairs", markup.block(markup.table(heads, rows)))
+    note = markup.line(pair_note(shown), "ll-quiet")
+    return _section("Pairs", markup.block(markup.table(heads, rows), note))
 
 
 def _pair_row(pair: PairView, marks: dict[tuple[str, str], ArmView]) -> list[str]:

@@ -86,9 +86,10 @@ class AttemptLoop:
         return outcome
 
     async def _tried(self) -> Outcome:
+        line = self._prepared.endpoint.line
         while True:
             try:
-                return await self._attempt()
+                return await (self._attempt() if line is None else self._in_turn(line))
             except (ReservationPending, Elsewhere) as held:
                 answer = await self._held_up(held)
                 if answer is not None:
@@ -204,13 +205,8 @@ class AttemptLoop:
 
     # ---- one attempt
 
-    async def _attempt(self) -> Answer:
-        """Wait for a model on this machine, where one answers; then send."""
-        line = self._prepared.endpoint.line
-        return await (self._sent() if line is None else self._in_turn(line))
-
     async def _in_turn(self, line: Line) -> Answer:
-        """Send when a copy of the model is free: the wait is llmlab's own, so no deadline runs."""
+        """Attempt it when a copy is free: the wait is llmlab's own, so no deadline runs."""
         prompt, at = self._prepared.request.prompt, self._prepared.endpoint.line_at
         arrived = self._context.clock()
         self._limit.hold()
@@ -220,9 +216,9 @@ class AttemptLoop:
             if self._ends is not None:
                 self._ends += waited
                 self._limit.begin(max(0.0, self._left()))
-            return await self._sent()
+            return await self._attempt()
 
-    async def _sent(self) -> Answer:
+    async def _attempt(self) -> Answer:
         """Pass the gate, record the attempt, send it and settle it."""
         clock = self._context.clock
         if self._run is None:

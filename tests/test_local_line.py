@@ -18,6 +18,7 @@ from llmlab.calls import attempt_loop
 from llmlab.calls.deadline import Deadline
 from llmlab.local import LocalServer
 from llmlab.records import Answer
+from llmlab.runs.eta import EtaInputs, _through_doors
 from llmlab.secrets import Secret, Shy
 from llmlab.wire import Endpoint, Session
 from tests.chaos import FAULTS, NOW, FakeTime, Server, caller_on, prepared_by
@@ -133,3 +134,10 @@ async def test_stand_ins_and_the_local_model_share_its_copies(
     assert run.rows["status"].eq("ok").all()
     assert set(copies.most.values()) == {1}
     assert len(copies.most) == 2
+
+
+def test_the_time_of_a_run_counts_the_copies() -> None:
+    """Eight answers of a second each at two copies take four seconds, not one."""
+    times = [(("", "embedded", 2), 1.0)] * 8
+
+    assert _through_doors(times, EtaInputs(at_once=64)) == 4.0

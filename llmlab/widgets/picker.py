@@ -30,7 +30,7 @@ _CSS: Final = """
 .ll-picker input:not([type=checkbox]),.ll-picker select{font:inherit;color:inherit;padding:3px 6px;
 margin-right:8px;background:transparent;border:1px solid var(--ll-line);border-radius:3px}
 .ll-picker input[type=search]{width:20em}
-.ll-picker .ll-said{margin-left:8px}
+.ll-picker span.ll-said{margin-left:8px}
 .ll-picker .ll-keep{margin-top:6px}
 .ll-picker tr[hidden]{display:none}
 .ll-picker option{color:initial}

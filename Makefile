@@ -34,7 +34,9 @@ test-browser: .venv/test  ## click through a real JupyterLab; screenshots in out
 	@# A browser that hangs while it starts (seen once, on a busy machine) is tried once more.
 	timeout 600 $(BIN)/pytest -q tests/browser || timeout 600 $(BIN)/pytest -q tests/browser
 
-docs: .venv/test  ## build the documentation site into site/
+docs: .venv/test  ## run the notebooks and build the documentation site into site/
+	@$(BIN)/llmlab local install
+	$(BIN)/python docs/notebooks.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 install: .venv/demo  ## make the environment only

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmlab.errors import ConfigError, LabError, UsageError
 
@@ -143,7 +143,18 @@ def _add_batch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _add_run_and_file(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument("name", metavar="RUN")
     command.add_argument("file", metavar="FILE", type=Path)
+    command.add_argument(
+        "--no-prompts", action="store_true", help="leave out the words of prompts and inputs"
+    )
+    command.add_argument(
+        "--samples", type=int, default=5, help="inputs shown with all answers (default 5)"
+    )
     return command
+
+
+def _words_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return which words a report or an export is to hold."""
+    return {"prompts": not arguments.no_prompts, "samples": arguments.samples}
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -241,7 +252,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     with Lab(look=True) as lab:
-        print(lab.run(arguments.name).export(arguments.file))
+        print(lab.run(arguments.name).export(arguments.file, **_words_of(arguments)))
     return 0
 
 
@@ -249,7 +260,7 @@ def _report(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
 
     with Lab(look=True) as lab:
-        print(lab.run(arguments.name).report(arguments.file))
+        print(lab.run(arguments.name).report(arguments.file, **_words_of(arguments)))
     return 0
 
 

@@ -346,12 +346,14 @@ class Progress:
     arms: tuple[tuple[str, str, int, int, int], ...] = ()
     """`(prompt, label, done, total, failed)` for each arm."""
     waits: tuple[tuple[str, float], ...] = ()
-    """Providers that asked to wait before the next call, and the seconds left."""
+    """Who asked to wait before the next call, and the seconds that are left of it."""
+    ended: Literal["", "clear", "interrupted"] = ""
+    """Why a run ended before all was sent: its result was clear, or somebody stopped it."""
 
     @property
     def left_s(self) -> float | None:
         """Return the seconds left at the rate of the calls sent so far, or None before any."""
         sent = self.done - self.from_book
-        if self.done >= self.total:
+        if self.done >= self.total or self.ended:
             return 0.0
         return (self.total - self.done) * self.elapsed_s / sent if sent > 0 else None

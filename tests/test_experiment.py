@@ -86,6 +86,20 @@ def _asked(simulator: Simulator) -> int:
 # ---- looking after every input ------------------------------------------------------------
 
 
+async def test_a_clear_run_is_done_and_not_stopped(scripted: Simulator) -> None:
+    """Its handle and its bar say that nothing is left to send."""
+    async with lab_for(scripted, max_in_flight=2) as lab:
+        handle = await asyncio.to_thread(
+            lab.start, TWO, "gpt", on=frame(400), score="label", target="side",
+            max_tokens=20, stop_when_clear=True,
+        )  # fmt: skip
+        await asyncio.to_thread(handle.result, 60)
+
+    progress = handle.progress()
+    assert (handle.state, progress.ended, progress.left_s) == ("done", "clear", 0.0)
+    assert progress.done < progress.total
+
+
 async def test_a_clear_run_stops_and_says_what_it_saved(scripted: Simulator) -> None:
     """One prompt is right on all, the other on half: most of 400 inputs are never asked. # R-52."""
     async with lab_for(scripted, max_in_flight=2) as lab:

@@ -303,6 +303,11 @@ COMPLETIONS = {
     "%%llm claude --system ro": "role",
     "%%llm claude --schema per": "person",
     "%lab mo": "models",
+    "%%abtest gpt,cla": "claude",
+    "%%abtest six --on headlines --target=la": "label",
+    "%%abtest six --prompts=mo": "mood",
+    "%%abtest gpt ollama/qwen3:": "ollama/qwen3:8b",
+    "%lab count --model cla": "claude",
 }
 
 
@@ -312,6 +317,52 @@ def test_tab_completes_what_belongs_there(lab: Kernel, typed: str) -> None:
     lab.run("%%abtest gpt claude --on headlines --name mine -q\n--- a\n{{ headline }} for lab")
 
     assert COMPLETIONS[typed] in lab.complete(typed)
+
+
+ALONE = {
+    "%%abtest six --on headl": ["headlines"],
+    "%%abtest six --on headlines --target=": ["headline", "label", "day", "date"],
+    "%%abtest six --on headlines --missing ": ["skip", "send"],
+    "%%abtest six --on headlines\n--- a\nMood? {{ head": ["headline", "headlines"],
+    "%%abtest six --on headlines\n--- a\nMood? {{ headline }} {{ da": ["day", "date"],
+    "%%llm claude\nSay it: {{ ro": ["role"],
+    "%lab ": ["models", "spend", "runs", "health", "count", "config", "trust"],
+    "%lab count ro": ["role"],
+}
+
+
+@pytest.mark.parametrize("typed", ALONE)
+def test_tab_offers_that_and_nothing_else(lab: Kernel, typed: str) -> None:
+    """No Python name, no file and no other magic stands between."""
+    assert lab.complete(typed) == ALONE[typed]
+
+
+def test_tab_offers_the_options_of_the_magic_alone(lab: Kernel) -> None:
+    """All of them, long forms only after two dashes; what the line has already is left out."""
+    offered = lab.complete("%%abtest six --on headlines --")
+
+    assert {"--score", "--target", "--cluster", "--budget", "--batch"} < set(offered)
+    assert all(each.startswith("--") for each in offered)
+    assert "--on" not in offered
+    assert len(offered) < 30
+
+
+def test_tab_offers_models_after_a_comma_without_those_that_stand_there(lab: Kernel) -> None:
+    """`gpt,` is the beginning of a list of models."""
+    offered = lab.complete("%%abtest gpt,")
+
+    assert {"six", "claude", "openai/gpt-6-luna"} < set(offered)
+    assert "gpt" not in offered
+    assert not {"headlines", "print"} & set(offered)
+
+
+def test_tab_in_python_is_left_alone(lab: Kernel) -> None:
+    """A cell without a magic of llmlab is completed as ever, and so is one after a reload."""
+    lab.run("%reload_ext llmlab")
+
+    assert "headlines" in lab.complete("headli")
+    assert lab.complete("%%abtest six --on headl") == ["headlines"]
+    assert lab.complete("%lab budget ") != ALONE["%lab "]
 
 
 @pytest.mark.parametrize("magic", ["%%llm", "%%abtest", "%lab"])
@@ -325,6 +376,21 @@ def test_help_shows_examples_that_run(lab: Kernel, magic: str) -> None:
     assert len(runs) >= 2
     for cell in runs:
         assert lab.run(cell.strip()).errors == [], cell
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["%%llm --help", "%%llm -h\nHello", "%%abtest --help", "%abtest --help", "%%abtest six -h\n\n",
+     "%%abtest six --help\n--- a\nHello", "%lab --help"],
+)  # fmt: skip
+def test_help_may_be_asked_for_as_anywhere(lab: Kernel, cell: str) -> None:
+    """`--help` and `-h` print what `?` shows, with a body or without; nothing is sent."""
+    said = lab.run(cell)
+
+    assert (said.status, said.errors) == ("ok", [])
+    assert "Examples::" in said.text
+    assert said.text.strip() in lab.help(cell.split(maxsplit=1)[0])
+    assert said.shown == []
 
 
 def test_config_lists_what_can_be_set(lab: Kernel) -> None:

@@ -100,3 +100,67 @@ def test_shared_counts_the_common_beginning(one: str, other: str) -> None:
 
     assert one[:count] == other[:count]
     assert count == min(len(one), len(other)) or one[count] != other[count]
+
+
+async def test_the_author_joins_the_turn_that_was_taken_for_its_prompt() -> None:
+    """It writes at the copy that its caller holds, though the other knows as much."""
+    turns = Turns(("one", "two"))
+
+    async with (
+        turns.take("a") as first,
+        turns.take("b") as second,
+        turns.join("b") as there,
+        turns.join("a") as here,
+    ):
+        assert (here, there) == (first, second)
+
+
+async def test_a_prompt_that_the_wire_changed_never_waits_for_its_own_caller() -> None:
+    """Words that no caller announced are written at a copy that a caller holds unused."""
+    turns = Turns(("one",))
+
+    async with asyncio.timeout(5), turns.take("a"), turns.join("a, in JSON") as address:
+        assert address == "one"
+
+
+async def test_a_copy_is_free_when_caller_and_author_are_done() -> None:
+    """A caller that hangs up leaves the author at work; nobody else gets the copy meanwhile."""
+    turns = Turns(("one",))
+    asked: list[tuple[str, str]] = []
+    caller = turns.take("a")
+    await caller.__aenter__()
+    author = turns.join("a")
+    await author.__aenter__()
+
+    await caller.__aexit__(None, None, None)
+    waiting = asyncio.create_task(_ask(turns, "b", asked))
+    await asyncio.sleep(0)
+    before = list(asked)
+    await author.__aexit__(None, None, None)
+    await waiting
+
+    assert before == []
+    assert asked == [("one", "b")]
+
+
+async def test_a_copy_that_is_asked_by_name_is_waited_for() -> None:
+    """A call to one copy's own address waits for that copy, and lets others go by."""
+    turns = Turns(("one", "two"))
+    asked: list[tuple[str, str]] = []
+    holder = turns.take("a", "one")
+    await holder.__aenter__()
+
+    named = asyncio.create_task(_at_one(turns, asked))
+    other = asyncio.create_task(_ask(turns, "c", asked))
+    await other
+    before = list(asked)
+    await holder.__aexit__(None, None, None)
+    await named
+
+    assert before == [("two", "c")]
+    assert asked[1] == ("one", "named")
+
+
+async def _at_one(turns: Turns, asked: list[tuple[str, str]]) -> None:
+    async with turns.take("named", "one") as address:
+        asked.append((address, "named"))

@@ -245,6 +245,21 @@ def test_progress_does_not_guess() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("ended", "said", "filled"),
+    [("clear", "stopped when clear: 6 calls not needed", "width:100.0%"),
+     ("interrupted", "interrupted: 6 calls not sent", "width:33.3%")],
+)  # fmt: skip
+def test_a_run_that_ended_early_has_no_time_left(ended: Any, said: str, filled: str) -> None:
+    """It says why it ended and what was not sent; the bar of one that is clear is full."""
+    progress = Progress(total=9, done=3, from_book=0, failed=0, spent_usd=None, limit_usd=None,
+                        elapsed_s=30, ended=ended)  # fmt: skip
+
+    assert progress.left_s == 0.0
+    assert progress_line(progress) == f"3 of 9 calls · cost unknown · 30 s elapsed · {said}"
+    assert filled in progress_html(progress)
+
+
 def test_a_plan_says_what_will_be_sent() -> None:
     """Calls, the book's share, both costs, the limit, the effect it can see, who answers."""
     plan = Plan(

@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 
 from llmlab.errors import UsageError
 from llmlab.views.cell import comparison_html
+from llmlab.views.comparison import ComparisonView
 from llmlab.views.export.files import export
 from llmlab.views.export.report import report, report_html
 from tests.test_views import EVIL, made, unscored
@@ -68,7 +69,7 @@ def test_xlsx_has_a_sheet_each_and_no_formula(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(path)
     column = [cell.value for cell in book["rows"][1]].index("text") + 1
     cells = [book["rows"].cell(row, column) for row in (2, 3, 4)]
-    assert book.sheetnames == ["summary", "pairs", "rows", "about"]
+    assert book.sheetnames == ["summary", "pairs", "rows", "samples", "about"]
     assert (cells[0].value, cells[0].data_type) == ("=1+1", "s")
     assert cells[1].value == "a\ufffdb"
     assert str(cells[2].value).endswith("[cut: see the csv or parquet]")
@@ -192,6 +193,27 @@ def test_the_search_for_outside_addresses_finds_one() -> None:
     """The pattern of the test above is no dead letter."""
     assert OUTSIDE.search('<img src="https://example.org/x.png">')
     assert OUTSIDE.search("<link href=/style.css>")
+
+
+@pytest.mark.parametrize("suffix", ["html", "md", "json", "xlsx"])
+def test_an_interval_beside_an_adjusted_p_says_whose_it_is(tmp_path: Path, suffix: str) -> None:
+    """Of several pairs it is said that the interval is for that pair alone; of one, nothing."""
+    one = made()
+    two = made(pairs=pd.concat([one.pairs, one.pairs.assign(low=0.13, high=0.52, p_adjusted=0.94)]))
+
+    said = [written(shown, tmp_path / f"{at}.{suffix}") for at, shown in enumerate((one, two))]
+
+    words = "An interval is that of its pair alone, at 95%; adjusted p is for all 2 pairs"
+    assert [words in text for text in said] == [False, True]
+
+
+def written(shown: ComparisonView, path: Path) -> str:
+    """Return the words of an export; those of a sheet cell by cell."""
+    export(shown, path)
+    if path.suffix != ".xlsx":
+        return path.read_text("utf-8")
+    about = openpyxl.load_workbook(path)["about"]
+    return "\n".join(str(cell) for row in about.iter_rows(values_only=True) for cell in row)
 
 
 def test_a_report_escapes_and_marks() -> None:

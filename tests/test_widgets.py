@@ -85,6 +85,40 @@ def test_the_budget_follows_models_words_and_values(lab: Lab) -> None:
     assert budget.filled[0].used < 50
 
 
+def test_words_that_pass_the_room_are_red_and_say_by_how_much(lab: Lab) -> None:
+    """Too long by the upper bound, and too long for certain: each says what a run would do."""
+    budget = TokenBudget("word and number 17, " * 230, {}, ["smollm", "gpt"], lab=lab)
+
+    small, large = budget.filled
+    red = budget.still().count('class="r ll-over"')
+    said = repr(budget).splitlines()
+
+    assert (small.over, large.over, red) == (small.used - small.room, 0, 1)
+    assert small.over > 0
+    assert f"up to {small.over:,} tokens too many: sent all the same" in said[0]
+    assert "too many" not in said[1]
+    budget.template = "word and number 17, " * 500
+    assert "too many: not sent" in budget.still()
+
+
+@pytest.mark.parametrize("values", [{}, {"news": Text(["It rains."], "news")}])
+def test_the_limit_of_the_settings_stands_beside_the_window(
+    tmp_path: Path, values: dict[str, object]
+) -> None:
+    """The widget has the room that a run has; where the setting is what binds, it is named."""
+    env = {"LLMLAB_LOCAL_MODEL": str(tmp_path)}
+    words = "word and number 17, " * 200 + "{{ news }}" * len(values)
+    with Lab(book=None, mode="stand-in", config=tmp_path, env=env, tier_api=1000) as lab:
+        budget = TokenBudget(words, values, ["gpt"], lab=lab)
+
+        (each,) = budget.filled
+
+        assert (each.limit, each.setting, each.room) == (1000, "tier_api", 1000 - each.reserved)
+        assert "raise tier_api" in repr(budget)
+        assert "tier_api" in budget.still()
+        assert each.refused
+
+
 def test_a_slip_in_the_template_is_said_in_the_bars(lab: Lab) -> None:
     """What cannot be filled is a line in the widget, not a traceback."""
     budget = TokenBudget("{{ nothing }}", {}, "gpt", lab=lab)
@@ -152,6 +186,34 @@ def test_a_line_up_is_saved_and_read_by_the_next_lab(lab: Lab, tmp_path: Path) -
         assert [arm.label for arm in later.catalogue.arms("mine")] == ["grok"]
     with pytest.raises(ConfigError, match="say where"):
         picker.save("nowhere")
+
+
+def test_a_line_up_is_saved_by_its_button(lab: Lab, tmp_path: Path) -> None:
+    """Into the file of the settings; without one for this lab, and the way to a file is said."""
+    path = tmp_path / "models.toml"
+    picker = ModelPicker(["gpt", "claude"], lab=lab)
+
+    picker._handle_custom_msg({"save": "mine"}, [])
+
+    assert lab.catalogue.arms("mine")[1].label == "claude"
+    assert "mine" in picker.lineups
+    assert 'picker.save("mine", "models.toml")' in picker.saved
+    path.write_text("")
+    with Lab(book=None, catalogue=str(path), env={}, mode="stand-in") as other:
+        keeping = ModelPicker(["grok"], lab=other)
+        keeping._handle_custom_msg({"save": "two words"}, [])
+        assert keeping.saved == f"saved in {path}"
+        assert tomllib.loads(path.read_text())["lineups"] == {"two words": ["grok"]}
+        keeping._handle_custom_msg({"save": "claude"}, [])
+        assert "lineups.claude" in keeping.saved
+
+
+def test_prices_say_that_they_are_per_million(lab: Lab) -> None:
+    """In the still picture, too: its headings have two lines."""
+    heads = [head for head, _ in ModelPicker(["gpt"], lab=lab).heads]
+
+    assert heads[3:5] == ["$ in\nper million", "$ out\nper million"]
+    assert "$ in<br><small>per million</small>" in ModelPicker(["gpt"], lab=lab).still()
 
 
 @pytest.mark.parametrize(("name", "chosen"), [("claude", ["gpt"]), ("none", [])])

@@ -22,6 +22,7 @@ from llmlab.wire.endpoint import checked_url
 if TYPE_CHECKING:
     from llmlab.local import LocalServer
     from llmlab.sim import Author, EmbeddedAuthor, Simulator
+    from llmlab.sim.authors.turns import Turns
 
 _STAND_IN_KEYS: Final = {
     "openai": "sk-stand-in-000000000000000000000000",
@@ -51,6 +52,7 @@ class Backends:
         self._simulator: Simulator | None = None
         self._writer: EmbeddedAuthor | None = None
         self._local: LocalServer | None = None
+        self._line: Turns | None = None
         self._lock = asyncio.Lock()
         self.author = ""
         """What writes the stand-ins' answers: `embedded` or `rule`; empty before the first."""
@@ -214,6 +216,7 @@ class Backends:
             key=Secret(_STAND_IN_KEYS[name]) if name in _STAND_IN_KEYS else None,
             backend="stand-in",
             identity=f"{name}, stand-in by {self.author}",
+            line=self._line if self.author == "embedded" else None,
         )
 
     async def _running(self) -> "Simulator":
@@ -233,7 +236,7 @@ class Backends:
             self.author, self.trouble = "rule", str(error)
             return RuleAuthor(seed=0)
         self.author = "embedded"
-        self._writer = EmbeddedAuthor(server.addresses, server.key)
+        self._writer = EmbeddedAuthor(server.addresses, server.key, self._line)
         return self._writer
 
     async def _embedded(self) -> Endpoint:
@@ -246,14 +249,18 @@ class Backends:
             key=Secret(server.key),
             backend="local",
             identity=f"local {SMOLLM2.sha256[:12]}",
+            line=self._line,
+            line_at=server.address,
         )
 
     async def _local_server(self) -> "LocalServer":
         if self._local is None or not self._local.alive:
             from llmlab.local import LocalServer, model_path
+            from llmlab.sim.authors.turns import Turns
 
             path = model_path(self._settings.local_model)
             self._local = await asyncio.to_thread(LocalServer.start, path)
+            self._line = Turns(self._local.addresses)
         return self._local
 
 

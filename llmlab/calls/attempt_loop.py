@@ -18,6 +18,7 @@ from llmlab.calls.unsure import Unsure
 from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, Throttled, TimedOut
 from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer, Failure, Outcome, Usage
+from llmlab.wire.endpoint import Line
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
 
@@ -85,9 +86,10 @@ class AttemptLoop:
         return outcome
 
     async def _tried(self) -> Outcome:
+        line = self._prepared.endpoint.line
         while True:
             try:
-                return await self._attempt()
+                return await (self._attempt() if line is None else self._in_turn(line))
             except (ReservationPending, Elsewhere) as held:
                 answer = await self._held_up(held)
                 if answer is not None:
@@ -202,6 +204,19 @@ class AttemptLoop:
         return answer
 
     # ---- one attempt
+
+    async def _in_turn(self, line: Line) -> Answer:
+        """Attempt it when a copy is free: the wait is llmlab's own, so no deadline runs."""
+        prompt, at = self._prepared.request.prompt, self._prepared.endpoint.line_at
+        arrived = self._context.clock()
+        self._limit.hold()
+        async with line.take(f"{prompt.system or ''}\n{prompt.user}", at):
+            waited = self._context.clock() - arrived
+            self._queued += waited
+            if self._ends is not None:
+                self._ends += waited
+                self._limit.begin(max(0.0, self._left()))
+            return await self._attempt()
 
     async def _attempt(self) -> Answer:
         """Make one attempt: pass the gate, record it, send it and settle it."""

@@ -26,6 +26,12 @@ class Deadline:
         self._cancelling = self._task.cancelling()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._over)
 
+    def hold(self) -> None:
+        """Stop counting until `begin` says how many seconds are left."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def end(self) -> bool:
         """Stop the timer; return, once, whether only the deadline cancelled the task."""
         if self._timer is None or self._task is None:

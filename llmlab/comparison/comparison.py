@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmlab.pricing import Prices
     from llmlab.stats.tables import Covariates, Said
     from llmlab.views.comparison import ComparisonView
+    from llmlab.views.tested import Tested
 
 AGAIN: Final = " again"
 """Suffix of a prompt's name where an A/A run asks it a second time."""
@@ -42,6 +43,7 @@ class Comparison:
         aa: Whether each prompt was asked twice over, the second named `... again`.
         trials: How many arms were ever tried on these inputs.
         unsent: Calls that were planned and not made, because the run was interrupted.
+        tested: Prompts, settings and some inputs, as a run keeps them: see `views.tested`.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -58,6 +60,7 @@ class Comparison:
         aa: bool = False,
         trials: int | None = None,
         unsent: int = 0,
+        tested: "Mapping[str, Any] | Tested | None" = None,
     ) -> None:
         self.name = name
         self.rows = rows
@@ -70,6 +73,8 @@ class Comparison:
         """Calls that an interrupt left; the cell, run again, sends them."""
         self._notes = notes
         self._aa = aa
+        self.tested = tested
+        """Prompts, settings and some inputs; None where a file did not say."""
         self._statistics = RunStatistics(rows=rows, chance=chance, cluster=cluster, bound=bound)
 
     @property
@@ -91,7 +96,11 @@ class Comparison:
 
     @cached_property
     def pairs(self) -> "pd.DataFrame":
-        """One row for each two arms, compared on the inputs of the ranking."""
+        """
+        One row for each two arms, compared on the inputs of the ranking.
+
+        `low` and `high` are the interval of that pair alone; `p_adjusted` is for all pairs.
+        """
         import pandas as pd
 
         from llmlab.stats import Pair
@@ -268,6 +277,7 @@ class Comparison:
             aa=self._aa,
             trials=self.trials,
             unsent=self.unsent,
+            tested=self.tested,
         )
 
     # ---- shown and written ---------------------------------------------------------------
@@ -283,30 +293,51 @@ class Comparison:
 
         return plot_of(kind).draw(self.shown)
 
-    def export(self, path: str | Path, *, spreadsheet_safe: bool = True) -> Path:
+    def export(
+        self,
+        path: str | Path,
+        *,
+        prompts: bool = True,
+        samples: int = 5,
+        spreadsheet_safe: bool = True,
+    ) -> Path:
         """
         Write the rows to *path* (csv, parquet, xlsx, json), or a summary (md, html, png).
 
         Args:
             path: The file; its suffix says which kind.
+            prompts: Whether json, xlsx, md and html hold the words of the prompts, the settings
+                and the words of the inputs that are shown.
+            samples: How many inputs these show with all answers, where the arms disagree first.
             spreadsheet_safe: Whether a text of a csv that a spreadsheet would take for a formula
                 gets an apostrophe before it. `read_rows` removes it again; with False the
                 csv has every text as it is.
         """
         from llmlab.views.export.files import export
 
-        return export(self.shown, Path(path), spreadsheet_safe=spreadsheet_safe)
+        shown = self._shown_with(prompts=prompts, samples=samples)
+        return export(shown, Path(path), spreadsheet_safe=spreadsheet_safe)
 
-    def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML file with the verdict, the tables and the plots."""
+    def report(self, path: str | Path, *, prompts: bool = True, samples: int = 5) -> Path:
+        """
+        Write one self-contained HTML file: the verdict, tables and plots, and what was tested.
+
+        *prompts* and *samples* are those of `export`; with False and 0 none of these words are
+        in the file.
+        """
         from llmlab.views.export.report import report
 
-        return report(self.shown, Path(path))
+        return report(self._shown_with(prompts=prompts, samples=samples), Path(path))
+
+    def _shown_with(self, *, prompts: bool, samples: int) -> "ComparisonView":
+        shown = self.shown
+        return replace(shown, samples=samples, tested=shown.tested if prompts else None)
 
     @cached_property
     def shown(self) -> "ComparisonView":
         """What the views draw from."""
         from llmlab.views.comparison import ComparisonView
+        from llmlab.views.tested import tested_of
 
         return ComparisonView(
             name=self.name,
@@ -320,6 +351,7 @@ class Comparison:
             chance=self.chance,
             score_name=self.score_name,
             clusters=self.clusters,
+            tested=tested_of(self.tested),
         )
 
     def __len__(self) -> int:

@@ -54,6 +54,7 @@ def marked(run: Comparison, marks: Mapping[str, str]) -> Comparison:
         f"{run.name} (marked)",
         rows,
         score_name="right, by hand",
+        tested=run.tested,
         notes=(f"scored by {len(marks)} marks made by hand",),
     )
 

@@ -1,44 +1,133 @@
-"""Completion in a magic's line: options, and what belongs after each of them."""
+"""Completion in the cells of llmlab's magics: what belongs at the cursor, and nothing else."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
 
 from llmlab import default
+from llmlab.errors import LabError
 from llmlab.notebook.parsing import options_of
 
 LAB_WORDS: Final = ("models", "spend", "runs", "health", "count", "config", "trust")
 
+_MAGICS: Final = ("%%llm", "%%abtest", "%abtest", "%lab")
+_NAME: Final = "llmlab"
+_LISTS: Final = ("--prompts",)
+"""Options that take several names with commas between them."""
+_SLOT: Final = re.compile(r"\{\{\s*(\w*)$")
+_KINDS: Final = ("str", "int", "float", "list", "dict", "DataFrame", "Series", "ndarray")
+"""What a variable may be to stand in a slot."""
 
-def complete(shell: Any, event: Any) -> list[str]:
-    """Return what may stand where the cursor is; IPython keeps what fits the word so far."""
-    words = event.text_until_cursor.split()
-    before = words[-1] if event.text_until_cursor.endswith(" ") else words[-2]
+Offer: TypeAlias = tuple[str, list[str]]
+"""What was typed of a name, and the names that may stand there."""
+
+
+def register(shell: Any) -> None:
+    """Let *shell* ask here first; a matcher of an earlier load gives way."""
+
+    @context_matcher(identifier=_NAME)
+    def match(context: CompletionContext) -> SimpleMatcherResult:
+        """Offer what belongs here; where that is something, no other matcher is heard."""
+        before = context.full_text.split("\n")[: context.cursor_line]
+        try:
+            typed, names = offered(shell, "\n".join([*before, context.text_until_cursor]))
+        except LabError:  # a file of the project is wrong: the cell says so when it is run
+            typed, names = "", []
+        found = dict.fromkeys(name for name in names if name.startswith(typed))
+        return {
+            "completions": [SimpleCompletion(name, type="llmlab") for name in found],
+            "matched_fragment": typed,
+            "suppress": True,
+            "ordered": True,
+        }
+
+    others = [
+        each
+        for each in shell.Completer.custom_matchers
+        if getattr(each, "matcher_identifier", "") != _NAME
+    ]
+    shell.Completer.custom_matchers = [*others, match]
+
+
+def offered(shell: Any, text: str) -> Offer:
+    """Return what belongs at the end of *text*, a cell up to the cursor; nothing elsewhere."""
+    head, _, _ = text.lstrip().partition("\n")
+    line = text.rpartition("\n")[2]
+    words = line.split()
+    if words and words[0] in _MAGICS and len(words) + line.endswith((" ", "\t")) > 1:
+        return _in_line(shell, line, words)
+    if head.startswith(("%%llm", "%%abtest")) and "\n" in text.lstrip():
+        return _in_slot(shell, head.split(), text)
+    return "", []
+
+
+def _in_line(shell: Any, line: str, words: list[str]) -> Offer:
+    typed = "" if line.endswith((" ", "\t")) else words.pop()
+    before = words[-1]
+    if typed.startswith("--") and "=" in typed:
+        before, _, typed = typed.partition("=")
     names = _after(before, words, shell)
+    if names is None and typed.startswith("-"):
+        given = set(words)
+        return typed, [name for name in _options(words[0], shell) if name not in given]
+    many = names is None or before in _LISTS
     if names is None:
-        names = _options(words[0], shell) if event.symbol.startswith("-") else _plain(words[0])
-    return sorted({name for name in names if name.startswith(event.symbol)})
+        names = _plain(words, shell)
+    if not many or "," not in typed:
+        return typed, names
+    taken = typed.split(",")
+    return taken[-1], [name for name in names if name not in taken[:-1]]
+
+
+def _in_slot(shell: Any, words: list[str], text: str) -> Offer:
+    """Return what may fill a slot: the columns of the frame, then the notebook's variables."""
+    slot = _SLOT.search(text)
+    if slot is None:
+        return "", []
+    columns = _columns(words, shell.user_ns)
+    spelt = [name if name.isidentifier() else f'row["{name}"]' for name in columns]
+    return slot[1], [*spelt, *(name for kind in _KINDS for name in _of_kind(shell.user_ns, kind))]
 
 
 def _after(before: str, words: list[str], shell: Any) -> list[str] | None:
-    """Return what the option *before* takes; None when it takes nothing that is known."""
+    """Return what the option *before* takes; None where it is none, or a switch."""
     names: Mapping[str, object] = shell.user_ns
     known: dict[str, Callable[[], list[str]]] = {
         "--on": lambda: _of_kind(names, "DataFrame"),
-        "--score": lambda: [*_scores(), *_functions(names)],
+        "--score": lambda: [*_scores(), *_of_kind(names, "function")],
         "--target": lambda: _columns(words, names),
         "--cluster": lambda: _columns(words, names),
         "--as-of": lambda: _columns(words, names),
+        "--missing": lambda: ["skip", "send"],
         "--prompts": _prompts,
         "--name": _runs,
         "--system": lambda: _of_kind(names, "str"),
         "-s": lambda: _of_kind(names, "str"),
         "--schema": lambda: _of_kind(names, "dict"),
+        "--model": _models,
     }
-    return known[before]() if before in known else None
+    if before == "-m" and words[0] == "%lab":
+        return _models()
+    if before in known:
+        return known[before]()
+    return [] if _takes_value(before, words[0], shell) else None
 
 
-def _plain(magic: str) -> list[str]:
-    return list(LAB_WORDS) if magic == "%lab" else _models()
+def _plain(words: list[str], shell: Any) -> list[str]:
+    """Return what stands without an option: models, or the words of `%lab`."""
+    names: Mapping[str, object] = shell.user_ns
+    if words[0] != "%lab":
+        return [*_models(), *(name for name, held in _mine(names) if hasattr(held, "chosen"))]
+    if len(words) == 1:
+        return list(LAB_WORDS)
+    return _of_kind(names, "str") if words[1:] == ["count"] else []
 
 
 def _models() -> list[str]:
@@ -46,10 +135,21 @@ def _models() -> list[str]:
     return [*catalogue.lineups, *catalogue.aliases, *catalogue.listed]
 
 
+def _parser(magic: str, shell: Any) -> Any:
+    kind = "cell" if magic.startswith("%%") else "line"
+    found = shell.magics_manager.magics[kind].get(magic.lstrip("%"))
+    return getattr(found, "parser", None)
+
+
 def _options(magic: str, shell: Any) -> list[str]:
-    kind = "line" if magic == "%lab" else "cell"
-    found = shell.magics_manager.magics[kind][magic.lstrip("%")]
-    return options_of(found.parser) if hasattr(found, "parser") else []
+    parser = _parser(magic, shell)
+    return [] if parser is None else options_of(parser)
+
+
+def _takes_value(option: str, magic: str, shell: Any) -> bool:
+    parser = _parser(magic, shell)
+    actions = () if parser is None else parser._actions  # noqa: SLF001
+    return any(option in each.option_strings and each.nargs != 0 for each in actions)
 
 
 def _prompts() -> list[str]:
@@ -67,19 +167,28 @@ def _runs() -> list[str]:
 
 
 def _columns(words: list[str], names: Mapping[str, object]) -> list[str]:
-    """Return the columns of the frame that the line names after `--on`."""
-    frame = names.get(words[words.index("--on") + 1]) if "--on" in words[:-1] else None
+    """Return the columns of the frame that the line names with `--on`."""
+    frame = names.get(_value_of("--on", words))
     return [str(name) for name in getattr(frame, "columns", ())]
+
+
+def _value_of(option: str, words: list[str]) -> str:
+    for at, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name == option:
+            return value if equals else "".join(words[at + 1 : at + 2])
+    return ""
 
 
 def _of_kind(names: Mapping[str, object], kind: str) -> list[str]:
     return [name for name, value in _mine(names) if type(value).__name__ == kind]
 
 
-def _functions(names: Mapping[str, object]) -> list[str]:
-    return [name for name, value in _mine(names) if type(value).__name__ == "function"]
-
-
 def _mine(names: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Leave out IPython's own names and its history (`_`, `_i1`, `In`)."""
-    return ((name, value) for name, value in names.items() if not name.startswith("_"))
+    own = {"In", "Out"}
+    return (
+        (name, value)
+        for name, value in names.items()
+        if not name.startswith("_") and name not in own
+    )

@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from llmlab import default
-from llmlab.notebook.completion import complete
+from llmlab.notebook import completion
 from llmlab.notebook.magics import LLMLab
-from llmlab.notebook.parsing import one_line
+from llmlab.notebook.parsing import help_alone, one_line
 from llmlab.notebook.stream_display import bundle_of
 from llmlab.records import Answer
 
@@ -21,8 +21,8 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     clash = _clash(shell)
     magics = LLMLab(shell)
     shell.register_magics(magics)
-    for name in ("%%llm", "%%abtest", "%abtest", "%lab"):
-        shell.set_hook("complete_command", complete, str_key=name)
+    completion.register(shell)
+    _understand_help(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.mimebundle_formatter.for_type(Answer, bundle_of)
     trouble = nest() if magics.nest_asyncio else ""
@@ -30,6 +30,13 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
         print(default.greeting())
     for line in filter(None, (clash, trouble)):
         print(line)
+
+
+def _understand_help(shell: "InteractiveShell") -> None:
+    """Let a cell that is `%%abtest --help` and no more be run; once, however often it is loaded."""
+    transforms = shell.input_transformers_cleanup
+    if help_alone not in transforms:
+        transforms.insert(0, help_alone)
 
 
 def nest() -> str:

@@ -1,6 +1,7 @@
 """A magic's line, read: unknown options get a suggestion, and every slip is one line."""
 
 import argparse
+import inspect
 import keyword
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,10 @@ def arguments(
 
     Raises:
         UsageError: An option is unknown (the nearest is named), or a value does not fit.
+        HelpAsked: The line has `--help` or `-h`; `one_line` prints it.
     """
+    if asks_help(line):
+        raise HelpAsked(inspect.getdoc(magic) or "")
     parser = magic.parser  # type: ignore[attr-defined]  # magic_arguments puts it there
     name = f"%%{magic.__name__}" if magic.__name__ != "lab" else "%lab"
     try:
@@ -38,6 +42,27 @@ def arguments(
             f"{name}: -o {out}: not a name of Python; use letters, digits and _"
         )
     return parsed
+
+
+class HelpAsked(Exception):
+    """Somebody wants to read how a magic is used: its text, and nothing else is done."""
+
+
+def asks_help(line: str) -> bool:
+    """Say whether a magic's line asks how the magic is used."""
+    return not {"--help", "-h"}.isdisjoint(line.split())
+
+
+def help_alone(lines: list[str]) -> list[str]:
+    """
+    Give `%%llm --help` a body, without which IPython refuses a cell magic.
+
+    An input transformer: lines of a cell in, lines out; other cells stay as they are.
+    """
+    head, *body = lines or [""]
+    if head.startswith(("%%llm", "%%abtest")) and asks_help(head) and not "".join(body).strip():
+        return [f"{head.rstrip()}\n", "help\n"]
+    return lines
 
 
 def _spread(words: list[str], names: Mapping[str, object] | None) -> list[str]:
@@ -72,8 +97,9 @@ def whole(text: str) -> int:
 
 
 def options_of(parser: Any) -> list[str]:
-    """Return the options of a magic, long forms first."""
-    names = [each for action in parser._actions for each in action.option_strings]  # noqa: SLF001
+    """Return the options of a magic, long forms first; every magic has help."""
+    options = [each for action in parser._actions for each in action.option_strings]  # noqa: SLF001
+    names = ["--help", *options]
     return sorted(names, key=lambda name: (not name.startswith("--"), name))
 
 
@@ -94,10 +120,13 @@ def one_line() -> Iterator[None]:
     """
     Show the reader's own slips and a provider's refusals as one line; bugs keep theirs.
 
-    An interrupt is one line, too, and still an error, so that "run all" stops here.
+    An interrupt is one line, too, and still an error, so that "run all" stops here. Help that
+    was asked for is printed in the block's place.
     """
     try:
         yield
+    except HelpAsked as asked:
+        print(asked)  # noqa: T201 - in the cell, as help() does
     except LabError as error:
         raise ipython.UsageError(" ".join(str(error).split())) from None
     except KeyboardInterrupt:

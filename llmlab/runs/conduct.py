@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from llmlab.archive.replay import QUESTIONS, plan_of, progress_of, replayed
 from llmlab.backends.health import require_pulled
@@ -85,7 +85,7 @@ def conduct(
     runner = _runner(services, experiment, caller, control, at_once)
     tick = _ticking(services, plan, tally, watch, limit)
     sent = _sent(services, runner, plan, known, tally, tick, control, batch=design.batch)
-    watch.ended(tally.progress(limit))
+    watch.ended(replace(tally.progress(limit), ended=_ended(runner.early, sent.unsent)))
     services.counting.learn(plan, _answers(sent.rows))
     notes = _notes(services, experiment, runner.early, sent.rows)
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
@@ -212,6 +212,13 @@ def _notes(
     looked = () if early is None else early.notes(rows)
     ends = retirements(services.catalogue, experiment.arms, now=time.time())
     return (*looked, *_trouble(services), *ends, *_old_prices(services))
+
+
+def _ended(early: Early | None, unsent: int) -> Literal["", "clear", "interrupted"]:
+    """Say why a run ended before all of it was sent."""
+    if unsent:
+        return "interrupted"
+    return "clear" if early is not None and early.over else ""
 
 
 def _old_prices(services: Services) -> tuple[str, ...]:

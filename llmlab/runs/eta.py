@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Times: TypeAlias = Mapping[tuple[str, ...], Sequence[float]]
 
+_Gate: TypeAlias = tuple[str, str, int | None]
+"""Provider, who answers, and calls at a time; None is what the settings give a provider."""
+
 LATEST: Final = 5_000
 """Most attempts of the book to read: how fast a model was a year ago tells little."""
 
@@ -77,7 +80,7 @@ def estimate(plan: Sequence[Planned], known: Mapping[str, Answer], pace: EtaInpu
 
 def _times(
     missing: Sequence[Planned], own: Times, before: Times
-) -> tuple[list[tuple[tuple[str, str], float]], list[str], list[str]]:
+) -> tuple[list[tuple[_Gate, float]], list[str], list[str]]:
     """Return gate and seconds of each call, where those are from, and labels without any."""
     found: dict[tuple[str, str, str], tuple[float, str] | None] = {}
     times, sources, blind = [], [], []
@@ -118,21 +121,23 @@ def _own(plan: Sequence[Planned], known: Mapping[str, Answer]) -> Times:
     return found
 
 
-def _gate_of(each: Planned) -> tuple[str, str]:
-    """Return what a call shares its permits with: its provider, or this machine."""
-    backend = each.prepared.endpoint.backend
-    return (each.prepared.request.provider if backend == "live" else "", backend)
+def _gate_of(each: Planned) -> _Gate:
+    """Return what a call shares its permits with: its provider, or the model of this machine."""
+    endpoint = each.prepared.endpoint
+    if endpoint.line is not None:
+        return ("", "embedded", endpoint.line.copies)
+    if endpoint.backend == "live":
+        return (each.prepared.request.provider, "live", None)
+    return ("", endpoint.backend, STAND_IN_PERMITS)
 
 
-def _through_gates(times: Sequence[tuple[tuple[str, str], float]], pace: EtaInputs) -> float:
+def _through_gates(times: Sequence[tuple[_Gate, float]], pace: EtaInputs) -> float:
     """Return the seconds until the slowest gate has passed all its calls."""
-    gates: dict[tuple[str, str], list[float]] = defaultdict(list)
+    gates: dict[_Gate, list[float]] = defaultdict(list)
     for gate, seconds in times:
         gates[gate].append(seconds)
-    slowest = max(sum(each) / _permits(gate, pace) for gate, each in gates.items())
+    slowest = max(
+        sum(each) / max(1, permits or pace.per_provider) for (*_, permits), each in gates.items()
+    )
     longest = max(seconds for _, seconds in times)
     return max(slowest, longest, sum(seconds for _, seconds in times) / max(1, pace.at_once))
-
-
-def _permits(gate: tuple[str, str], pace: EtaInputs) -> int:
-    return max(1, pace.per_provider if gate[1] == "live" else STAND_IN_PERMITS)

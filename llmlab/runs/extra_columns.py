@@ -16,6 +16,7 @@ from llmlab.design.schemas import schema_notes
 from llmlab.records import Row
 from llmlab.runs.judging import judge_rows
 from llmlab.runs.server_notes import server_notes
+from llmlab.runs.tested import tested
 from llmlab.scores import Scorer, scored
 from llmlab.scores.apply import heard, words_of
 from llmlab.scores.targets import written
@@ -34,7 +35,7 @@ class ScoredRun:
     extra_columns: Mapping[str, list[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of `Comparison`: chance, score_name, cluster, bound, aa, trials."""
+    """Keyword arguments of `Comparison`: chance, score_name, cluster, bound, aa, trials, tested."""
 
 
 def read(
@@ -108,6 +109,7 @@ def about_of(
         "bound": _held_bound(experiment, rows),
         "aa": experiment.design.aa,
         "trials": trials,
+        "tested": tested(experiment, rows),
     }
 
 

@@ -173,7 +173,8 @@ class Handle(Generic[T]):
     def _end(self) -> State:
         if self._future.exception() is not None:
             return "failed"
-        return "stopped" if self._progress.done < self._progress.total else "done"
+        done = self._progress
+        return "stopped" if done.done < done.total and done.ended != "clear" else "done"
 
     def _tell(self) -> None:
         for watcher in self._watchers:

@@ -36,7 +36,7 @@ class Pair:
     p: float
     """Two-sided; NaN when no input is shared."""
     p_adjusted: float
-    """Holm over every pair of the run."""
+    """Holm over every pair of the run; *low* and *high* are those of this pair alone."""
     test: str
     discordant: int | None
     """Inputs that only one arm got right; None when scores are not 0 or 1."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from llmlab.views.tested import MOST, Tested
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -33,6 +35,10 @@ class ComparisonView:
     """Confidence level of every interval."""
     clusters: "pd.Series[Any] | None" = None
     """The cluster of each input, by input id, where inputs move together."""
+    tested: Tested | None = None
+    """Prompts, settings and some inputs; None where they are not known, or not to be shown."""
+    samples: int = MOST
+    """How many inputs are shown with all answers."""
 
 
 LOST = ("unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored")
@@ -124,6 +130,18 @@ def arms(shown: ComparisonView) -> list[ArmView]:
 def pairs(shown: ComparisonView) -> list[PairView]:
     """Return the paired comparisons in the order given."""
     return _records(PairView, shown.pairs)
+
+
+def pair_note(shown: ComparisonView) -> str:
+    """Say what interval and p of a table of pairs are for; nothing of a single pair."""
+    count = len(shown.pairs)
+    if count < 2:  # noqa: PLR2004 - one pair alone is all pairs
+        return ""
+    return (
+        f"An interval is that of its pair alone, at {shown.level:.0%}; adjusted p is for all "
+        f"{count:,} pairs together (Holm). An interval may leave out zero where adjusted p finds "
+        "nothing: then adjusted p decides, as the letters do."
+    )
 
 
 def known(values: list[float | None]) -> list[float]:

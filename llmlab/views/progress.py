@@ -14,7 +14,7 @@ _CELLS = 20
 
 def progress_html(done: Progress) -> str:
     """Return bars per arm under one line of figures."""
-    heads = [("Prompt", ""), ("Model", ""), ("", ""), ("calls", "r"), ("failed", "r")]
+    heads = [("Prompt", ""), ("Model", ""), ("done", ""), ("calls", "r"), ("failed", "r")]
     rows = [
         [
             markup.cell(prompt),
@@ -25,7 +25,9 @@ def progress_html(done: Progress) -> str:
         ]
         for prompt, label, finished, total, failed in done.arms
     ]
-    bar = done_bar(done.done, done.failed, done.total)
+    # A run that is clear is at its end: what is left of it is not needed.
+    whole = done.done if done.ended == "clear" else done.total
+    bar = done_bar(done.done, done.failed, whole)
     head = f'<div class="ll-verdict">{bar} {escape(_figures(done, form.THIN))}</div>'
     return markup.block(head, markup.table(heads, rows) if rows else "")
 
@@ -56,11 +58,20 @@ def _figures(done: Progress, separator: str) -> str:
         parts.append(f"{form.count(done.failed, separator)} failed")
     parts.append(_spent(done))
     parts.append(f"{form.clock(done.elapsed_s)} elapsed")
-    if done.done < done.total:
+    if done.ended:
+        unsent = form.count(done.total - done.done, separator)
+        parts.append(_ENDED[done.ended].format(unsent))
+    elif done.done < done.total:
         left = done.left_s
         parts.append("time left unknown" if left is None else f"about {form.clock(left)} left")
         parts += [f"{who} asked to wait {seconds:.0f} s" for who, seconds in done.waits]
     return " \u00b7 ".join(parts)
+
+
+_ENDED = {
+    "clear": "stopped when clear: {} calls not needed",
+    "interrupted": "interrupted: {} calls not sent",
+}
 
 
 def _spent(done: Progress) -> str:

@@ -22,14 +22,17 @@ from llmlab.views.text import form
 from llmlab.widgets.static_snapshot import StaticSnapshot
 
 _HEADS: Final = (
-    ("model", ""), ("provider", ""), ("window", "r"), ("$ in", "r"), ("$ out", "r"),
-    ("key", ""), ("health", ""), ("retires", ""),
+    ("model", ""), ("provider", ""), ("window", "r"), ("$ in\nper million", "r"),
+    ("$ out\nper million", "r"), ("key", ""), ("health", ""), ("retires", ""),
 )  # fmt: skip
 _CSS: Final = """
 .ll-picker .ll-tall{max-height:22em;overflow-y:auto;margin:6px 0}
-.ll-picker input[type=search],.ll-picker select{font:inherit;color:inherit;padding:3px 6px;
+.ll-picker input:not([type=checkbox]),.ll-picker select{font:inherit;color:inherit;padding:3px 6px;
 margin-right:8px;background:transparent;border:1px solid var(--ll-line);border-radius:3px}
 .ll-picker input[type=search]{width:20em}
+.ll-picker span.ll-said{margin-left:8px}
+.ll-picker .ll-keep{margin-top:6px}
+.ll-picker tr[hidden]{display:none}
 .ll-picker option{color:initial}
 .ll-picker button{font:inherit;color:inherit;background:transparent;cursor:pointer;
 padding:3px 9px;border:1px solid var(--ll-line);border-radius:3px}
@@ -61,6 +64,7 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
     lineups = Dict(help="names of each line-up").tag(sync=True)
     looking = Bool(default_value=False, help="whether the providers are being asked").tag(sync=True)
     told = Unicode(help="when the providers were asked, or why they could not be").tag(sync=True)
+    saved = Unicode(help="what became of the line-up that was saved last").tag(sync=True)
 
     def __init__(
         self, chosen: str | Sequence[str] | None = None, *, lab: Lab | None = None
@@ -73,7 +77,7 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
             models=self._rows({}),
             lineups=self._lineups(),
         )
-        self.on_msg(lambda _, said, __: self.start_look() if said == "look" else None)
+        self.on_msg(lambda _, said, __: self._hear(said))
 
     def look(self) -> None:
         """Check the providers' health, free of charge, and fill the health column."""
@@ -84,6 +88,25 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
         health = {name: _state(home, states.get(home), served.get(name)) for name, home in pairs}
         self.models = self._rows(health)
         self.told = f"asked at {datetime.now(tz=UTC):%H:%M} UTC"
+
+    def _hear(self, said: object) -> None:
+        """Do what a button of the page asks for."""
+        if said == "look":
+            self.start_look()
+        elif isinstance(said, dict) and isinstance(said.get("save"), str):
+            self._save_shown(said["save"])
+
+    def _save_shown(self, name: str) -> None:
+        """Save under *name* and say in the widget where to, or why not."""
+        try:
+            if self._lab.settings.catalogue is None:
+                self._lab.lineup(name, self.chosen)
+                self.lineups = self._lineups()
+                self.saved = f'known to this lab; to a file: picker.save("{name}", "models.toml")'
+            else:
+                self.saved = f"saved in {self.save(name)}"
+        except LabError as error:
+            self.saved = str(error)
 
     def start_look(self) -> None:
         """Do what `look` does without waiting: the column is filled once they have answered."""

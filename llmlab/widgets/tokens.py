@@ -8,12 +8,15 @@ from traitlets import Int, Unicode
 from traitlets import List as ListOf
 
 from llmlab import default
-from llmlab.catalogue import Model
-from llmlab.errors import LabError
+from llmlab.catalogue import Model, ModelVariant
+from llmlab.design.grid import merged
+from llmlab.errors import LabError, TokenBudgetError
 from llmlab.lab import Lab
+from llmlab.records import Parameters
 from llmlab.templates import Template, parse
-from llmlab.tokens import Fitted, Packer, fit, room
-from llmlab.views.tokens import Filled, PromptPart, filled_html
+from llmlab.tokens import Count, Fitted, Packer, Tiers, TokenRoom, fit, room
+from llmlab.tokens.fit import blocks_of
+from llmlab.views.tokens import Filled, PromptPart, filled_html, filled_text
 from llmlab.widgets.static_snapshot import StaticSnapshot
 
 
@@ -77,18 +80,14 @@ class TokenBudget(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets com
             arms = self._lab.catalogue.arms(list(self.models)) if self.models else ()
         except LabError as error:
             return (Filled(model="", trouble=str(error)),)
-        return tuple(self._one(template, arm.label, arm.model) for arm in arms)
+        return tuple(self._one(template, arm) for arm in arms)
 
     def still(self) -> str:
         """Return the bars."""
         return filled_html(self.filled)
 
     def __repr__(self) -> str:
-        said = [
-            f"{each.model}: {each.trouble or f'{each.used:,} of {each.room:,} tokens'}"
-            for each in self.filled
-        ]
-        return "\n".join(said)
+        return "\n".join(filled_text(each) for each in self.filled)
 
     def _follow(self, models: Any) -> None:
         if hasattr(models, "chosen"):
@@ -98,34 +97,67 @@ class TokenBudget(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets com
         names: str | Sequence[str] = models or self._lab.settings.models
         self.models = [arm.label for arm in self._lab.catalogue.arms(names)]
 
-    def _one(self, template: Template, label: str, model: Model) -> Filled:
+    def _one(self, template: Template, arm: ModelVariant) -> Filled:
         try:
-            space = room(model, max_tokens=self.max_tokens)
-            fitted = fit(template, self._values, model, space, packer=self._packer)
+            space, words = self._room(arm), self._alone(template, arm.model)
+            try:
+                fitted = fit(template, self._values, arm.model, space, packer=self._packer)
+            except TokenBudgetError:
+                if words.high <= space.tokens:
+                    raise  # a block that must be whole: the error says which
+                return _filled(arm, space, (_part(words),), words, refused=True)
         except LabError as error:
-            return Filled(model=label, trouble=str(error))
-        return Filled(
-            model=label,
-            parts=self._parts(template, model, fitted),
-            room=space.tokens,
-            window=space.window,
-            reserved=space.reserved,
-            exact=fitted.count.how == "exact",
-        )
+            return Filled(model=arm.label, trouble=str(error))
+        return _filled(arm, space, (_part(words), *_parts(fitted)), fitted.count)
 
-    def _parts(self, template: Template, model: Model, fitted: Fitted) -> tuple[PromptPart, ...]:
-        """Return the words, then the blocks; where counts are estimates, at their upper bounds."""
-        shares = fitted.packed.shares if fitted.packed else ()
-        bare = template.fill({**self._values, **dict.fromkeys((s.name for s in shares), "")})
-        words = self._packer.counters.prompt(bare, model).high
-        blocks = [
-            PromptPart(name=share.name, tokens=share.given, wanted=share.wanted, fate=share.fate)
-            for share in shares
-        ]
-        return (PromptPart(name="words", tokens=words, wanted=words), *blocks)
+    def _room(self, arm: ModelVariant) -> TokenRoom:
+        """Return the room that a run of this lab would have."""
+        settings = self._lab.settings
+        tiers = Tiers(local=settings.tier_local, api=settings.tier_api)
+        limit = merged(arm, Parameters(max_tokens=self.max_tokens)).max_tokens
+        return room(arm.model, max_tokens=limit, tiers=tiers)
+
+    def _alone(self, template: Template, model: Model) -> Count:
+        """Count the words without any block."""
+        bare = dict.fromkeys(blocks_of(template, self._values), "")
+        return self._packer.counters.prompt(template.fill({**self._values, **bare}), model)
 
     def _draw(self) -> None:
         self._bars.value = self.still()
+
+
+def _filled(
+    arm: ModelVariant,
+    space: TokenRoom,
+    parts: tuple[PromptPart, ...],
+    counted: Count,
+    *,
+    refused: bool = False,
+) -> Filled:
+    return Filled(
+        model=arm.label,
+        parts=parts,
+        room=space.tokens,
+        window=space.window,
+        limit=space.budget,
+        setting="tier_local" if space.tier == 1 else "tier_api",
+        reserved=space.reserved,
+        exact=counted.how == "exact",
+        refused=refused,
+    )
+
+
+def _part(words: Count) -> PromptPart:
+    """Return the words; where their count is an estimate, at its upper bound."""
+    return PromptPart(name="words", tokens=words.high, wanted=words.high)
+
+
+def _parts(fitted: Fitted) -> list[PromptPart]:
+    shares = fitted.packed.shares if fitted.packed else ()
+    return [
+        PromptPart(name=share.name, tokens=share.given, wanted=share.wanted, fate=share.fate)
+        for share in shares
+    ]
 
 
 def _text_of(template: str, lab: Lab) -> str:

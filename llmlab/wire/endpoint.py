@@ -1,12 +1,33 @@
 """An endpoint: a provider's address and API key."""
 
 import ipaddress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from llmlab.errors import ConfigError
 from llmlab.records import Auth, Backend
 from llmlab.secrets import Address, Scrubber, Secret, Shy
+
+
+class Line(Protocol):
+    """Where calls wait for a model on this machine, which answers few at a time."""
+
+    @property
+    def copies(self) -> int:
+        """How many are answered at a time."""
+        ...
+
+    def take(self, text: str, at: str = "") -> AbstractAsyncContextManager[str]:
+        """
+        Wait until a copy may read the prompt *text*; it is held while the block runs.
+
+        Args:
+            text: System prompt, a line break, the user's words.
+            at: The address of the only copy that will do; any when empty.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +43,11 @@ class Endpoint:
     identity: str = ""
     """Who answers, part of the cache key: two servers are two identities."""
     idempotency: str = ""
-    """Name of the idempotency header, by which a repeated request is paid once; empty for none."""
+    """The header by which a request that is repeated is paid once; empty where there is none."""
+    line: Line | None = field(default=None, repr=False, compare=False)
+    """Where a call waits before it is sent and before its deadline begins; None at providers."""
+    line_at: str = ""
+    """The copy that this endpoint is; empty where any copy answers for it."""
     headers: dict[Auth, dict[str, str]] = field(init=False, repr=False, compare=False)
     scrubber: Scrubber = field(init=False, repr=False, compare=False)
     """Redacts the endpoint's own secrets in everything that comes from it."""

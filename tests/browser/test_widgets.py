@@ -87,8 +87,55 @@ def test_the_budget_follows_the_picker(page: Page, jupyter: Lab, theme: str) -> 
     expect(figure).not_to_have_text(before)
     shown.get_by_placeholder("filter").fill("")
     picture(shown, f"budget-{theme}")
+    shown.get_by_label("template").fill("word and number 17, " * 230)
+    expect(shown.locator("td.ll-over", has_text="too many")).to_be_visible()
+    expect(shown.locator(".ll-fill b")).to_have_count(1)
+    picture(shown.locator(".ll-fill").first, f"budget-over-{theme}")
     shown.get_by_label("template").fill("{{ nothing }}")
     expect(shown.get_by_text("no value for").first).to_be_visible()
+
+
+PICKER = """from llmlab.widgets import ModelPicker
+picker = ModelPicker(["gpt"])
+picker"""
+
+
+def test_the_picker_is_used_by_keyboard_alone(page: Page, jupyter: Lab, theme: str) -> None:
+    """The focus stays where one ticks; a filter that finds nothing says so; a choice is saved."""
+    cells = ["%load_ext llmlab", PICKER, "print(llmlab.default.lab().catalogue.lineups['desk'])"]
+    cells[0] += "\nimport llmlab"
+    open_notebook(page, jupyter, notebook(jupyter, f"picker-{theme}.ipynb", cells))
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    run_all(page)
+    shown = output(page, 1)
+    first, second = (
+        shown.get_by_label("claude", exact=True),
+        shown.get_by_label("deepseek", exact=True),
+    )
+
+    first.focus()
+    page.keyboard.press("Space")
+    expect(shown.get_by_text("2 chosen: gpt, claude")).to_be_visible()
+    expect(first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(second).to_be_focused()
+    page.keyboard.press("Space")
+    expect(shown.get_by_text("3 chosen: gpt, claude, deepseek")).to_be_visible()
+    expect(second).to_be_focused()
+
+    picture(shown, f"picker-{theme}")
+    shown.get_by_label("filter models").fill("no such model")
+    expect(shown.get_by_text("no model here has \u201cno such model\u201d")).to_be_visible()
+    expect(shown.locator("tbody tr").filter(visible=True)).to_have_count(0)
+    picture(shown, f"picker-nothing-{theme}")
+    shown.get_by_label("filter models").fill("")
+    shown.get_by_label("name of the line-up").fill("desk")
+    page.keyboard.press("Enter")
+    expect(shown.get_by_text("known to this lab")).to_be_visible()
+    expect(
+        shown.get_by_label("line-up", exact=True).locator("option", has_text="desk")
+    ).to_have_count(1)
+    picture(shown, f"picker-saved-{theme}")
 
 
 HEALTH = """from llmlab import Lab

@@ -48,14 +48,17 @@ class EmbeddedAuthor:
         address: The server's address, such as `http://127.0.0.1:8080`, without `/v1`; or the
             addresses of its copies.
         key: Its API key; empty for none.
+        line: Where calls to these copies wait already; without it they wait here.
     """
 
     name = "embedded"
 
-    def __init__(self, address: str | Sequence[str], key: str = "") -> None:
+    def __init__(
+        self, address: str | Sequence[str], key: str = "", line: Turns | None = None
+    ) -> None:
         addresses = (address,) if isinstance(address, str) else tuple(address)
         self._headers = {"authorization": Shy(f"Bearer {key}")} if key else {}
-        self._turns = Turns(tuple(each.rstrip("/") for each in addresses))
+        self._turns = line or Turns(tuple(each.rstrip("/") for each in addresses))
         self._session: aiohttp.ClientSession | None = None
 
     async def write(self, asked: Asked) -> Written:
@@ -68,7 +71,7 @@ class EmbeddedAuthor:
         """
         import aiohttp
 
-        async with self._turns.take(f"{asked.system}\n{asked.user}") as address:
+        async with self._turns.join(f"{asked.system}\n{asked.user}") as address:
             url = f"{address}/v1/chat/completions"
             try:
                 async with self._open().post(url, json=_body(asked)) as reply:

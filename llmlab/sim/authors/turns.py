@@ -1,10 +1,14 @@
 """
 Scheduler of questions to the copies of a model, by the longest cached prefix.
 
-A copy answers one question at a time and caches what it has read. Reading is most of the work
-of a one-word answer, so a free copy takes, of the waiting questions, the one of which it has
-cached most and the other copies least: six arms that ask the same thing are read once, not six
-times. No question is passed over for ever.
+Calls of a lab wait here before they are sent (`wire.Line`), so that no wait is in their deadline
+or latency; the author of stand-ins then joins the turn that was taken for its prompt. A caller
+that hangs up leaves the author at work: the copy is free when both are done.
+
+A copy answers one question at a time and remembers what it has read. Reading is most of the work
+of a one-word answer, so a copy that is free takes, of those who wait, the question of which it
+knows most and the other copies least: six arms that ask the same thing are read once, not six
+times. Nobody is passed over for ever.
 """
 
 import asyncio
@@ -39,7 +43,14 @@ class _Copy:
 class _Waiting:
     text: str
     turn: "asyncio.Future[_Copy]"
+    at: str = ""
     passed: int = 0
+    holders: int = 0
+    joined: bool = False
+    """Whether the author who writes for it is at work, or nobody else may come."""
+
+    def may(self, copy: _Copy) -> bool:
+        return not self.at or self.at == copy.address
 
 
 class Turns:
@@ -49,21 +60,57 @@ class Turns:
         self._copies = [_Copy(address=address) for address in addresses]
         self._free = list(self._copies)
         self._line: list[_Waiting] = []
+        self._held: list[_Waiting] = []
+
+    @property
+    def copies(self) -> int:
+        """How many questions are answered at a time."""
+        return len(self._copies)
 
     @asynccontextmanager
-    async def take(self, text: str) -> AsyncIterator[str]:
-        """Wait for a copy for *text* and yield its address; it is free when the block ends."""
-        waiting = _Waiting(text=text, turn=asyncio.get_running_loop().create_future())
+    async def join(self, text: str) -> AsyncIterator[str]:
+        """Use the copy that a caller holds for *text*; where none is held to be used, wait."""
+        unused = [each for each in self._held if not each.joined and not each.at]
+        if not unused:
+            async with self._turn(text, joined=True) as address:
+                yield address
+            return
+        # A wire format may add words of its own: then any turn is as good, one a call is taken.
+        held = next((each for each in unused if each.text == text), unused[0])
+        held.joined = True
+        held.holders += 1
+        try:
+            yield held.turn.result().address
+        finally:
+            self._leave(held)
+
+    @asynccontextmanager
+    async def take(self, text: str, at: str = "") -> AsyncIterator[str]:
+        """Wait for a copy that may read *text*, or for the one *at* an address; then it is held."""
+        async with self._turn(text, at) as address:
+            yield address
+
+    @asynccontextmanager
+    async def _turn(self, text: str, at: str = "", *, joined: bool = False) -> AsyncIterator[str]:
+        turn: asyncio.Future[_Copy] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(text=text, turn=turn, at=at, joined=joined)
         self._line.append(waiting)
         self._call()
         try:
             copy = await waiting.turn
+            waiting.holders = 1
+            self._held.append(waiting)
             yield copy.address
         finally:
             self._leave(waiting)
 
     def _leave(self, waiting: _Waiting) -> None:
-        """Free the copy; or remove a cancelled question from the queue."""
+        """Give the copy back, or the place in the line of one that was cancelled in it."""
+        waiting.holders -= 1
+        if waiting.holders > 0:
+            return
+        if waiting in self._held:
+            self._held.remove(waiting)
         if waiting in self._line:
             self._line.remove(waiting)
         elif not waiting.turn.cancelled():
@@ -73,8 +120,8 @@ class Turns:
     def _call(self) -> None:
         # A question that was just cancelled is removed by its own task, but later.
         self._line = [waiting for waiting in self._line if not waiting.turn.done()]
-        while self._free and self._line:
-            copy, waiting = self._best()
+        while (best := self._best()) is not None:
+            copy, waiting = best
             self._free.remove(copy)
             for other in self._line[: self._line.index(waiting)]:
                 other.passed += 1
@@ -82,10 +129,13 @@ class Turns:
             copy.note(waiting.text)
             waiting.turn.set_result(copy)
 
-    def _best(self) -> tuple[_Copy, _Waiting]:
-        oldest = self._line[0]
-        line = [oldest] if oldest.passed >= PATIENCE else self._line
-        pairs = [(copy, waiting) for waiting in line for copy in self._free]
+    def _best(self) -> tuple[_Copy, _Waiting] | None:
+        """Return who goes next and where; None while nobody can."""
+        able = [each for each in self._line if any(map(each.may, self._free))]
+        if not able:
+            return None
+        line = able[:1] if able[0].passed >= PATIENCE else able
+        pairs = [(copy, each) for each in line for copy in self._free if each.may(copy)]
         return max(pairs, key=lambda pair: self._gain(*pair))
 
     def _gain(self, copy: _Copy, waiting: _Waiting) -> int:

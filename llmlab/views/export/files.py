@@ -3,30 +3,31 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from llmlab.errors import UsageError, suggest
-from llmlab.frames.spreadsheet import marked, marked_frame
-from llmlab.views.comparison import ComparisonView
+from llmlab.frames.spreadsheet import marked_frame
+from llmlab.views.comparison import ComparisonView, pair_note
 from llmlab.views.export.whole_file import write_whole
+from llmlab.views.tested import days, samples
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_CELL_LIMIT: Final = 32_767
-"""Characters that a spreadsheet cell can hold (Excel specifications and limits)."""
-_CUT: Final = " [cut: see the csv or parquet]"
 
 
 def export(shown: ComparisonView, path: Path, *, spreadsheet_safe: bool = True) -> Path:
     """
     Write to *path* what its suffix says and return it; its folder is made if need be.
 
-    csv and parquet hold the rows; json and xlsx rows, summary, pairs and words; md and html the
-    report; png, svg and pdf the frontier. A file that is there is replaced whole or not at all.
+    csv and parquet hold the rows; json and xlsx rows, summary, pairs, words and what was tested;
+    md and html the report; png, svg and pdf the frontier. A file that is there is replaced whole
+    or not at all.
     *spreadsheet_safe* marks what looks like a formula in a csv: see `frames.spreadsheet`.
 
     Raises:
@@ -69,27 +70,23 @@ def _parquet(shown: ComparisonView) -> bytes:
 
 def _json(shown: ComparisonView) -> bytes:
     frames = {"summary": shown.summary, "pairs": shown.pairs, "rows": shown.rows}
-    document: dict[str, object] = dict(_words(shown))
+    names = ("name", "title", "verdict", "basis", "score_name")
+    document: dict[str, object] = {name: getattr(shown, name) for name in names}
     document["notes"], document["chance"] = list(shown.notes), shown.chance
     document["level"] = shown.level
+    document["pairs_note"] = pair_note(shown)
+    document["asked"] = days(shown.rows)
+    document["tested"] = msgspec.to_builtins(shown.tested)
+    document["samples"] = [asdict(each) for each in samples(shown)]
     document |= {name: _records(frame) for name, frame in frames.items()}
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n"
 
 
 def _xlsx(shown: ComparisonView) -> bytes:
-    import pandas as pd
+    from llmlab.views.workbook import xlsx
 
     _require("xlsx", "openpyxl")
-    made = BytesIO()
-    about = pd.DataFrame(
-        [*_words(shown), *(("note", note) for note in shown.notes)], columns=["what", "text"]
-    )
-    frames = {"summary": shown.summary, "pairs": shown.pairs, "rows": shown.rows, "about": about}
-    with pd.ExcelWriter(made, engine="openpyxl") as book:
-        for name, frame in frames.items():
-            _cells(frame).to_excel(book, sheet_name=name, index=False)
-            _as_text(book.sheets[name])
-    return made.getvalue()
+    return xlsx(shown)
 
 
 def _md(shown: ComparisonView) -> bytes:
@@ -119,11 +116,6 @@ _WRITERS: Final[dict[str, Callable[[ComparisonView], bytes]]] = {
 }  # fmt: skip
 
 
-def _words(shown: ComparisonView) -> list[tuple[str, str]]:
-    names = ("name", "title", "verdict", "basis", "score_name")
-    return [(name, getattr(shown, name)) for name in names]
-
-
 def _records(frame: "pd.DataFrame") -> list[dict[str, object]]:
     return [
         {str(name): _plain(value) for name, value in row.items()}
@@ -143,36 +135,6 @@ def _plain(value: Any) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, (str, bool, int, list, dict)) else str(value)
-
-
-def _cells(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Make a frame fit for a spreadsheet: no zones, no control characters, no endless cells."""
-    import pandas as pd
-
-    made = frame.copy()
-    for name in made.columns:
-        if isinstance(made[name].dtype, pd.DatetimeTZDtype):
-            made[name] = made[name].dt.tz_convert("UTC").dt.tz_localize(None)
-        elif not pd.api.types.is_numeric_dtype(made[name].dtype):
-            made[name] = made[name].astype("object").map(_cell)
-    return made
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = "".join(char if char >= " " or char in "\t\n\r" else "\ufffd" for char in value)
-    return text if len(text) <= _CELL_LIMIT else text[: _CELL_LIMIT - len(_CUT)] + _CUT
-
-
-def _as_text(sheet: Any) -> None:
-    """Keep an answer that begins with `=` a text, even where somebody edits its cell."""
-    for row in sheet.iter_rows():
-        for cell in row:
-            if cell.data_type == "f":
-                cell.data_type = "s"
-            if isinstance(cell.value, str) and marked(cell.value) != cell.value:
-                cell.quotePrefix = True
 
 
 def _require(kind: str, library: str) -> None:

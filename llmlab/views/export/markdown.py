@@ -1,12 +1,14 @@
 """The reading of a comparison as Markdown, tables included."""
 
+import re
 from collections.abc import Sequence
 
-from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pairs
+from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pair_note, pairs
 from llmlab.views.table import columns, footnotes
+from llmlab.views.tested import facts, samples
 from llmlab.views.text import form
 
-PAIR_HEADS = ("A", "B", "inputs", "B \u2212 A", "interval", "p", "adjusted p", "test")
+PAIR_HEADS = ("A", "B", "inputs", "B \u2212 A", "interval (pair alone)", "p", "adjusted p", "test")
 _SPECIAL = str.maketrans(
     {char: "\\" + char for char in "\\`*_[]|#!~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
     | {"\n": " ", "\r": " "}
@@ -14,12 +16,14 @@ _SPECIAL = str.maketrans(
 
 
 def markdown(shown: ComparisonView) -> str:
-    """Return title, notices, verdict, the table of arms and that of pairs."""
+    """Return title, notices, verdict, the tables of arms and pairs, and what was tested."""
     parts = [f"# {_safe(shown.title)}", *(f"> **{_safe(note)}**" for note in shown.notes)]
     parts += [_safe(shown.verdict), _arms(shown)]
     parts += [f"_{_safe(note)}_" for note in footnotes(shown)]
     if compared := pairs(shown):
         parts += ["## Pairs", _table(PAIR_HEADS, [pair_cells(pair) for pair in compared])]
+        parts += [f"_{_safe(note)}_" for note in (pair_note(shown),) if note]
+    parts += [*_tested(shown), *_samples(shown)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -35,6 +39,36 @@ def pair_cells(pair: PairView) -> list[str]:
         form.probability(pair.p_adjusted),
         pair.test,
     ]
+
+
+def _tested(shown: ComparisonView) -> list[str]:
+    parts = ["## What was tested", _table(("what", "value"), facts(shown))]
+    for prompt in () if shown.tested is None else shown.tested.prompts:
+        version = f", version {prompt.version}" if prompt.version else ""
+        parts.append(f"### {_safe(prompt.name + version)}")
+        parts += [f"system:\n\n{_fenced(prompt.system)}"] if prompt.system else []
+        parts.append(_fenced(prompt.user))
+    return parts
+
+
+def _samples(shown: ComparisonView) -> list[str]:
+    parts = []
+    for sample in samples(shown):
+        target = f", should be: {sample.target}" if sample.target else ""
+        parts += [f"### {_safe(f'input {sample.name}{target}')}", _safe(sample.words)]
+        rows = [
+            (each.arm, each.text, "" if each.score is None else form.score(each.score))
+            for each in sample.replies
+        ]
+        parts.append(_table(("arm", "answer", "score"), rows))
+    return ["## What the arms said", *parts] if parts else []
+
+
+def _fenced(text: str) -> str:
+    """Return *text* as it is, in a fence that nothing in it ends."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _arms(shown: ComparisonView) -> str:

@@ -5,23 +5,36 @@ from html import escape
 from pathlib import Path
 
 from llmlab.errors import UsageError
-from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pairs
+from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pair_note, pairs
 from llmlab.views.export.markdown import PAIR_HEADS, pair_cells
 from llmlab.views.export.whole_file import write_whole
 from llmlab.views.html import markup
 from llmlab.views.html.summary import summary_html
 from llmlab.views.plots import PLOTS, PlotKind
 from llmlab.views.plots.canvas import Plot
+from llmlab.views.tested_html import samples_html, tested_html
 
 _PAGE = """
 :root{color-scheme:light dark}
 body{margin:2rem auto;max-width:78rem;padding:0 1.2rem;background:#fff;color:#1a1a1a;
 font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",Arial,sans-serif}
 h2{font-size:16px;margin:2rem 0 .4rem}figure{margin:0}
-picture img{width:100%;max-width:760px;height:auto}
+figure img{width:100%;max-width:760px;height:auto}figure img.dark{display:none}
 p,li{max-width:46rem}
-@media (prefers-color-scheme:dark){body{background:#141414;color:#ececec}}
-@media print{body{background:#fff;color:#000}}
+@media screen and (prefers-color-scheme:dark){body{background:#141414;color:#ececec}
+figure img.dark{display:inline}figure img.dark+img{display:none}}
+@media print{@page{size:A4 landscape;margin:12mm}
+:root{color-scheme:light}
+body{background:#fff;color:#000;margin:0;padding:0;max-width:none;font-size:11px}
+body *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+main .llmlab{max-width:none;--ll-mark:#2f88cf}.llmlab .ll-scroll{overflow:visible}
+.llmlab table.ll,.llmlab table.ll thead th{font-size:10.5px}
+.llmlab table.ll th,.llmlab table.ll td{padding:2px 5px}
+.llmlab table.ll td:not(.r){white-space:normal;overflow-wrap:anywhere}
+.llmlab table.ll .w{min-width:0}
+.llmlab .ll-bar{width:90px}
+thead{display:table-header-group}tr,figure,h2,h3,.ll-sample{break-inside:avoid}
+h2,h3{break-after:avoid}figure img{width:auto;max-width:100%;max-height:7.2cm}}
 """
 
 POLICY = (
@@ -59,8 +72,11 @@ def report(shown: ComparisonView, path: Path) -> Path:
 def report_html(shown: ComparisonView) -> str:
     """Return the page: notices, verdict, tables, pictures for either screen, how to read it."""
     figures = (_figure(shown, kind) for kind in PLOTS.values() if kind.fits(shown))
-    parts = [summary_html(shown), *figures, _pairs(shown)]
-    parts += [_section("How to read this", _list(_reading(shown)))]
+    parts = [summary_html(shown, heading=True), *figures, _pairs(shown)]
+    parts.append(_section("What was tested", tested_html(shown)))
+    if said := samples_html(shown):
+        parts.append(_section("What the arms said", said))
+    parts.append(_section("How to read this", _list(_reading(shown))))
     if shown.basis:
         parts.append(_section("Prices", f"<p>{escape(shown.basis)}</p>"))
     return (
@@ -68,16 +84,17 @@ def report_html(shown: ComparisonView) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(shown.title)}</title><style>{_PAGE}</style></head>"
-        f"<body>{''.join(parts)}</body></html>\n"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
 
 def picture_html(light: Plot, dark: Plot | None, name: str) -> str:
     """Return plots as one inline picture; with a dark one the screen chooses."""
-    source = ""
-    if dark is not None:
-        source = f'<source media="(prefers-color-scheme: dark)" srcset="{_inline(dark)}">'
-    return f'<picture>{source}<img alt="{escape(name)}" src="{_inline(light)}"></picture>'
+    shown = f'<img alt="{escape(name)}" src="{_inline(light)}">'
+    if dark is None:
+        return shown
+    # Two pictures and not one with two sources: that one is chosen for the screen, also on paper.
+    return f'<img class="dark" alt="{escape(name)}" src="{_inline(dark)}">{shown}'
 
 
 def _figure(shown: ComparisonView, kind: PlotKind) -> str:
@@ -98,7 +115,8 @@ def _pairs(shown: ComparisonView) -> str:
     marks = {(arm.prompt, arm.label): arm for arm in arms(shown)}
     heads = [(head, "r" if 1 < at < _TEST else "") for at, head in enumerate(PAIR_HEADS)]
     rows = [_pair_row(pair, marks) for pair in compared]
-    return _section("Pairs", markup.block(markup.table(heads, rows)))
+    note = markup.line(pair_note(shown), "ll-quiet")
+    return _section("Pairs", markup.block(markup.table(heads, rows), note))
 
 
 def _pair_row(pair: PairView, marks: dict[tuple[str, str], ArmView]) -> list[str]:

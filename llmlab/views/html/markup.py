@@ -12,7 +12,7 @@ color:var(--ll-ink);font:13px/1.45 var(--jp-ui-font-family,system-ui,-apple-syst
 @media (prefers-color-scheme:dark){.llmlab{--ll-mark:#4a9fe3}}
 [data-jp-theme-light="false"] .llmlab{--ll-mark:#4a9fe3}
 [data-jp-theme-light="true"] .llmlab{--ll-mark:#2f88cf}
-.llmlab .ll-title{font-size:15px;font-weight:600}
+.llmlab .ll-title{font-size:15px;font-weight:600;margin:0}
 .llmlab .ll-quiet{opacity:.72;font-size:12px;margin:2px 0}
 .llmlab .ll-verdict{font-size:14px;margin:6px 0 8px}
 .llmlab .ll-note{border-left:3px solid #d55e00;padding:2px 0 2px 9px;margin:6px 0}
@@ -81,7 +81,7 @@ def cell(text: str, style: str = "") -> str:
 
 def raw_cell(html: str, style: str = "") -> str:
     """Return a table cell round HTML that is already safe."""
-    return f'<td class="{style}">{html}</td>' if style else f"<td>{html}</td>"
+    return f"<td{_class(style)}>{html}</td>"
 
 
 def second(text: str, *, loud: bool = False) -> str:
@@ -92,12 +92,16 @@ def second(text: str, *, loud: bool = False) -> str:
 
 def table(heads: Sequence[tuple[str, str]], rows: Iterable[Iterable[str]]) -> str:
     """Return a table from `(heading, style)` pairs and rows of finished cells."""
-    head = "".join(f'<th class="{style}">{_head(text)}</th>' for text, style in heads)
+    head = "".join(f'<th{_class(style)} scope="col">{_head(text)}</th>' for text, style in heads)
     body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
     return (
         f'<div class="ll-scroll"><table class="ll"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _class(style: str) -> str:
+    return f' class="{style}"' if style else ""
 
 
 def _head(text: str) -> str:

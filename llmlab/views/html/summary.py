@@ -35,10 +35,11 @@ class Fold:
         return self.top.head if self.under is None else f"{self.top.head}\n{self.under.head}"
 
 
-def summary_html(shown: ComparisonView) -> str:
-    """Return title, notices, verdict and the table, for any notebook theme."""
+def summary_html(shown: ComparisonView, *, heading: bool = False) -> str:
+    """Return title, notices, verdict and the table; *heading* makes the title a page's own."""
+    title = markup.line(shown.title, "ll-title")
     return markup.block(
-        markup.line(shown.title, "ll-title"),
+        f'<h1 class="ll-title">{escape(shown.title)}</h1>' if heading else title,
         markup.line(caption(shown), "ll-quiet"),
         markup.lines(shown.notes, "ll-note"),
         markup.line(shown.verdict, "ll-verdict"),

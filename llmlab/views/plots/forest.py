@@ -77,7 +77,8 @@ def differences(shown: ComparisonView, theme: str = "light") -> Plot:
         axes.axvline(0, color=look.theme.quiet, linewidth=1, gid="zero")
         _rows(axes, [_names(pair) for pair in chosen], [_measured(pair) for pair in chosen])
         axes.set_xlabel(
-            f"difference of {shown.score_name or 'score'} (paired, {shown.level:.0%} interval)"
+            f"difference of {shown.score_name or 'score'} (paired, {shown.level:.0%} interval"
+            f"{' of the pair alone' if len(every) > 1 else ''})"
         )
         finish(plot, shown, used, _left_out(len(every), len(chosen)) + not_scored(listed))
     return plot
@@ -162,5 +163,7 @@ def _chosen(every: Sequence[PairView], best: ArmView) -> list[PairView]:
 
 
 def _left_out(total: int, drawn: int) -> str:
-    said = "Blue: clear after adjusting for all pairs (p < 0.05)."
+    if total == 1:
+        return "Blue: clear (p < 0.05)."
+    said = f"Blue: clear after adjusting p for all {total} pairs (p < 0.05)."
     return said if drawn == total else f"{said} {drawn} of {total} pairs: those with the best arm."

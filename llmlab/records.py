@@ -28,6 +28,9 @@ Backend: TypeAlias = Literal["live", "local", "stand-in"]
 """Who really answered: the provider's server, the embedded model, or the simulator."""
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Tier: TypeAlias = Literal["default", "auto", "flex", "priority", "fast"]
+"""A tier of service: `default` is the standard price, `auto` what the account is set to."""
+
 Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error"]
 
 Reading: TypeAlias = Literal[
@@ -85,6 +88,8 @@ class Parameters:
     search: Search | None = None
     context: int | None = None
     """Tokens of context to allocate (Ollama's `num_ctx`); no other provider takes it."""
+    tier: Tier | None = None
+    """How fast and how dear; None asks for the standard tier, whatever the account is set to."""
 
 
 class Request(Struct, frozen=True, kw_only=True, gc=False):
@@ -121,6 +126,8 @@ class HttpCall(Struct, frozen=True, kw_only=True, gc=False):
     """The parameters in it, by the provider's names: the body less the words."""
     bulk: bool = False
     """Whether the reply is a file of many answers, for which the larger bound holds."""
+    asked: bytes = b""
+    """The body less what llmlab adds to hold the standard tier; empty where it adds nothing."""
 
 
 class HttpReply(Struct, frozen=True, kw_only=True, gc=False):
@@ -153,6 +160,10 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Server-side tool calls that are charged each."""
     estimated: bool = False
     """Whether a count was filled in by llmlab's own tokenizer."""
+    service_tier: str = ""
+    """The tier that served it, where that is not the standard one: flex, priority, fast."""
+    region: str = ""
+    """Where it was served, where the provider charges for that: us, eu."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

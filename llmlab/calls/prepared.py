@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from llmlab.catalogue import Model
 from llmlab.providers.adapter import Adapter
+from llmlab.providers.tiers import bound_of
 from llmlab.records import HttpCall, Piece, Request
 from llmlab.wire import Endpoint
 
@@ -70,7 +71,11 @@ def worst_of(
     if request.parameters.search is not None:
         return None
     most = most_input(request, call, counted=counted)
-    return prices.worst(request.provider, request.model, most, request.parameters.max_tokens, at)
+    asked = request.parameters
+    tier, region = bound_of(request.provider, asked.tier, endpoint.base_url)
+    return prices.worst(
+        request.provider, request.model, most, asked.max_tokens, at, tier=tier, region=region
+    )
 
 
 def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:

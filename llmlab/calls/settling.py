@@ -12,6 +12,7 @@ from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.uncounted import counted
 from llmlab.errors import CallError
 from llmlab.providers.believed import MOST_USD
+from llmlab.providers.tiers import odd_tier, region_of, served_at
 from llmlab.records import Answer, Usage
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ def valued(
 ) -> Answer:
     """Add who asked, who answered, how long it took and what it cost."""
     request = prepared.request
-    answer = counted(answer, request, prepared.model)
+    answer = placed(counted(answer, request, prepared.model), prepared)
     cost = prices.cost(
         answer.usage, request.provider, answer.model or request.model, at
     ) or prices.cost(answer.usage, request.provider, request.model, at)
     stand_in = prepared.endpoint.backend == "stand-in"
     basis = "" if cost is None else cost.basis
+    odd = odd_tier(answer.usage.service_tier, request.parameters.tier)
     dropped = tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
     return replace(
         answer,
@@ -63,8 +65,14 @@ def valued(
         unsure_usd=timing.unsure_usd,
         started_at=at,
         sent=prepared.call.sent,
-        warnings=answer.warnings + dropped,
+        warnings=answer.warnings + dropped + ((odd,) if odd else ()),
     )
+
+
+def placed(answer: Answer, prepared: Prepared) -> Answer:
+    """Add the region that the address stands for, where the provider charges for that."""
+    region = region_of(prepared.request.provider, prepared.endpoint.base_url)
+    return replace(answer, usage=replace(answer.usage, region=region)) if region else answer
 
 
 def won(answer: Answer) -> Settlement:
@@ -134,6 +142,8 @@ def loss(
         input=usage.input if usage.input is not None else _estimate(asked),
         output=max(usage.output or 0, _estimate(text)),
         estimated=True,
+        service_tier=served_at(None, request.parameters.tier),
+        region=region_of(request.provider, prepared.endpoint.base_url),
     )
     cost = prices.cost(known, request.provider, request.model, at)
     return None if cost is None else cost.usd

@@ -49,6 +49,7 @@ def design_of(
         "quiet": args.quiet,
         "values": values_for(inline, names),
         "max_tokens": args.max_tokens,
+        "tier": args.tier,
         "temperature": args.temperature,
         "seed": args.seed,
     }

@@ -26,6 +26,8 @@ class ProviderProfile:
     models: str = "/models"
     count: str = ""
     """Path of the free token counter; empty where there is none."""
+    standard: tuple[str, str] | None = None
+    """The field and word that hold a question at the standard tier, whatever the account says."""
 
     def call(self, base_url: str, path: str, body: Mapping[str, object] | None = None) -> HttpCall:
         """Return the call of *path*: a POST of *body* as JSON, or a GET without one."""
@@ -38,6 +40,25 @@ class ProviderProfile:
             headers=self.headers,
             auth=self.auth,
             sent={name: value for name, value in body.items() if name not in _WORDS},
+        )
+
+    def question(self, base_url: str, path: str, body: Mapping[str, object]) -> HttpCall:
+        """
+        Return the call that asks a model, held at the standard tier unless *body* names one.
+
+        What is added is no part of what is asked, so that an answer keeps its name.
+        """
+        if self.standard is None or self.standard[0] in body:
+            return self.call(base_url, path, body)
+        name, word = self.standard
+        asked = _ENCODER.encode(body)
+        return HttpCall(
+            url=self.base_of(base_url).rstrip("/") + path,
+            body=b"%b,%b" % (asked[:-1], _ENCODER.encode({name: word})[1:]),
+            headers=self.headers,
+            auth=self.auth,
+            sent={key: value for key, value in body.items() if key not in _WORDS} | {name: word},
+            asked=asked,
         )
 
     def file(self, base_url: str, path: str) -> HttpCall:

@@ -5,11 +5,12 @@ from decimal import Context, Decimal
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
 from llmlab.providers.decoding import UNREADABLE
 from llmlab.providers.structured import parsed_of
+from llmlab.providers.tiers import served_at
 from llmlab.records import Answer, Finish, Piece, Request, Source, Usage
 
 _TICKS: Final = Decimal(10) ** 10
@@ -32,6 +33,9 @@ class ResponseBuilder(Struct, kw_only=True):
     tools: bool = False
     usage: Usage = NOTHING
     billed: Decimal | None = None
+    tier: str | None = None
+    """The tier of service it was served at, "" for the standard one; None where none is said."""
+    region: str = ""
     sources: list[Source] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
 
@@ -83,7 +87,7 @@ class ResponseBuilder(Struct, kw_only=True):
             self.usage, self.billed = NOTHING, None
         return Answer(
             text=text,
-            usage=self.usage,
+            usage=self._usage(request),
             finish=finish,
             model=self.model or request.model,
             requested=request.name,
@@ -96,6 +100,12 @@ class ResponseBuilder(Struct, kw_only=True):
             sources=tuple(self.sources),
             warnings=tuple(_with_id(text, request_id) for text in self.warnings),
         )
+
+    def _usage(self, request: Request) -> Usage:
+        tier = served_at(self.tier, request.parameters.tier)
+        if not tier and not self.region:
+            return self.usage
+        return structs.replace(self.usage, service_tier=tier, region=self.region)
 
     def _finish(self, finishes: Mapping[str, Finish]) -> Finish:
         if self.refusals:

@@ -11,6 +11,7 @@ from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.response_builder import ResponseBuilder, odd_usage
 from llmlab.providers.sse import Event
+from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Finish, Piece, Usage
 
 FINISHES: Final[Mapping[str, Finish]] = {
@@ -22,6 +23,9 @@ FINISHES: Final[Mapping[str, Finish]] = {
     "refusal": "refusal",
     "pause_turn": "length",
 }
+_ANYWHERE: Final = frozenset({"", "global", "not_available"})
+_LONGEST: Final = 40
+"""Characters of a region's name that are kept."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,6 +121,8 @@ class MessagesReading:
         self.builder.warn(*odd)
         if usage is not None:
             self.builder.usage = _usage(usage)
+            self.builder.tier = _tier(usage)
+            self.builder.region = _region(usage.inference_geo)
 
 
 def _usage(said: wire.MessageUsage) -> Usage:
@@ -134,6 +140,15 @@ def _usage(said: wire.MessageUsage) -> Usage:
         reasoning=(said.output_tokens_details or wire.ThinkingTokens()).thinking_tokens,
         searches=(said.server_tool_use or wire.ServerToolUse()).web_search_requests or 0,
     )
+
+
+def _tier(said: wire.MessageUsage) -> str | None:
+    """Return the speed that is charged, or a tier that is not the standard one."""
+    return tier_said(said.service_tier) or tier_said(said.speed)
+
+
+def _region(geo: object) -> str:
+    return geo[:_LONGEST] if isinstance(geo, str) and geo not in _ANYWHERE else ""
 
 
 def _odd_split(said: wire.MessageUsage) -> list[str]:

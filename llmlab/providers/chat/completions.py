@@ -50,7 +50,7 @@ class Chat(HasProfile):
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into chat completions; raise `BadParameter` for what it cannot say."""
-        return self.profile.call(base_url, self.path, self._body(request, model))
+        return self.profile.question(base_url, self.path, self._body(request, model))
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the first choice; raise the `CallError` the reply means."""
@@ -96,6 +96,8 @@ class Chat(HasProfile):
         body |= self._reasoning(asked, model)
         if asked.schema is not None:
             body["response_format"] = self._format(asked)
+        if asked.tier not in (None, "default"):
+            body["service_tier"] = asked.tier
         if request.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body

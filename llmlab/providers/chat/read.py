@@ -10,6 +10,7 @@ from llmlab.providers.decoding import decode_line, is_nothing, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage
 from llmlab.providers.sse import Event
+from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Piece, Usage
 
 _DONE = b"[DONE]"
@@ -72,6 +73,8 @@ class ChatReading:
 
 
 def _head(builder: ResponseBuilder, said: wire.ChatCompletion | wire.ChatCompletionChunk) -> None:
+    if said.service_tier is not None:
+        builder.tier = tier_said(said.service_tier)
     known = (builder.id, builder.model, builder.fingerprint)
     if (said.id, said.model, said.system_fingerprint) == known and said.citations is None:
         return  # a chunk that says again what the first one said

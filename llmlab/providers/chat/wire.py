@@ -57,6 +57,7 @@ class ChatCompletion(msgspec.Struct):
     model: str | None = None
     id: str | None = None
     system_fingerprint: str | None = None
+    service_tier: Any = None
     citations: list[str] | None = None
     error: Any = None
 
@@ -70,6 +71,7 @@ class ChatCompletionChunk(msgspec.Struct):
     model: str | None = None
     id: str | None = None
     system_fingerprint: str | None = None
+    service_tier: Any = None
     citations: list[str] | None = None
     error: Any = None
 

@@ -68,6 +68,8 @@ class Ollama(HasProfile):
 
     def _body(self, request: Request) -> dict[str, Any]:
         refuse(request, ("search",), "Ollama's API has no search tool")
+        if request.parameters.tier != "default":
+            refuse(request, ("tier",), "Ollama has no tiers of service")
         prompt, asked = request.prompt, request.parameters
         body: dict[str, Any] = {"model": request.model}
         if self.api == "generate":

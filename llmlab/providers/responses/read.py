@@ -11,6 +11,7 @@ from llmlab.providers.failures import failure_in
 from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage
 from llmlab.providers.responses import wire
 from llmlab.providers.sse import Event
+from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Finish, Piece, Usage
 
 FINISHES: Final[Mapping[str, Finish]] = {
@@ -88,6 +89,7 @@ class ResponsesReading:
     def _head(self, response: wire.ResponseObject) -> None:
         self.builder.model = response.model or self.builder.model
         self.builder.id = response.id or self.builder.id
+        self.builder.tier = tier_said(response.service_tier)
         metadata, _ = lenient(response.metadata, wire.Metadata)
         self.builder.fingerprint = metadata.system_fingerprint if metadata else None
 

@@ -29,6 +29,7 @@ class ResponseObject(msgspec.Struct):
     usage: Any = None
     tool_usage: Any = None
     metadata: Any = None
+    service_tier: Any = None
 
 
 class ResponseEvent(msgspec.Struct):

@@ -31,7 +31,8 @@ Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh",
 Tier: TypeAlias = Literal["default", "auto", "flex", "priority", "fast"]
 """A tier of service: `default` is the standard price, `auto` what the account is set to."""
 
-Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error"]
+Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error", "other"]
+"""Why an answer ended; `other` for a reason that llmlab does not know: it may be half of one."""
 
 Reading: TypeAlias = Literal[
     "scored", "unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored", "failed"
@@ -218,7 +219,7 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     warnings: tuple[str, ...] = ()
 
     @property
-    def gap(self) -> Literal["", "cut", "empty", "refused", "filtered"]:
+    def gap(self) -> Literal["", "cut", "empty", "refused", "filtered", "unread"]:
         """Why this is no whole answer; empty when it is one."""
         ended = _ENDED.get(self.finish)
         if ended is not None:
@@ -226,10 +227,11 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
         return "empty" if self.parsed is None and not self.text.strip() else ""
 
 
-_ENDED: Final[Mapping[str, Literal["cut", "refused", "filtered"]]] = {
+_ENDED: Final[Mapping[str, Literal["cut", "refused", "filtered", "unread"]]] = {
     "length": "cut",
     "refusal": "refused",
     "filter": "filtered",
+    "other": "unread",
 }
 
 

@@ -138,6 +138,7 @@ def test_anthropic_keeps_the_system_prompt_apart() -> None:
     assert json.loads(call.body) == {
         "model": "m",
         "max_tokens": 512,
+        "service_tier": "standard_only",
         "messages": [{"role": "user", "content": "Hi"}],
         "system": "Be brief.",
         "temperature": 0.5,

@@ -13,7 +13,7 @@ from llmlab.calls.prepared import FREE, OnPiece, Prepared
 from llmlab.calls.retry import next_wait, until_probe
 from llmlab.calls.sending import Sending
 from llmlab.calls.settlement_waiter import ReservationPending, may_fit_later
-from llmlab.calls.settling import Timing, is_free, loss, lost, valued, won
+from llmlab.calls.settling import Timing, is_free, loss, lost, stated, valued, won
 from llmlab.calls.unsure import Unsure
 from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, Throttled, TimedOut
 from llmlab.providers.adapter import Decoder
@@ -57,6 +57,7 @@ class AttemptLoop:
         self._last: CallError | None = None
         self._sending: Sending | None = None
         self._charged = FREE
+        self._paid: Decimal | None = None
         self._unsure = Unsure()
         self._pending: Future[None] | None = None
 
@@ -332,15 +333,19 @@ class AttemptLoop:
         if decoder is not None and decoder.text:
             # The error came inside the stream: the words before it were written, and are billed.
             error.maybe_charged = True
+        self._paid = stated(error, self._prepared, self._context.prices, self._started_at)
         free = is_free(error)
         self._unsure.failed(free=free)
         if not free:
-            self._charged += self._prepared.worst or FREE
+            self._charged += self._paid or self._prepared.worst or FREE
         usage = decoder.usage if decoder is not None else None
-        return lost(error, latency=self._context.clock() - self._begun, usage=usage)
+        latency = self._context.clock() - self._begun
+        return lost(error, latency=latency, usage=usage, paid=self._paid)
 
     def _loss(self, partial: str) -> Decimal | None:
-        """Value the part of a stream that came; None where nothing came."""
+        """Value what a reply states, or the part of a stream that came; None where nothing did."""
+        if self._paid is not None:
+            return self._paid
         decoder = self._decoder
         usage = Usage() if decoder is None else decoder.usage
         if not partial and usage.output is None:

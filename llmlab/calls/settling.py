@@ -99,21 +99,45 @@ def won(answer: Answer) -> Settlement:
 
 def is_free(error: CallError) -> bool:
     """Say whether the provider certainly charged nothing for a failed attempt."""
+    if error.usage is not None:
+        return False  # a reply that says what it used
     return not error.maybe_charged and error.status not in _GATEWAY_GAVE_UP
 
 
-def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Settlement:
+def stated(
+    error: CallError, prepared: Prepared, prices: "Prices", at: float, *, batch: bool = False
+) -> Decimal | None:
+    """Return the dollars of a refusal that says what it used; None where it does not."""
+    usage, request = error.usage, prepared.request
+    if prepared.endpoint.backend != "live" or not isinstance(usage, Usage):
+        return None
+    if isinstance(error.billed, Decimal):
+        return error.billed
+    region = region_of(request.provider, prepared.endpoint.base_url) or usage.region
+    usage = replace(usage, region=region)
+    cost = prices.cost(usage, request.provider, request.model, at, batch=batch)
+    return None if cost is None else cost.usd
+
+
+def lost(
+    error: CallError,
+    *,
+    latency: float,
+    usage: Usage | None = None,
+    paid: Decimal | None = None,
+) -> Settlement:
     """
-    Settle a failure: at nothing where nothing was charged, else as unknown, at its worst price.
+    Settle a failure: at what it states, at nothing, or as unknown at its worst price.
 
     *usage* is what a stream had reported before it broke; it is kept, but it is no bill: the
-    provider may have written more than it could send.
+    provider may have written more than it could send. *paid* is `stated`.
     """
-    free = is_free(error)
+    usage = error.usage if isinstance(error.usage, Usage) else usage
+    free = paid is None and is_free(error)
     return Settlement(
         status="error",
         answer=None,
-        cost_usd=FREE if free else None,
+        cost_usd=FREE if free else paid,
         input_tokens=usage.input if usage else None,
         cached_tokens=usage.cached if usage else None,
         output_tokens=usage.output if usage else None,
@@ -122,7 +146,7 @@ def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Set
         error=f"{error.kind}: {error}",
         http_status=error.status,
         request_id=error.request_id,
-        billed=False if free else None,
+        billed=False if free else True if paid is not None else None,
     )
 
 

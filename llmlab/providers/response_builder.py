@@ -107,14 +107,21 @@ class ResponseBuilder(Struct, kw_only=True):
             return self.usage
         return structs.replace(self.usage, service_tier=tier, region=self.region)
 
+    def stated(self) -> tuple[Usage | None, Decimal | None]:
+        """Return what a reply without an answer says that it used and cost; None where nothing."""
+        if self.usage.output is None or not all_can_be(self.usage, self.billed):
+            return None, None
+        tier = {"service_tier": self.tier or "", "region": self.region}
+        return structs.replace(self.usage, **tier), self.billed
+
     def _finish(self, finishes: Mapping[str, Finish]) -> Finish:
         if self.refusals:
             return "refusal"
         if self.stop is None:
             self.warn("the provider did not say why the answer ended")
-        elif self.stop not in finishes:
-            self.warn(f"unknown reason for the end: {self.stop[:40]!r}, taken as a stop")
-        finish = finishes.get(self.stop or "", "stop")
+        finish = finishes.get(self.stop, "other") if self.stop else "stop"
+        if finish == "other":
+            self.warn(f"it ended for a reason that llmlab does not know: {str(self.stop)[:40]!r}")
         return "tool" if self.tools and finish == "stop" else finish
 
 

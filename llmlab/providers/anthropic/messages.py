@@ -65,7 +65,8 @@ class Anthropic(HasProfile):
         """Join the text blocks; raise the `CallError` the reply means."""
         message = decode(reply, Message, self.provider)
         if message.error is not None:
-            raise failure_in({"error": message.error}, self.provider, headers=reply.headers)
+            envelope = {"error": message.error}
+            raise failure_in(envelope, self.provider, headers=reply.headers, whole=True)
         reading = self._reading(request)
         reading.hear(message)
         return reading.answer(request_id_of(reply.headers))

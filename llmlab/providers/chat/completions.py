@@ -27,6 +27,16 @@ FINISHES: Final[Mapping[str, Finish]] = {
     "tool_calls": "tool",
     "function_call": "tool",
     "content_filter": "filter",
+    # What servers that speak this wire say for the same: TGI and Together, Anthropic, Gemini.
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "STOP": "stop",
+    "max_tokens": "length",
+    "MAX_TOKENS": "length",
+    "tool_use": "tool",
+    "SAFETY": "filter",
 }
 _GAVE_UP: Final = "insufficient_system_resource"
 """DeepSeek's finish reason for "the server ran out and stopped": an error, not an end."""
@@ -56,7 +66,7 @@ class Chat(HasProfile):
         """Return the first choice; raise the `CallError` the reply means."""
         completion = decode(reply, ChatCompletion, self.provider)
         if completion.error is not None:
-            raise failure_in(completion.error, self.provider, headers=reply.headers)
+            raise failure_in(completion.error, self.provider, headers=reply.headers, whole=True)
         builder = heard_of(completion, self.provider, reasoning_apart=self.reasoning_apart)
         return self._answer(request, builder, request_id_of(reply.headers))
 

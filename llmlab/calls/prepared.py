@@ -91,7 +91,7 @@ def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:
         words = _counted(request)
         if words is not None:
             return words + extra
-    return len(call.body) + extra
+    return len(call.asked or call.body) + extra
 
 
 def _counted(request: Request) -> int | None:
@@ -107,4 +107,4 @@ def _counted(request: Request) -> int | None:
 
 def window_tokens(request: Request, call: HttpCall) -> float:
     """Estimate what the call takes of the provider's tokens a minute: prompt and output limit."""
-    return len(call.body) / _BYTES_PER_TOKEN + request.parameters.max_tokens
+    return len(call.asked or call.body) / _BYTES_PER_TOKEN + request.parameters.max_tokens

@@ -104,8 +104,33 @@ def lenient(value: object, shape: type[T]) -> tuple[T | None, tuple[str, ...]]:
             return _decoded(value, shape), ()
         return msgspec.convert(value, type=shape, from_attributes=True), ()
     except _BROKEN as error:
+        whole = _in_whole_numbers(value)
+        if whole is not value:
+            return lenient(whole, shape)
         name = f"{UNREADABLE}{shape.__name__.strip('_').lower()}"
         return None, (f"{name}: {_short(error)}{_which(value, str(error))}",)
+
+
+def _in_whole_numbers(value: object) -> object:
+    """Return counts such as 12.0 as 12; *value* itself where it has none of these."""
+    try:
+        plain: Any = _decoded(value, object) if isinstance(value, msgspec.Raw) else value
+        found = _whole(plain) if isinstance(plain, dict) else value
+        return found if isinstance(found, dict) and not _same_kinds(found, plain) else value
+    except _BROKEN:
+        return value
+
+
+def _whole(each: object) -> object:
+    if isinstance(each, dict):
+        return {name: _whole(inner) for name, inner in each.items()}
+    return int(each) if isinstance(each, float) and each.is_integer() else each
+
+
+def _same_kinds(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_same_kinds(each, other[name]) for name, each in one.items())
+    return type(one) is type(other)
 
 
 def _which(value: object, error: str) -> str:

@@ -15,6 +15,7 @@ from llmlab.records import Answer, Finish, Piece, Request, Source, Usage
 
 _TICKS: Final = Decimal(10) ** 10
 """xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
+_OWN: Final = frozenset({"ollama", "local"})
 _EXACT: Final = Context(prec=60)
 """Our own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
 
@@ -80,7 +81,7 @@ class ResponseBuilder(Struct, kw_only=True):
         finish = self._finish(finishes)
         text = self.text
         parsed, notes = parsed_of(text, request.parameters.schema, finish)
-        self.warn(*notes)
+        self.warn(*notes, *self._uncounted(request))
         request_id = request_id or self.id
         if not all_can_be(self.usage, self.billed):
             self.warn(what_cannot_be(self.usage, self.billed, request_id))
@@ -98,7 +99,7 @@ class ResponseBuilder(Struct, kw_only=True):
             request_id=request_id,
             fingerprint=self.fingerprint,
             sources=tuple(self.sources),
-            warnings=tuple(_with_id(text, request_id) for text in self.warnings),
+            warnings=tuple(_with_id(text, request.provider, request_id) for text in self.warnings),
         )
 
     def _usage(self, request: Request) -> Usage:
@@ -106,6 +107,15 @@ class ResponseBuilder(Struct, kw_only=True):
         if not tier and not self.region:
             return self.usage
         return structs.replace(self.usage, service_tier=tier, region=self.region)
+
+    def _uncounted(self, request: Request) -> list[str]:
+        """Name the counts that a reply lacks; where Ollama's are absent they are estimated."""
+        if request.provider in _OWN or any(UNREADABLE in each for each in self.warnings):
+            return []
+        counts = {"input": self.usage.input, "output": self.usage.output}
+        lacking = [name for name, count in counts.items() if count is None]
+        named = " and ".join(f"usage.{name}" for name in lacking)
+        return [f"no {named} in the reply: what it cost is not known"] if lacking else []
 
     def stated(self) -> tuple[Usage | None, Decimal | None]:
         """Return what a reply without an answer says that it used and cost; None where nothing."""
@@ -125,9 +135,20 @@ class ResponseBuilder(Struct, kw_only=True):
         return "tool" if self.tools and finish == "stop" else finish
 
 
-def _with_id(warning: str, request_id: str | None) -> str:
-    """Add the request's id to a warning about counts: the provider's support asks for it."""
-    return f"{warning} (request {request_id})" if warning.startswith(UNREADABLE) else warning
+_NAMED: Final = (UNREADABLE, "unknown ", "no usage")
+"""How warnings begin that need to say whose reply it was."""
+
+
+def unknown(what: str, word: object) -> str:
+    """Name a part of a reply that llmlab does not know, and does not read."""
+    return f"unknown {what} {str(word)[:40]!r}, which is not read"
+
+
+def _with_id(warning: str, provider: str, request_id: str | None) -> str:
+    """Add who replied, and the request's id: the provider's support asks for it."""
+    if not warning.startswith(_NAMED):
+        return warning
+    return f"{warning} ({provider}, request {request_id or 'without an id'})"
 
 
 def dollars(ticks: int | None) -> Decimal | None:

@@ -9,7 +9,7 @@ from llmlab.providers.anthropic import wire
 from llmlab.providers.believed import added
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
-from llmlab.providers.response_builder import ResponseBuilder, odd_usage
+from llmlab.providers.response_builder import ResponseBuilder, odd_usage, unknown
 from llmlab.providers.sse import Event
 from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Finish, Piece, Usage
@@ -23,6 +23,11 @@ FINISHES: Final[Mapping[str, Finish]] = {
     "refusal": "refusal",
     "pause_turn": "length",
 }
+_BLOCKS: Final = frozenset(
+    {"text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"}
+    | {"web_search_tool_result", "web_fetch_tool_result"}
+    | {"text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta"}
+)
 _ANYWHERE: Final = frozenset({"", "global", "not_available"})
 _LONGEST: Final = 40
 """Characters of a region's name that are kept."""
@@ -93,6 +98,8 @@ class MessagesReading:
         self._count(said.usage, later=True)
 
     def _block(self, block: wire.ContentBlock) -> Piece | None:
+        if block.type not in _BLOCKS:
+            self.builder.warn(unknown("content block", block.type))
         self.builder.tools = self.builder.tools or block.type == "tool_use"
         for citation in [*(block.citations or ()), block.citation]:
             if citation is not None:

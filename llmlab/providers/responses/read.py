@@ -7,7 +7,7 @@ from typing import Any, Final
 from llmlab.errors import CallError, Unreadable
 from llmlab.providers.decoding import convert, decode_line, lenient
 from llmlab.providers.failures import failure_in
-from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage
+from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage, unknown
 from llmlab.providers.responses import wire
 from llmlab.providers.responses_usage import odd_writes, usage_of
 from llmlab.providers.sse import Event
@@ -19,6 +19,8 @@ FINISHES: Final[Mapping[str, Finish]] = {
     "max_output_tokens": "length",
     "content_filter": "filter",
 }
+_CALLED: Final = ("_call", "_call_output", "_approval_request", "mcp_list_tools", "compaction")
+"""How items end that stand for tools, whose text is in no answer."""
 _TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _THOUGHTS: Final = frozenset(
     {"response.reasoning_summary_text.delta", "response.reasoning_text.delta"}
@@ -127,6 +129,8 @@ class ResponsesReading:
             item = convert(raw, wire.OutputItem, self.provider)
             for part in [*(item.content or ()), *(item.summary or ())]:
                 self._part(part, thought=kind == "reasoning")
+        elif not str(kind).endswith(_CALLED):
+            self.builder.warn(unknown("output item", kind))
 
     def _part(self, part: wire.ContentPart, *, thought: bool) -> None:
         if thought:

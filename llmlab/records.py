@@ -347,6 +347,8 @@ class Progress:
     """`(prompt, label, done, total, failed)` for each arm."""
     waits: tuple[tuple[str, float], ...] = ()
     """Who asked to wait before the next call, and the seconds that are left of it."""
+    narrow: tuple[tuple[str, int], ...] = ()
+    """Models of which no more calls are sent at once than this, since more were refused."""
 
     @property
     def left_s(self) -> float | None:

@@ -47,6 +47,7 @@ class AttemptLoop:
         self._once = once
         self._strict = strict
         self._gate: Gate = context.gates[prepared.gate]
+        self._model = prepared.request.model
         self.number = 0
         self._queued = 0.0
         self._started_at = 0.0
@@ -157,7 +158,7 @@ class AttemptLoop:
         """Seconds until the next attempt; None and why when there is none."""
         context, decoder = self._context, self._decoder
         if self.number >= context.attempts:
-            return None, ""
+            return None, self._narrow(error)
         if self._on_piece is not None and decoder is not None and decoder.text:
             return None, "its first words are shown already"
         return next_wait(
@@ -167,6 +168,13 @@ class AttemptLoop:
             jitter=context.jitter(),
             retries=self._gate.retries,
         )
+
+    def _narrow(self, error: CallError) -> str:
+        """Say how many calls a provider lets in at once, where that is what it refused."""
+        width = self._gate.widths.narrow.get(self._model)
+        if width is None or not isinstance(error, Throttled) or error.retry_after:
+            return ""
+        return f"it lets in about {width} at once"
 
     def _until_probe(self, error: BreakerOpen) -> float | None:
         """Wait for an open breaker in a run, and between attempts; a single question fails fast."""
@@ -210,7 +218,7 @@ class AttemptLoop:
         if self._run is None:
             self._check_held()
         arrived = clock()
-        async with self._gate.passed(self._prepared.tokens) as start:
+        async with self._gate.passed(self._prepared.tokens, self._model) as start:
             self._queued += clock() - arrived
             ticket = await self._begin(start)
             self._begun = clock()
@@ -220,7 +228,7 @@ class AttemptLoop:
             try:
                 answer = await self._answer(start)
             except CallError as error:
-                self._gate.failed(error)
+                self._gate.failed(error, self._model)
                 await self._finish(ticket, self._lost(error))
                 raise
             except BaseException:
@@ -230,7 +238,7 @@ class AttemptLoop:
                 raise
             # It is there and paid for: from here on only the book takes time, and little of it.
             self._limit.end()
-            self._gate.breaker.succeeded()
+            self._gate.succeeded(self._model)
             await self._finish(ticket, won(answer))
             return answer
 
@@ -321,7 +329,7 @@ class AttemptLoop:
         """Settle an attempt that was cancelled; the deadline counts against the provider."""
         if self._limit.cut:
             error = TimedOut(f"cut by the deadline of {self._deadline:g} s")
-            self._gate.failed(error)
+            self._gate.failed(error, self._model)
         else:
             error = TimedOut("cancelled while under way")
             self._gate.breaker.left()

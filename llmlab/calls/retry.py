@@ -1,6 +1,6 @@
 """Whether a failed attempt is followed by another one, and after how many seconds."""
 
-from llmlab.errors import BreakerOpen, CallError
+from llmlab.errors import BreakerOpen, CallError, Throttled
 from llmlab.wire.breaker import Breaker
 from llmlab.wire.retry import LONGEST_DEMAND, RetryBudget, backoff
 
@@ -26,7 +26,8 @@ def next_wait(
     if wait >= left:
         over = "the deadline is over" if asked is None else _too_long(asked, max(0.0, left))
         return None, over
-    if asked is None and not retries.spend():
+    # A bare 429 has narrowed the gate, which is its ration.
+    if asked is None and not isinstance(error, Throttled) and not retries.spend():
         return None, f"too many retries at {error.provider} just now"
     return wait, ""
 

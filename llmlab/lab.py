@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from inspect import signature
@@ -359,6 +360,18 @@ class Lab:
             work = self._services.health.listed(self._services.backends.named())
             rows = merged(rows, self._services.engine.run(work))
         return pd.DataFrame(rows)
+
+    def behind(self) -> tuple[str, ...]:
+        """
+        Say where the catalogue is behind the providers' own lists and the price table.
+
+        The lists are asked for where there is a key, free of charge; nothing is changed.
+        """
+        from llmlab.backends.behind import behind
+
+        work = self._services.health.listed(self._services.backends.named())
+        listed = self._services.engine.run(work)
+        return behind(self.catalogue, listed, self._services.prices, at=time.time())
 
     def count(self, text: str, model: str | None = None, *, ask: bool = False) -> "Count":
         """

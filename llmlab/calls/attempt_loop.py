@@ -171,9 +171,9 @@ class AttemptLoop:
 
     def _narrow(self, error: CallError) -> str:
         """Say how many calls a provider lets in at once, where that is what it refused."""
-        width = self._gate.widths.narrow.get(self._model)
-        if width is None or not isinstance(error, Throttled) or error.retry_after:
-            return ""
+        width = self._gate.widths.narrow.get(self._model, 0)
+        if width <= 1 or not isinstance(error, Throttled) or error.retry_after:
+            return ""  # a call that was refused alone says nothing of how many
         return f"it lets in about {width} at once"
 
     def _until_probe(self, error: BreakerOpen) -> float | None:

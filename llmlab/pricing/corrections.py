@@ -134,10 +134,15 @@ CORRECTIONS = (
     ),
 )
 
-SAME_PRICE = {"xai/grok-3-mini-high": "grok-3-mini"}
+SAME_PRICE = {
+    "xai/grok-3-mini-high": "grok-3-mini",
+    "anthropic/claude-mythos-5": "claude-fable-5",
+    "anthropic/claude-mythos-5-1": "claude-fable-5-1",
+}
 """
 Names that genai-prices does not know, and the model whose price they have: xAI answered
-`grok-3-mini-high` to a call with high effort and billed it as `grok-3-mini` to the last tick.
+`grok-3-mini-high` to a call with high effort and billed it as `grok-3-mini` to the last tick;
+Anthropic, Pricing (read 2026-11-28) has one price for Mythos and Fable of the same number.
 """
 
 DATED = {"0.2.3": date(2026, 11, 9)}

@@ -96,6 +96,8 @@ def _tiers(name: str, value: object, base: Mapping[str, Decimal]) -> tuple[Tier,
     for entry in value:
         table = _as_table(name, entry, (*_RATES, "above"))
         above = table.get("above")
+        if isinstance(above, float) and above.is_integer():
+            above = int(above)
         if isinstance(above, bool) or not isinstance(above, int) or above < 0:
             raise ConfigError(f"price of {name!r}: a tier needs 'above', a number of prompt tokens")
         tiers.append(Tier(**_rates(name, table, base), above=above))

@@ -126,6 +126,19 @@ class Prices:
             moment = window.end
         return worst
 
+    def names(self, provider: str) -> tuple[str, ...]:
+        """Return the models of *provider* that the table has a price of text for."""
+        if provider not in PROVIDERS or provider in _FREE_PROVIDERS:
+            return ()
+        at = self._now()
+        found = edition.listings(self._table(), provider)
+        return tuple(
+            info.id
+            for info in found
+            if not info.deprecated
+            and window_at(self._table(), provider, info, at).price is not None
+        )
+
     def __repr__(self) -> str:
         """Say which table it is, and how old."""
         return f"Prices({self.basis}, {self.age():.0f} days old)"

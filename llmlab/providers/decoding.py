@@ -21,6 +21,8 @@ _BROKEN: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 UNREADABLE: Final = "unreadable "
 """How a warning about a part of a reply begins that could not be read."""
 _PLACE: Final = re.compile(r"at `(\$[\w.]+)`")
+_EXACT: Final = 2.0**53
+"""Below it every whole number is a float of its own."""
 _LONGEST_INT: Final = 300
 """Digits of a whole number that msgspec takes, and a float could hold."""
 
@@ -124,7 +126,8 @@ def _in_whole_numbers(value: object) -> object:
 def _whole(each: object) -> object:
     if isinstance(each, dict):
         return {name: _whole(inner) for name, inner in each.items()}
-    return int(each) if isinstance(each, float) and each.is_integer() else each
+    whole = isinstance(each, float) and each.is_integer() and abs(each) < _EXACT
+    return int(each) if isinstance(each, float) and whole else each
 
 
 def _same_kinds(one: object, other: object) -> bool:

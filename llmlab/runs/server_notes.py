@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from llmlab.calls.uncounted import CUT, ESTIMATED
 from llmlab.providers.tiers import UNASKED
 from llmlab.records import Answer, Row
+from llmlab.runs.answered import others
 
 
 def server_notes(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -23,6 +24,7 @@ def server_notes(rows: Sequence[Row]) -> tuple[str, ...]:
             elif warning.startswith(CUT):
                 cut[row.request.label].append(warning)
     return (
+        *others(rows),
         *(f"{label}, {count:,} {_calls(count)}: {ESTIMATED}." for label, count in guessed.items()),
         *(f"{label}, {len(each):,} {_calls(len(each))}: {each[0]}." for label, each in cut.items()),
         *(

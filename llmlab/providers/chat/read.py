@@ -33,7 +33,7 @@ def heard_of(
 
 
 def _index(choice: wire.Choice) -> int:
-    return choice.index
+    return choice.index if isinstance(choice.index, int) else 0
 
 
 @dataclass(slots=True, kw_only=True)

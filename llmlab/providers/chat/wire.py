@@ -39,7 +39,7 @@ class Choice(msgspec.Struct):
 
     message: ChatMessage
     finish_reason: str | None = None
-    index: int = 0
+    index: Any = 0
 
 
 class Delta(msgspec.Struct):

@@ -171,7 +171,8 @@ class Lab:
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
             **options: `values` (fills the slots `{{ name }}` of the words, and packs tables),
                 `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
-                `search`, `thinking`, `effort`, `tier`, `api`, `deadline`, `repeat`.
+                `search`, `thinking`, `effort`, `tier`, `api`, `deadline`, `repeat`; and
+                `extra`, fields that go into the body as they are.
 
         Raises:
             UsageError: The input is bad, such as a blank prompt, a slot that nothing fills, or
@@ -263,7 +264,7 @@ class Lab:
                 xAI): a lower price, an answer within a day. Interrupted or restarted, the
                 same call collects what was handed in.
             handle: Who watches the run and may hold it: see `start`.
-            **parameters: `max_tokens`, `temperature`, `tier` and the like, for every arm.
+            **parameters: `max_tokens`, `temperature`, `tier`, `extra` and the like, for every arm.
 
         Raises:
             UsageError: The design is bad; nothing was sent.

@@ -89,6 +89,8 @@ class Parameters:
     search: Search | None = None
     context: int | None = None
     """Tokens of context to allocate (Ollama's `num_ctx`); no other provider takes it."""
+    extra: Mapping[str, object] | None = None
+    """Fields that go into the body as they are, by the provider's own names."""
     tier: Tier | None = None
     """How fast and how dear; None asks for the standard tier, whatever the account is set to."""
 

@@ -1,6 +1,6 @@
 """A request that is ready to be sent, and how dear it can become."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -64,11 +64,11 @@ def worst_of(
     Value the dearest answer; stand-ins and the embedded model cost nothing.
 
     None where the price is unknown, and for server-side search: how much it reads is the
-    provider's choice, so there is no bound.
+    provider's choice, so there is no bound. An extra field that buys more has none, either.
     """
     if endpoint.backend != "live":
         return FREE
-    if request.parameters.search is not None:
+    if request.parameters.search is not None or _may_be_dear(request.parameters.extra):
         return None
     most = most_input(request, call, counted=counted)
     asked = request.parameters
@@ -76,6 +76,18 @@ def worst_of(
     return prices.worst(
         request.provider, request.model, most, asked.max_tokens, at, tier=tier, region=region
     )
+
+
+_DEAR: Final = frozenset(
+    {"n", "best_of", "num_choices", "tools", "plugins", "models", "route", "web_search_options"}
+    | {"search_parameters", "inference_geo", "modalities", "mcp_servers", "container"}
+    | {"prompt_cache_options", "cache_control", "prediction", "background"}
+)
+"""Extra fields that can make a call dearer than its tokens in and out, or than its model."""
+
+
+def _may_be_dear(extra: Mapping[str, object] | None) -> bool:
+    return bool(extra) and not _DEAR.isdisjoint(extra or ())
 
 
 def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from llmlab.catalogue import Model, ModelVariant, default_api, for_arm
 from llmlab.checks.amounts import REPEATS
 from llmlab.checks.plain import plain
-from llmlab.design.options import schema_of, search_of
+from llmlab.design.options import extra_of, schema_of, search_of
 from llmlab.errors import BadParameter
 from llmlab.records import Api, Parameters, Prompt, Request
 from llmlab.templates import Template
@@ -225,6 +225,7 @@ def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Param
         said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
     said["schema"] = schema_of(said.get("schema"))
     said["search"] = search_of(said.get("search"))
+    said["extra"] = extra_of(said.get("extra"))
     return Parameters(**said)
 
 

@@ -53,6 +53,24 @@ def search_of(wish: object) -> Search | None:
     raise BadParameter("search must be True, a list of domains, or a Search")
 
 
+def extra_of(wish: object) -> Mapping[str, object] | None:
+    """
+    Return the extra fields of a request's body, as plain data.
+
+    Raises:
+        BadParameter: They are no table, or no JSON.
+    """
+    if not wish:
+        return None
+    if not isinstance(wish, Mapping):
+        raise BadParameter(f'extra must be a table, such as {{"top_k": 5}}, and is {wish!r}')
+    try:
+        made: dict[str, object] = msgspec.json.decode(msgspec.json.encode(plain(wish)))
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise BadParameter(f"extra is no JSON: {error}") from None
+    return made
+
+
 def as_type(parsed: object, wish: type) -> tuple[object, tuple[str, ...]]:
     """
     Make of a parsed answer an instance of *wish*; where it does not fit, leave it and warn.

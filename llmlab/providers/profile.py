@@ -42,12 +42,21 @@ class ProviderProfile:
             sent={name: value for name, value in body.items() if name not in _WORDS},
         )
 
-    def question(self, base_url: str, path: str, body: Mapping[str, object]) -> HttpCall:
+    def question(
+        self,
+        base_url: str,
+        path: str,
+        body: Mapping[str, object],
+        extra: Mapping[str, object] | None = None,
+    ) -> HttpCall:
         """
-        Return the call that asks a model, held at the standard tier unless *body* names one.
+        Return the call that asks a model, with the caller's own *extra* fields in *body*.
 
-        What is added is no part of what is asked, so that an answer keeps its name.
+        It is held at the standard tier unless *body* names one. What holds it is no part of what
+        is asked, so that an answer keeps its name.
         """
+        if extra:
+            body = _joined(body, extra)
         if self.standard is None or self.standard[0] in body:
             return self.call(base_url, path, body)
         name, word = self.standard
@@ -76,3 +85,13 @@ class HasProfile:
     def provider(self) -> str:
         """Return the provider's name."""
         return self.profile.provider
+
+
+def _joined(body: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, object]:
+    """Put *extra* into *body*; tables of one name become one, as Ollama's `options`."""
+    made = dict(body)
+    for name, value in extra.items():
+        before = made.get(name)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        made[name] = {**before, **value} if both else value  # type: ignore[dict-item]  # are both
+    return made

@@ -59,7 +59,8 @@ class Anthropic(HasProfile):
         if request.parameters.tier == "fast":
             headers["anthropic-beta"] = _FAST_BETA
         profile = replace(self.profile, headers=headers)
-        return profile.question(base_url, "/v1/messages", self._body(request, model))
+        extra = request.parameters.extra
+        return profile.question(base_url, "/v1/messages", self._body(request, model), extra)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the text blocks; raise the `CallError` the reply means."""

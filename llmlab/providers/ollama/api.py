@@ -44,7 +44,7 @@ class Ollama(HasProfile):
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:  # noqa: ARG002
         """Put *request* into Ollama's words; sampling goes into `options`."""
         path = "/api/generate" if self.api == "generate" else "/api/chat"
-        return self.profile.call(base_url, path, self._body(request))
+        return self.profile.question(base_url, path, self._body(request), request.parameters.extra)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the answer; raise the `CallError` the reply means."""

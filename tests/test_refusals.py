@@ -337,3 +337,32 @@ def test_a_half_answer_has_no_score() -> None:
     found = scored(rows, scorer_of("exact", ["positive"]), {"0": "positive"})
     assert [each.became for each in found] == ["scored", "unread"]
     assert found[1].score is None
+
+
+# ---- the vendor's own reader
+
+
+@pytest.mark.parametrize("code", [each for each in CODES if each != "a_code_of_tomorrow"])
+def test_the_vendors_sdk_reads_the_same_refusal(code: str) -> None:
+    """OpenAI's own class knows these codes, and the usage beside them."""
+    from openai.types.responses import Response
+
+    more = {
+        "object": "response",
+        "created_at": 1.0,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+    details = {
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    }
+    body = {**failed(code, {**USED, **details}), **more}  # type: ignore[dict-item]  # counts in counts
+    theirs = Response.model_validate(body)
+    ours = raised(lambda: adapter_of("openai", "responses").read(whole(body), request()))
+
+    assert theirs.error is not None
+    assert theirs.usage is not None
+    assert theirs.error.code == code
+    assert theirs.usage.output_tokens == ours.usage.output  # type: ignore[attr-defined]

@@ -447,3 +447,32 @@ def test_rows_are_priced_again_at_their_own_tier(
         run = lab.abtest({"A": "{{ x }}"}, ["openai/gpt-6-sol"], on=FRAME, effort="none")
         again = run.reprice().rows
     assert again["cost_usd"].tolist() == pytest.approx(run.rows["cost_usd"].tolist())
+
+
+# ---- the vendors' own readers
+
+
+def test_the_vendors_sdks_read_the_same() -> None:
+    """What OpenAI's and Anthropic's own classes say of the bytes that these tests are made of."""
+    from anthropic.types import Message
+    from openai.types.chat import ChatCompletion
+
+    said = {**completion("priority"), "object": "chat.completion", "created": 1}
+    theirs = ChatCompletion.model_validate(said)
+    reply = HttpReply(status=200, headers={}, body=json.dumps(said).encode())
+    ours = adapter_of("openai", "chat").read(reply, request("openai/gpt-6-sol"))
+    assert theirs.service_tier == ours.usage.service_tier
+    assert theirs.usage is not None
+    assert (theirs.usage.prompt_tokens, theirs.usage.completion_tokens) == (
+        ours.usage.input, ours.usage.output,
+    )  # fmt: skip
+
+    usage = {"input_tokens": 1_000, "output_tokens": 100, "service_tier": "standard",
+             "speed": "fast", "inference_geo": "us"}  # fmt: skip
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "claude-opus-5-5",
+               "stop_reason": "end_turn", "stop_sequence": None, "usage": usage,
+               "content": [{"type": "text", "text": "yes"}]}  # fmt: skip
+    their = Message.model_validate(message).usage
+    raw = HttpReply(status=200, headers={}, body=json.dumps(message).encode())
+    our = adapter_of("anthropic").read(raw, request("anthropic/claude-opus-5-5")).usage
+    assert (their.speed, their.inference_geo) == (our.service_tier, our.region)

@@ -47,7 +47,8 @@ def valued(
     ) or prices.cost(answer.usage, request.provider, request.model, at)
     stand_in = prepared.endpoint.backend == "stand-in"
     basis = "" if cost is None else cost.basis
-    odd = odd_tier(answer.usage.service_tier, request.parameters.tier)
+    served, asked = answer.usage.service_tier, request.parameters.tier
+    odd = odd_tier(served, asked) if served or asked else ""
     dropped = tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
     return replace(
         answer,

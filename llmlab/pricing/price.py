@@ -165,6 +165,8 @@ def dearest_of(
     price: Price, tier: str | None, region: str, prompt: int, output: int, searches: int = 0
 ) -> Decimal | None:
     """Return `worst_of` at a tier and in a region; over all tiers where *tier* is None."""
+    if tier == region == "":
+        return worst_of(price, prompt, output, searches)
     if tier is not None:
         found = price.where(tier, region)
         return None if found is None else worst_of(found, prompt, output, searches)

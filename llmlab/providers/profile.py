@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -59,14 +60,15 @@ class ProviderProfile:
             body = _joined(body, extra)
         if self.standard is None or self.standard[0] in body:
             return self.call(base_url, path, body)
-        name, word = self.standard
         asked = _ENCODER.encode(body)
+        sent = {key: value for key, value in body.items() if key not in _WORDS}
+        sent[self.standard[0]] = self.standard[1]
         return HttpCall(
             url=self.base_of(base_url).rstrip("/") + path,
-            body=b"%b,%b" % (asked[:-1], _ENCODER.encode({name: word})[1:]),
+            body=asked[:-1] + _closing(self.standard),
             headers=self.headers,
             auth=self.auth,
-            sent={key: value for key, value in body.items() if key not in _WORDS} | {name: word},
+            sent=sent,
             asked=asked,
         )
 
@@ -85,6 +87,12 @@ class HasProfile:
     def provider(self) -> str:
         """Return the provider's name."""
         return self.profile.provider
+
+
+@cache
+def _closing(standard: tuple[str, str]) -> bytes:
+    """Return the end of a body that one more field is put into."""
+    return b"," + _ENCODER.encode(dict([standard]))[1:]
 
 
 def _joined(body: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, object]:

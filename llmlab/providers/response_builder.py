@@ -81,7 +81,9 @@ class ResponseBuilder(Struct, kw_only=True):
         finish = self._finish(finishes)
         text = self.text
         parsed, notes = parsed_of(text, request.parameters.schema, finish)
-        self.warn(*notes, *self._uncounted(request))
+        self.warn(*notes)
+        if self.usage.output is None or self.usage.input is None:
+            self.warn(*self._uncounted(request))
         request_id = request_id or self.id
         if not all_can_be(self.usage, self.billed):
             self.warn(what_cannot_be(self.usage, self.billed, request_id))
@@ -99,11 +101,16 @@ class ResponseBuilder(Struct, kw_only=True):
             request_id=request_id,
             fingerprint=self.fingerprint,
             sources=tuple(self.sources),
-            warnings=tuple(_with_id(text, request.provider, request_id) for text in self.warnings),
+            warnings=self._named(request.provider, request_id) if self.warnings else (),
         )
 
+    def _named(self, provider: str, request_id: str | None) -> tuple[str, ...]:
+        return tuple(_with_id(text, provider, request_id) for text in self.warnings)
+
     def _usage(self, request: Request) -> Usage:
-        tier = served_at(self.tier, request.parameters.tier)
+        tier = self.tier
+        if tier is None:
+            tier = served_at(None, request.parameters.tier)
         if not tier and not self.region:
             return self.usage
         return structs.replace(self.usage, service_tier=tier, region=self.region)

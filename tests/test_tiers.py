@@ -171,6 +171,20 @@ def test_a_region_costs_a_tenth_more_where_the_provider_says_so(
     assert there.basis.endswith(", in us") is charged
 
 
+def test_a_batch_is_a_tier_of_its_own() -> None:
+    """What flex calls would have cost by batch is the batch's price."""
+    prices = Prices()
+    plain, flex, there = (
+        prices.cost(each, "openai", "gpt-6-sol", AT, batch=True)
+        for each in (used(), used("flex"), used("", "eu"))
+    )
+    assert plain is not None
+    assert flex is not None
+    assert there is not None
+    assert plain.usd == flex.usd == Decimal("0.0015")
+    assert there.usd == plain.usd * Decimal("1.1")
+
+
 def test_region_and_tier_multiply() -> None:
     """Priority in Europe costs 2 times 1.1 the standard price."""
     cost = Prices().cost(used(service_tier="priority", region="eu"), "openai", "gpt-6-sol", AT)

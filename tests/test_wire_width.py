@@ -5,16 +5,23 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from llmlab import Lab
+from llmlab.book import Book
+from llmlab.catalogue import Catalogue
 from llmlab.errors import Throttled, Unavailable
+from llmlab.records import Answer, Prompt, Request
+from llmlab.secrets import Secret
 from llmlab.settings import RateLimit
+from llmlab.wire import Endpoint, Session
 from llmlab.wire.gate import Gate
 from llmlab.wire.width import Widths
+from tests.chaos import FakeTime, caller_on
 from tests.conftest import Clock
 from tests.loopback import Came, Loopback, Said
 
@@ -171,3 +178,35 @@ def test_a_provider_that_lets_in_four_at_once_answers_every_row(
     assert set(run.rows["status"]) == {"ok"}
     assert 0 < refused[0] < 120
     assert dict(gate.narrow).keys() <= {"deepseek-flash"}
+
+
+@pytest.mark.parametrize(
+    ("run", "attempts", "answered"), [("r", 4, True), ("r", 1, False), (None, 4, False)]
+)
+async def test_in_a_run_a_call_that_was_not_let_in_has_spent_no_attempt(
+    run: str | None, attempts: int, *, answered: bool
+) -> None:
+    """Six refusals, and then room: another kernel's answers were in; a single question fails."""
+    left = [6]
+
+    def reply(_came: Came) -> Said:
+        if left[0]:
+            left[0] -= 1
+            return Said(body=b'{"error": {"message": "full", "code": 429}}', status=429)
+        choice = {"index": 0, "message": {"content": "yes"}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}
+        said = {"id": "c", "model": "gpt-6-luna", "choices": [choice], "usage": usage}
+        return Said(body=json.dumps(said).encode())
+
+    time, model = FakeTime(), Catalogue.load(None).arms("gpt")[0].model
+    prompt = Prompt(name="p", user="hello")
+    request = Request(provider="openai", model=model.id, prompt=prompt)
+    with Loopback(reply) as server, Book.open(None) as book:
+        session = Session()
+        caller = replace(caller_on(book, session, time), attempts=attempts)
+        endpoint = Endpoint(provider="openai", base_url=f"{server.url}/v1", key=Secret("k"))
+        outcome = await caller.outcome(caller.prepare(request, model, endpoint), run=run)
+        await session.close()
+
+    assert isinstance(outcome, Answer) is answered
+    assert outcome.attempts == len(server.log) == (7 if answered else attempts)

@@ -20,6 +20,8 @@ from llmlab.providers.adapter import Decoder
 from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
+from llmlab.wire.retry import LONGEST_DEMAND
+from llmlab.wire.width import is_crowded
 
 _SAVING_AGAIN: Final = (0.1, 0.5, 2.0)
 """Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""
@@ -59,6 +61,8 @@ class AttemptLoop:
         self._sending: Sending | None = None
         self._charged = FREE
         self._paid: Decimal | None = None
+        self._turned_away = 0
+        self._first_turned_away: float | None = None
         self._unsure = Unsure()
         self._pending: Future[None] | None = None
 
@@ -157,7 +161,7 @@ class AttemptLoop:
     def _wait(self, error: CallError) -> tuple[float | None, str]:
         """Seconds until the next attempt; None and why when there is none."""
         context, decoder = self._context, self._decoder
-        if self.number >= context.attempts:
+        if self._has_none_left(error):
             return None, self._narrow(error)
         if self._on_piece is not None and decoder is not None and decoder.text:
             return None, "its first words are shown already"
@@ -169,10 +173,33 @@ class AttemptLoop:
             retries=self._gate.retries,
         )
 
+    def _has_none_left(self, error: CallError) -> bool:
+        """
+        Say whether all attempts are spent.
+
+        A call of a run that was not let in has spent none, for as long as a wait may be that a
+        provider names: another kernel may hold all the places for longer than four tries take.
+        """
+        most = self._context.attempts
+        if most > 1 and self._run is not None and is_crowded(error):
+            self._turned_away += self._stands_outside()
+        return self.number - self._turned_away >= most
+
+    def _stands_outside(self) -> bool:
+        """Begin the deadline anew for a call that was not let in; False once it is too long ago."""
+        now = self._context.clock()
+        if self._first_turned_away is None:
+            self._first_turned_away = now
+        if now - self._first_turned_away >= LONGEST_DEMAND or self._limit.cut:
+            return False
+        self._limit.end()
+        self._limit, self._ends = Deadline(), None
+        return True
+
     def _narrow(self, error: CallError) -> str:
         """Say how many calls a provider lets in at once, where that is what it refused."""
         width = self._gate.widths.narrow.get(self._model, 0)
-        if width <= 1 or not isinstance(error, Throttled) or error.retry_after:
+        if width <= 1 or not is_crowded(error):
             return ""  # a call that was refused alone says nothing of how many
         return f"it lets in about {width} at once"
 

@@ -1,8 +1,9 @@
 """Whether a failed attempt is followed by another one, and after how many seconds."""
 
-from llmlab.errors import BreakerOpen, CallError, Throttled
+from llmlab.errors import BreakerOpen, CallError
 from llmlab.wire.breaker import Breaker
 from llmlab.wire.retry import LONGEST_DEMAND, RetryBudget, backoff
+from llmlab.wire.width import is_crowded
 
 
 def next_wait(
@@ -27,7 +28,7 @@ def next_wait(
         over = "the deadline is over" if asked is None else _too_long(asked, max(0.0, left))
         return None, over
     # A bare 429 has narrowed the gate, which is its ration.
-    if asked is None and not isinstance(error, Throttled) and not retries.spend():
+    if asked is None and not is_crowded(error) and not retries.spend():
         return None, f"too many retries at {error.provider} just now"
     return wait, ""
 

@@ -108,7 +108,9 @@ def cost_of(usage: Usage, price: Price, *, batch: bool = False) -> Decimal:
 def bill_of(usage: Usage, price: Price, *, batch: bool = False) -> Decimal | None:
     """Return `cost_of`, or None where a count or fee that costs money is unknown."""
     if usage.service_tier or usage.region:
-        found = price.where(usage.service_tier, usage.region)
+        # A batch is a tier of its own, where one is sold.
+        tier = "" if batch and price.batched is not None else usage.service_tier
+        found = price.where(tier, usage.region)
         if found is None:
             return None
         price = found

@@ -13,7 +13,7 @@ from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
 from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
 from llmlab.wire.retry import RetryBudget
-from llmlab.wire.width import Width, Widths
+from llmlab.wire.width import Width, Widths, is_crowded
 
 MARGIN: Final = 0.5
 """Seconds by which our window is longer than the provider's; see `Limiter`."""
@@ -185,12 +185,10 @@ class Gate:
     def failed(self, error: CallError, model: str = "") -> None:
         """Count a failure for the breaker; a 429 holds everyone, or narrows its model's width."""
         self.breaker.note(error)
-        if not isinstance(error, Throttled) or not error.retryable:
-            return
-        if error.retry_after:
-            self.limiter.pause(error.retry_after)
-        else:
+        if is_crowded(error):
             self.widths.refused(model)
+        elif isinstance(error, Throttled) and error.retryable and error.retry_after:
+            self.limiter.pause(error.retry_after)
 
     def succeeded(self, model: str = "") -> None:
         """Count an answer: the provider is well, and may take more at once."""

@@ -12,8 +12,15 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from llmlab.errors import CallError, Throttled
+
 _FEW: Final = 8
 """Answers, at least, after which one more is let in."""
+
+
+def is_crowded(error: CallError) -> bool:
+    """Say whether *error* is a bare 429: too many were in at once, and no wait is named."""
+    return isinstance(error, Throttled) and error.retryable and not error.retry_after
 
 
 @dataclass(slots=True, kw_only=True)

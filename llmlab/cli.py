@@ -49,6 +49,10 @@ def _add_sending(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.set_defaults(run=_demo)
 
     command = commands.add_parser("models", help="list models, windows, prices, keys, retirements")
+    command.add_argument(
+        "--check", action="store_true",
+        help="compare with the providers' own lists and the price table: what is behind",
+    )  # fmt: skip
     command.set_defaults(run=_models)
 
     command = commands.add_parser("ask", help="ask one model one question")
@@ -169,10 +173,22 @@ def _models(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
     from llmlab.views.text.models import models_text
 
-    del arguments
+    if arguments.check:
+        return _check_models()
     with Lab(book=":memory:", look=True) as lab:
         _say_waiting(lab)
         print(models_text(lab.models()))
+    return 0
+
+
+def _check_models() -> int:
+    from llmlab.lab import Lab
+
+    with Lab(book=":memory:") as lab:
+        lines = lab.behind()
+        table = f"{lab.prices.basis}, {lab.prices.age():.0f} days old"
+    print("\n".join(lines) if lines else "the catalogue is behind in nothing")
+    print(f"prices by {table}; lists of the providers whose key is set")
     return 0
 
 

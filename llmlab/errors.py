@@ -96,12 +96,16 @@ class CallError(LabError):
         retryable: Whether the same request may succeed later.
         retry_after: Seconds the provider asked us to wait, or None.
         partial: Text received before the failure.
-        maybe_charged: Whether the provider may have processed and charged the request, as when
-            the connection broke after it was sent.
+        usage: The tokens (`records.Usage`) that a whole reply states and charges for it, or None.
+        billed: Dollars (`Decimal`) that it states, or None.
+        maybe_charged: Whether the provider may have done the work and charge for it, as when
+            the connection broke after the request was sent.
     """
 
     retryable: bool = False
     maybe_charged: bool = False
+    usage: object = None
+    billed: object = None
 
     def __init__(
         self,

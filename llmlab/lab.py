@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -170,7 +171,8 @@ class Lab:
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
             **options: `values` (fills the slots `{{ name }}` of the words, and packs tables),
                 `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
-                `search`, `thinking`, `effort`, `api`, `deadline`, `repeat`.
+                `search`, `thinking`, `effort`, `tier`, `api`, `deadline`, `repeat`; and
+                `extra`, fields that go into the body as they are.
 
         Raises:
             UsageError: The input is bad, such as a blank prompt, a slot that nothing fills, or
@@ -280,6 +282,18 @@ class Lab:
             work = self._services.health.listed(self._services.backends.named())
             rows = merged(rows, self._services.engine.run(work))
         return pd.DataFrame(rows)
+
+    def behind(self) -> tuple[str, ...]:
+        """
+        Say where the catalogue is behind the providers' own lists and the price table.
+
+        The lists are asked for where there is a key, free of charge; nothing is changed.
+        """
+        from llmlab.backends.behind import behind
+
+        work = self._services.health.listed(self._services.backends.named())
+        listed = self._services.engine.run(work)
+        return behind(self.catalogue, listed, self._services.prices, at=time.time())
 
     def count(self, text: str, model: str | None = None, *, ask: bool = False) -> "Count":
         """

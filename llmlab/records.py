@@ -28,7 +28,11 @@ Backend: TypeAlias = Literal["live", "local", "stand-in"]
 """Who answered: the provider's server, the embedded model, or the simulator."""
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error"]
+Tier: TypeAlias = Literal["default", "auto", "flex", "priority", "fast"]
+"""A tier of service: `default` is the standard price, `auto` what the account is set to."""
+
+Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error", "other"]
+"""Why an answer ended; `other` for a reason that llmlab does not know: it may be half of one."""
 
 Reading: TypeAlias = Literal[
     "scored", "unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored", "failed"
@@ -85,6 +89,10 @@ class Parameters:
     search: Search | None = None
     context: int | None = None
     """Context window to allocate, in tokens (Ollama's `num_ctx`); no other provider takes it."""
+    extra: Mapping[str, object] | None = None
+    """Fields that go into the body as they are, by the provider's own names."""
+    tier: Tier | None = None
+    """How fast and how dear; None asks for the standard tier, whatever the account is set to."""
 
 
 class Request(Struct, frozen=True, kw_only=True, gc=False):
@@ -121,6 +129,8 @@ class HttpCall(Struct, frozen=True, kw_only=True, gc=False):
     """The parameters sent, by the provider's names: the body without the prompt."""
     bulk: bool = False
     """Whether the reply is a file of many answers, which has a larger size bound."""
+    asked: bytes = b""
+    """The body less what llmlab adds to hold the standard tier; empty where it adds nothing."""
 
 
 class HttpReply(Struct, frozen=True, kw_only=True, gc=False):
@@ -153,6 +163,10 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Number of server-side tool calls, each of which is charged."""
     estimated: bool = False
     """Whether a count was filled in by llmlab's own tokenizer."""
+    service_tier: str = ""
+    """The tier that served it, where that is not the standard one: flex, priority, fast."""
+    region: str = ""
+    """Where it was served, where the provider charges for that: us, eu."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +221,7 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     warnings: tuple[str, ...] = ()
 
     @property
-    def gap(self) -> Literal["", "cut", "empty", "refused", "filtered"]:
+    def gap(self) -> Literal["", "cut", "empty", "refused", "filtered", "unread"]:
         """Why the answer is incomplete or missing; empty for a complete one."""
         ended = _ENDED.get(self.finish)
         if ended is not None:
@@ -215,10 +229,11 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
         return "empty" if self.parsed is None and not self.text.strip() else ""
 
 
-_ENDED: Final[Mapping[str, Literal["cut", "refused", "filtered"]]] = {
+_ENDED: Final[Mapping[str, Literal["cut", "refused", "filtered", "unread"]]] = {
     "length": "cut",
     "refusal": "refused",
     "filter": "filtered",
+    "other": "unread",
 }
 
 
@@ -349,6 +364,8 @@ class Progress:
     """Who asked to wait before the next call, and the seconds that are left of it."""
     ended: Literal["", "clear", "interrupted"] = ""
     """Why a run ended before all was sent: its result was clear, or somebody stopped it."""
+    narrow: tuple[tuple[str, int], ...] = ()
+    """Models of which no more calls are sent at once than this, since more were refused."""
 
     @property
     def left_s(self) -> float | None:

@@ -86,7 +86,7 @@ class Settings:
     tier_api: int = 131_072
     """Context window of models behind an API (tier 2): tokens of prompt and answer together."""
     catalogue: Path | None = None
-    prices: dict[str, dict[str, float]] = field(default_factory=dict)
+    prices: dict[str, dict[str, float | list[dict[str, float]]]] = field(default_factory=dict)
     prompts: Path = Path("prompts")
     templates: Literal["development", "production"] = "development"
     """Whether a template with faults is refused (production) or used with a warning."""
@@ -146,6 +146,7 @@ _RATES: Final = tuple(item.name for item in fields(RateLimit))
 
 _CALLS: Final = Allowed(low=1, high=100_000, unit="calls", whole=True)
 _TOKENS: Final = Allowed(low=1, high=1e9, unit="tokens", whole=True)
+_PROMPT: Final = Allowed(low=0, high=1e9, unit="tokens", whole=True)
 _ALLOWED: Final[Mapping[str, Allowed]] = {
     "deadline": SECONDS,
     "attempts": Allowed(low=1, high=1_000, whole=True),
@@ -181,6 +182,8 @@ def _in_bounds(name: str, value: object, source: str) -> object:
 def _bounded(kind: str, name: str, value: object, allowed: Allowed, source: str) -> object:
     """Check one entry: *kind* is `limits.` for that of any provider, *name* is its full name."""
     shape = _TABLES.get(kind)
+    if name.startswith("prices.") and name.endswith(".tiers"):
+        return _tiers(name, value, allowed, source)
     if shape is not None and isinstance(value, Mapping):
         inner = f"{kind}." if f"{kind}." in _TABLES else ""
         return {
@@ -192,6 +195,22 @@ def _bounded(kind: str, name: str, value: object, allowed: Allowed, source: str)
     if value is None:  # inside a table it removes a limit
         return None
     return allowed.read(value, f"{source}: {name}", error=ConfigError)
+
+
+def _tiers(name: str, value: object, allowed: Allowed, source: str) -> object:
+    """Check the rates of long prompts: a list of tables, each of which says above how many."""
+    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
+        shape = '[{"above": 200_000, "input": 4, "output": 12}]'
+        raise ConfigError(f"{source}: {name} is {value!r}; it must be a list, such as {shape}")
+    return [
+        {
+            word: (_PROMPT if word == "above" else allowed).read(
+                number, f"{source}: {name}.{word}", error=ConfigError
+            )
+            for word, number in table.items()
+        }
+        for table in value
+    ]
 
 
 def _merged(before: object, value: object) -> object:

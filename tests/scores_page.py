@@ -24,7 +24,7 @@ the report, below the plots, and in one note an arm.
 | outcome | what it is | score |
 | --- | --- | --- |
 | `scored` | read and valued; wrong is one of these, with a low score | a number |
-| `unread` | whole, but the score could not read it | missing |
+| `unread` | the score could not read it, or its end is `other`: it may be half of one | missing |
 | `cut` | stopped at the output limit, perhaps before its first word: raise `max_tokens` | missing |
 | `empty` | whole, and without a word | missing |
 | `refused` | the model declined | missing |

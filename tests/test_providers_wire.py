@@ -58,6 +58,7 @@ def test_openai_chat_names_its_limit_after_completion_tokens() -> None:
             {"role": "user", "content": "Hi"},
         ],
         "max_completion_tokens": 512,
+        "service_tier": "default",
         "temperature": 0.0,
         "seed": 7,
         "stop": ["END"],
@@ -137,6 +138,7 @@ def test_anthropic_keeps_the_system_prompt_apart() -> None:
     assert json.loads(call.body) == {
         "model": "m",
         "max_tokens": 512,
+        "service_tier": "standard_only",
         "messages": [{"role": "user", "content": "Hi"}],
         "system": "Be brief.",
         "temperature": 0.5,

@@ -1,10 +1,12 @@
 """Settings are read once, and every entry that does not fit is named."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from llmlab.errors import ConfigError
+from llmlab.pricing import Prices
 from llmlab.settings import Sourced
 
 
@@ -77,3 +79,23 @@ def test_broken_toml_names_the_file(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"llmlab\.toml: not valid TOML"):
         Sourced.read(folder=tmp_path)
+
+
+def test_a_price_of_the_settings_holds_its_tiers(tmp_path: Path) -> None:
+    """The rates of long prompts are a list of tables, checked like every other number."""
+    head = '[prices."openai/mine"]\ninput = 2\noutput = 6\n'
+    (tmp_path / "llmlab.toml").write_text(head + "tiers = [{above = 200000, input = 4}]\n")
+    price = Prices(Sourced.read(folder=tmp_path).settings.prices).price("openai", "mine", 0)
+    assert price is not None
+    (tier,) = price.tiers
+    assert (tier.above, str(tier.input), str(tier.output)) == (200_000, "4.0", "6.0")
+
+    for bad, words in (
+        ("3", "it must be a list, such as"),
+        ("[3]", "it must be a list, such as"),
+        ("[{above = -1}]", "tiers.above is -1"),
+        ("[{above = 1, input = nan}]", "tiers.input is nan"),
+    ):
+        (tmp_path / "llmlab.toml").write_text(f"{head}tiers = {bad}\n")
+        with pytest.raises(ConfigError, match=re.escape(words)):
+            Sourced.read(folder=tmp_path)

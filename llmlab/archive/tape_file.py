@@ -152,10 +152,13 @@ def _decoded(text: str, where: str) -> TapeLine:
 _DECODER: Final = msgspec.json.Decoder(TapeLine)
 
 
+_NO_COUNTS: Final = frozenset({"estimated", "service_tier", "region"})
+
+
 def _out_of_bounds(line: TapeLine) -> Iterator[str]:
     """Yield the numbers that a table cannot hold or a call cannot have."""
     outcome, usage = line.outcome, getattr(line.answer, "usage", None)
-    counts = (name for name in Usage.__struct_fields__ if name != "estimated")
+    counts = (name for name in Usage.__struct_fields__ if name not in _NO_COUNTS)
     for record, name, most in (
         (line, "repeat", 1e15), (outcome, "attempts", 1e15), (outcome, "started_at", 9e9),
         *((usage, name, 1e15) for name in counts),

@@ -59,7 +59,8 @@ def _arm(request: Request) -> str:
     asked = request.parameters
     tuned = (asked.temperature, asked.top_p, asked.thinking, asked.effort, asked.schema,
              asked.search)  # fmt: skip
-    return repr((request.prompt.version, request.name, tuned))
+    own = (asked.extra,) if asked.extra else ()  # as it was named before there were any
+    return repr((request.prompt.version, request.name, (*tuned, *own)))
 
 
 def sketch_of(experiment: "Experiment") -> tuple[str, ...]:

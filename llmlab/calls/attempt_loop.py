@@ -13,7 +13,7 @@ from llmlab.calls.prepared import FREE, OnPiece, Prepared
 from llmlab.calls.retry import next_wait, until_probe
 from llmlab.calls.sending import Sending
 from llmlab.calls.settlement_waiter import ReservationPending, may_fit_later
-from llmlab.calls.settling import Timing, is_free, loss, lost, valued, won
+from llmlab.calls.settling import Timing, is_free, loss, lost, stated, valued, won
 from llmlab.calls.unsure import Unsure
 from llmlab.errors import BookError, BreakerOpen, CallError, LimitError, Throttled, TimedOut
 from llmlab.providers.adapter import Decoder
@@ -21,6 +21,8 @@ from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.endpoint import Line
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
+from llmlab.wire.retry import LONGEST_DEMAND
+from llmlab.wire.width import is_crowded
 
 _SAVE_RETRIES: Final = (0.1, 0.5, 2.0)
 """Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""
@@ -48,6 +50,7 @@ class AttemptLoop:
         self._once = once
         self._strict = strict
         self._gate: Gate = context.gates[prepared.gate]
+        self._model = prepared.request.model
         self.number = 0
         self._queued = 0.0
         self._started_at = 0.0
@@ -58,6 +61,9 @@ class AttemptLoop:
         self._last: CallError | None = None
         self._sending: Sending | None = None
         self._charged = FREE
+        self._paid: Decimal | None = None
+        self._turned_away = 0
+        self._first_turned_away: float | None = None
         self._unsure = Unsure()
         self._pending: Future[None] | None = None
 
@@ -157,8 +163,8 @@ class AttemptLoop:
     def _wait(self, error: CallError) -> tuple[float | None, str]:
         """Seconds until the next attempt; None and why when there is none."""
         context, decoder = self._context, self._decoder
-        if self.number >= context.attempts:
-            return None, ""
+        if self._has_none_left(error):
+            return None, self._narrow(error)
         if self._on_piece is not None and decoder is not None and decoder.text:
             return None, "part of its answer was already shown"
         return next_wait(
@@ -168,6 +174,36 @@ class AttemptLoop:
             jitter=context.jitter(),
             retries=self._gate.retries,
         )
+
+    def _has_none_left(self, error: CallError) -> bool:
+        """
+        Say whether all attempts are spent.
+
+        A call of a run that was not let in has spent none, for as long as a wait may be that a
+        provider names: another kernel may hold all the places for longer than four tries take.
+        """
+        most = self._context.attempts
+        if most > 1 and self._run is not None and is_crowded(error):
+            self._turned_away += self._stands_outside()
+        return self.number - self._turned_away >= most
+
+    def _stands_outside(self) -> bool:
+        """Begin the deadline anew for a call that was not let in; False once it is too long ago."""
+        now = self._context.clock()
+        if self._first_turned_away is None:
+            self._first_turned_away = now
+        if now - self._first_turned_away >= LONGEST_DEMAND or self._limit.cut:
+            return False
+        self._limit.end()
+        self._limit, self._ends = Deadline(), None
+        return True
+
+    def _narrow(self, error: CallError) -> str:
+        """Say how many calls a provider lets in at once, where that is what it refused."""
+        width = self._gate.widths.narrow.get(self._model, 0)
+        if width <= 1 or not is_crowded(error):
+            return ""  # a call that was refused alone says nothing of how many
+        return f"it lets in about {width} at once"
 
     def _until_probe(self, error: BreakerOpen) -> float | None:
         """Wait for an open breaker in a run, and between attempts; a single question fails fast."""
@@ -224,7 +260,7 @@ class AttemptLoop:
         if self._run is None:
             self._check_held()
         arrived = clock()
-        async with self._gate.passed(self._prepared.tokens) as start:
+        async with self._gate.passed(self._prepared.tokens, self._model) as start:
             self._queued += clock() - arrived
             ticket = await self._begin(start)
             self._begun = clock()
@@ -234,7 +270,7 @@ class AttemptLoop:
             try:
                 answer = await self._answer(start)
             except CallError as error:
-                self._gate.failed(error)
+                self._gate.failed(error, self._model)
                 await self._finish(ticket, self._lost(error))
                 raise
             except BaseException:
@@ -244,7 +280,7 @@ class AttemptLoop:
                 raise
             # The answer is complete and paid for: only writing it to the book is left.
             self._limit.end()
-            self._gate.breaker.succeeded()
+            self._gate.succeeded(self._model)
             await self._finish(ticket, won(answer))
             return answer
 
@@ -335,7 +371,7 @@ class AttemptLoop:
         """Settle an attempt that was cancelled; the deadline counts against the provider."""
         if self._limit.cut:
             error = TimedOut(f"cut by the deadline of {self._deadline:g} s")
-            self._gate.failed(error)
+            self._gate.failed(error, self._model)
         else:
             error = TimedOut("cancelled while under way")
             self._gate.breaker.left()
@@ -347,15 +383,19 @@ class AttemptLoop:
         if decoder is not None and decoder.text:
             # The error came inside the stream: the text before it was generated, and is billed.
             error.maybe_charged = True
+        self._paid = stated(error, self._prepared, self._context.prices, self._started_at)
         free = is_free(error)
         self._unsure.failed(free=free)
         if not free:
-            self._charged += self._prepared.worst or FREE
+            self._charged += self._paid or self._prepared.worst or FREE
         usage = decoder.usage if decoder is not None else None
-        return lost(error, latency=self._context.clock() - self._begun, usage=usage)
+        latency = self._context.clock() - self._begun
+        return lost(error, latency=latency, usage=usage, paid=self._paid)
 
     def _loss(self, partial: str) -> Decimal | None:
-        """Cost of the part of a stream that arrived, in dollars; None where nothing arrived."""
+        """Value what a reply states, or the part of a stream that came; None where nothing did."""
+        if self._paid is not None:
+            return self._paid
         decoder = self._decoder
         usage = Usage() if decoder is None else decoder.usage
         if not partial and usage.output is None:

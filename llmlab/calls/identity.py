@@ -36,7 +36,8 @@ def key_of(
     an answer of a stand-in is never taken for one of the model.
     """
     draw = f"{repeat}+{occurrence}" if occurrence else str(repeat)
-    words = b"\0".join([endpoint.identity.encode(), path.encode(), call.body, draw.encode()])
+    asked = call.asked or call.body
+    words = b"\0".join([endpoint.identity.encode(), path.encode(), asked, draw.encode()])
     return hashlib.sha256(words).hexdigest()
 
 
@@ -76,6 +77,8 @@ def content_of(request: Request) -> str:
     """
     values = zip(_ASKED, _asked(request.parameters), strict=True)
     given = {name: value for name, value in values if value is not None and value != ()}
+    if given.get("tier") == "default":
+        del given["tier"]  # what None asks for, too
     asked: dict[str, object] = {
         "model": request.name,
         "api": request.api,

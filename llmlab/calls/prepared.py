@@ -1,6 +1,6 @@
 """A request that is ready to be sent, and the upper bound of its cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from llmlab.catalogue import Model
 from llmlab.providers.adapter import Adapter
+from llmlab.providers.tiers import bound_of
 from llmlab.records import HttpCall, Piece, Request
 from llmlab.wire import Endpoint
 
@@ -63,14 +64,30 @@ def worst_of(
     Upper bound of the cost, in dollars; stand-ins and the embedded model cost nothing.
 
     None where the price is unknown, and for server-side search: how much it reads is the
-    provider's choice, so there is no bound.
+    provider's choice, so there is no bound. An extra field that buys more has none, either.
     """
     if endpoint.backend != "live":
         return FREE
-    if request.parameters.search is not None:
+    if request.parameters.search is not None or _may_be_dear(request.parameters.extra):
         return None
     most = most_input(request, call, counted=counted)
-    return prices.worst(request.provider, request.model, most, request.parameters.max_tokens, at)
+    asked = request.parameters
+    tier, region = bound_of(request.provider, asked.tier, endpoint.base_url)
+    return prices.worst(
+        request.provider, request.model, most, asked.max_tokens, at, tier=tier, region=region
+    )
+
+
+_DEAR: Final = frozenset(
+    {"n", "best_of", "num_choices", "tools", "plugins", "models", "route", "web_search_options"}
+    | {"search_parameters", "inference_geo", "modalities", "mcp_servers", "container"}
+    | {"prompt_cache_options", "cache_control", "prediction", "background"}
+)
+"""Extra fields that can make a call dearer than its tokens in and out, or than its model."""
+
+
+def _may_be_dear(extra: Mapping[str, object] | None) -> bool:
+    return bool(extra) and not _DEAR.isdisjoint(extra or ())
 
 
 def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:
@@ -86,7 +103,7 @@ def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:
         words = _counted(request)
         if words is not None:
             return words + extra
-    return len(call.body) + extra
+    return len(call.asked or call.body) + extra
 
 
 def _counted(request: Request) -> int | None:
@@ -101,5 +118,5 @@ def _counted(request: Request) -> int | None:
 
 
 def window_tokens(request: Request, call: HttpCall) -> float:
-    """Estimate the tokens that count against the rate limit: prompt and output limit."""
-    return len(call.body) / _BYTES_PER_TOKEN + request.parameters.max_tokens
+    """Estimate what the call takes of the provider's tokens a minute: prompt and output limit."""
+    return len(call.asked or call.body) / _BYTES_PER_TOKEN + request.parameters.max_tokens

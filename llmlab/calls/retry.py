@@ -3,6 +3,7 @@
 from llmlab.errors import BreakerOpen, CallError
 from llmlab.wire.breaker import Breaker
 from llmlab.wire.retry import LONGEST_DEMAND, RetryBudget, backoff
+from llmlab.wire.width import is_crowded
 
 
 def next_wait(
@@ -28,7 +29,8 @@ def next_wait(
         if asked is None:
             return None, "the deadline is over"
         return None, _too_long(asked, "the deadline leaves", max(0.0, left))
-    if asked is None and not retries.spend():
+    # A bare 429 has narrowed the gate, which is its ration.
+    if asked is None and not is_crowded(error) and not retries.spend():
         return None, f"too many retries at {error.provider} just now"
     return wait, ""
 

@@ -12,6 +12,7 @@ from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.uncounted import counted
 from llmlab.errors import CallError
 from llmlab.providers.believed import MOST_USD
+from llmlab.providers.tiers import odd_tier, region_of, served_at
 from llmlab.records import Answer, Usage
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ def valued(
 ) -> Answer:
     """Return *answer* with its provider, model, timing and cost."""
     request = prepared.request
-    answer = counted(answer, request, prepared.model)
+    answer = placed(counted(answer, request, prepared.model), prepared)
     cost = prices.cost(
         answer.usage, request.provider, answer.model or request.model, at
     ) or prices.cost(answer.usage, request.provider, request.model, at)
     stand_in = prepared.endpoint.backend == "stand-in"
     basis = "" if cost is None else cost.basis
+    served, asked = answer.usage.service_tier, request.parameters.tier
+    odd = odd_tier(served, asked) if served or asked else ""
     dropped = tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
     return replace(
         answer,
@@ -63,8 +66,14 @@ def valued(
         unsure_usd=timing.unsure_usd,
         started_at=at,
         sent=prepared.call.sent,
-        warnings=answer.warnings + dropped,
+        warnings=answer.warnings + dropped + ((odd,) if odd else ()),
     )
+
+
+def placed(answer: Answer, prepared: Prepared) -> Answer:
+    """Add the region that the address stands for, where the provider charges for that."""
+    region = region_of(prepared.request.provider, prepared.endpoint.base_url)
+    return replace(answer, usage=replace(answer.usage, region=region)) if region else answer
 
 
 def won(answer: Answer) -> Settlement:
@@ -90,22 +99,46 @@ def won(answer: Answer) -> Settlement:
 
 
 def is_free(error: CallError) -> bool:
-    """Return whether the provider certainly charged nothing for a failed attempt."""
+    """Say whether the provider certainly charged nothing for a failed attempt."""
+    if error.usage is not None:
+        return False  # a reply that says what it used
     return not error.maybe_charged and error.status not in _GATEWAY_TIMEOUT
 
 
-def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Settlement:
-    """
-    Settle a failure: at 0 where nothing was charged, else as unknown, at its worst case.
+def stated(
+    error: CallError, prepared: Prepared, prices: "Prices", at: float, *, batch: bool = False
+) -> Decimal | None:
+    """Return the dollars of a refusal that says what it used; None where it does not."""
+    usage, request = error.usage, prepared.request
+    if prepared.endpoint.backend != "live" or not isinstance(usage, Usage):
+        return None
+    if isinstance(error.billed, Decimal):
+        return error.billed
+    region = region_of(request.provider, prepared.endpoint.base_url) or usage.region
+    usage = replace(usage, region=region)
+    cost = prices.cost(usage, request.provider, request.model, at, batch=batch)
+    return None if cost is None else cost.usd
 
-    *usage* is what a stream had reported before it broke. It is kept but not charged: the
-    provider may have generated more than it sent.
+
+def lost(
+    error: CallError,
+    *,
+    latency: float,
+    usage: Usage | None = None,
+    paid: Decimal | None = None,
+) -> Settlement:
     """
-    free = is_free(error)
+    Settle a failure: at what it states, at nothing, or as unknown at its worst price.
+
+    *usage* is what a stream had reported before it broke; it is kept, but it is no bill: the
+    provider may have written more than it could send. *paid* is `stated`.
+    """
+    usage = error.usage if isinstance(error.usage, Usage) else usage
+    free = paid is None and is_free(error)
     return Settlement(
         status="error",
         answer=None,
-        cost_usd=FREE if free else None,
+        cost_usd=FREE if free else paid,
         input_tokens=usage.input if usage else None,
         cached_tokens=usage.cached if usage else None,
         output_tokens=usage.output if usage else None,
@@ -114,7 +147,7 @@ def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Set
         error=f"{error.kind}: {error}",
         http_status=error.status,
         request_id=error.request_id,
-        billed=False if free else None,
+        billed=False if free else True if paid is not None else None,
     )
 
 
@@ -134,6 +167,8 @@ def loss(
         input=usage.input if usage.input is not None else _estimate(asked),
         output=max(usage.output or 0, _estimate(text)),
         estimated=True,
+        service_tier=served_at(None, request.parameters.tier),
+        region=region_of(request.provider, prepared.endpoint.base_url),
     )
     cost = prices.cost(known, request.provider, request.model, at)
     return None if cost is None else cost.usd

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from llmlab.records import Api, Effort
+from llmlab.records import Api, Effort, Tier
 from llmlab.secrets import Address
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
@@ -54,6 +54,8 @@ class Rules:
     """How many allowed domains a search takes; None where no limit is published."""
     context: bool = False
     """Whether the context to allocate can be asked for (Ollama's `num_ctx`)."""
+    tiers: tuple[Tier, ...] = ()
+    """The tiers of service that can be asked for beside the standard one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from llmlab.catalogue.reasoning import effort, thinking
 from llmlab.catalogue.sampling import sampling
 from llmlab.catalogue.schemas import schema
 from llmlab.catalogue.searching import search
+from llmlab.catalogue.serving import extra, tier
 from llmlab.errors import BadParameter, TokenBudgetError
 from llmlab.records import Api, Parameters
 
@@ -200,5 +201,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     schema,
     search,
     _context,
+    tier,
+    extra,
 )
 _DEFAULTS: Final = {item.name: getattr(Parameters(), item.name) for item in fields(Parameters)}

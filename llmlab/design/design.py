@@ -16,7 +16,7 @@ from llmlab.checks.plain import plain
 from llmlab.design.names import model_names
 from llmlab.design.options import PARAMETERS, parameters_of
 from llmlab.errors import BadParameter, UsageError, suggest
-from llmlab.records import Effort, Parameters
+from llmlab.records import Effort, Parameters, Tier
 from llmlab.scores import Judge, Score, ScoreFunction
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class Design:
     schema: object = None
     search: object = None
     context: int | None = None
+    tier: Tier | None = None
+    extra: Mapping[str, object] | None = None
 
     @property
     def parameters(self) -> Parameters:

@@ -40,6 +40,7 @@ def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Param
         said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
     said["schema"] = schema_of(said.get("schema"))
     said["search"] = search_of(said.get("search"))
+    said["extra"] = extra_of(said.get("extra"))
     return Parameters(**said)
 
 
@@ -79,6 +80,24 @@ def search_of(wish: object) -> Search | None:
     if isinstance(wish, list | tuple) and all(isinstance(each, str) for each in wish):
         return Search(allowed_domains=tuple(wish))
     raise BadParameter("search must be True, a list of domains, or a Search")
+
+
+def extra_of(wish: object) -> Mapping[str, object] | None:
+    """
+    Return the extra fields of a request's body, as plain data.
+
+    Raises:
+        BadParameter: They are no table, or no JSON.
+    """
+    if not wish:
+        return None
+    if not isinstance(wish, Mapping):
+        raise BadParameter(f'extra must be a table, such as {{"top_k": 5}}, and is {wish!r}')
+    try:
+        made: dict[str, object] = msgspec.json.decode(msgspec.json.encode(plain(wish)))
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise BadParameter(f"extra is no JSON: {error}") from None
+    return made
 
 
 def as_type(parsed: object, wish: type) -> tuple[object, tuple[str, ...]]:

@@ -96,9 +96,21 @@ def _warnings(lists: Lists) -> list[Any]:
     return ["; ".join(each) or None if each else None for each in lists.take("answer", "warnings")]
 
 
+def _tier(lists: Lists) -> list[Any]:
+    tiers = lists.take("usage", "service_tier")
+    return [STANDARD if tier == "" else tier for tier in tiers]
+
+
+def _region(lists: Lists) -> list[Any]:
+    return [region or None for region in lists.take("usage", "region")]
+
+
 def _basis(lists: Lists) -> list[Any]:
     return lists.take("answer", "price_basis")
 
+
+STANDARD: Final = "standard"
+"""The word of the column `service_tier` for a tier that is no other."""
 
 _INT: Final = "Int64"
 _TIME: Final = "datetime64[ns, UTC]"
@@ -148,6 +160,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("reasoning_tokens", _INT, "tokens", "part of output spent on reasoning", "usage",
            "reasoning"),
     Column("output_tokens", _INT, "tokens", "answer, reasoning included", "usage", "output"),
+    Column("service_tier", "category", "", "tier of service that answered: standard, flex, "
+           "priority or fast", "usage", made=_tier),
+    Column("region", "category", "", "where it was served, where the provider charges for that",
+           "usage", made=_region),
     Column("searches", _INT, "", "server-side tool calls that are charged each", "usage"),
     Column("cost_usd", "float64", "USD", "NaN when no price is known", "outcome", "cost"),
     Column("cost_status", "category", "", "exact, estimated, simulated or unpriced", "outcome",

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import UsageError
+from llmlab.frames.columns import STANDARD
 from llmlab.pricing import Prices
 from llmlab.records import Usage
 
@@ -106,7 +107,13 @@ def _usage(row: Mapping[Any, Any], *, cache: bool) -> Usage:
         counts[name] = int(value) if known else (0 if name in _ZERO else None)  # type: ignore[arg-type]  # known
     if not cache:
         counts |= {"cached": 0, "cache_write": 0, "cache_write_1h": 0}
-    return Usage(**counts)  # type: ignore[arg-type]  # None only where Usage takes it
+    tier, region = _word(row.get("service_tier")), _word(row.get("region"))
+    tier = "" if tier == STANDARD else tier
+    return Usage(**counts, service_tier=tier, region=region)  # type: ignore[arg-type]  # None only where Usage takes it
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _moment(at: "str | date | float | None") -> float | None:

@@ -100,6 +100,7 @@ class LLMLab(Magics):
     @argument("--max-tokens", type=whole, help="output limit of each answer (default 512)")
     @argument("--temperature", type=float, help="sampling temperature for every arm")
     @argument("--seed", type=whole, help="sampling seed for every arm, where models take one")
+    @argument("--tier", help="flex, priority ...: another price, where the provider sells it")
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
     @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")
     @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")

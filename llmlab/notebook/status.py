@@ -88,6 +88,7 @@ def _gate(gate: Any) -> str:
     """Say in a line whether calls pass to a provider."""
     limiter = gate.limiter
     parts = [f"{gate.provider}: breaker {gate.breaker}", f"{gate.in_flight} under way"]
+    parts += [f"{model} narrowed to {width} at once by 429s" for model, width in gate.narrow]
     if limiter.waiting:
         parts.append(f"{limiter.waiting} wait for the rate limit")
     if limiter.paused_s:

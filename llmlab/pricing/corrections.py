@@ -5,6 +5,7 @@ Whatever genai-prices says is kept unless a line here says otherwise; a line tha
 (`silent`) is used only where genai-prices has no number of its own.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -20,13 +21,15 @@ class PriceCorrection:
 
     name: str
     provider: str
-    kind: Literal["batch", "search", "calendar"]
+    kind: Literal["batch", "search", "calendar", "region"]
     value: Decimal = Decimal(0)
-    """A factor (batch) or dollars per call (search)."""
+    """A factor (batch, region) or dollars per call (search)."""
     since: float = float("-inf")
     """Unix time from which it holds."""
     reason: str
     source: str
+    but: str = ""
+    """A regular expression of the models for which it does not hold."""
 
 
 CORRECTIONS = (
@@ -100,6 +103,26 @@ CORRECTIONS = (
         source="DeepSeek, Models & Pricing: search $0.75 (5 yuan) per 1,000 successful requests.",
     ),
     PriceCorrection(
+        name="openai-region",
+        provider="openai",
+        kind="region",
+        value=Decimal("1.1"),
+        reason="genai-prices knows no regional address (us., eu., ... .api.openai.com).",
+        source="OpenAI, Data residency (read 2026-11-28): 10 % uplift for models released on or "
+        "after 2026-03-05, of which gpt-5.4 is the first.",
+        but=r"(ft:)?(gpt-[34]|gpt-5(-|$)|gpt-5\.[123](-|$)|chatgpt-|o\d|davinci|babbage)",
+    ),
+    PriceCorrection(
+        name="anthropic-region",
+        provider="anthropic",
+        kind="region",
+        value=Decimal("1.1"),
+        reason="genai-prices does not know inference_geo.",
+        source="Anthropic, Data residency (read 2026-11-28): 1.1 times all token prices where "
+        "inference_geo is us, from Claude Opus 4.6 on; older models refuse the parameter.",
+        but=r"claude-([123]|instant|(opus|sonnet|haiku)-4(-[0-5])?(-2\d{7})?$)",
+    ),
+    PriceCorrection(
         name="deepseek-calendar",
         provider="deepseek",
         kind="calendar",
@@ -111,10 +134,15 @@ CORRECTIONS = (
     ),
 )
 
-SAME_PRICE = {"xai/grok-3-mini-high": "grok-3-mini"}
+SAME_PRICE = {
+    "xai/grok-3-mini-high": "grok-3-mini",
+    "anthropic/claude-mythos-5": "claude-fable-5",
+    "anthropic/claude-mythos-5-1": "claude-fable-5-1",
+}
 """
 Names that genai-prices does not know, and the model whose price they have: xAI answered
-`grok-3-mini-high` to a call with high effort and billed it as `grok-3-mini` to the last tick.
+`grok-3-mini-high` to a call with high effort and billed it as `grok-3-mini` to the last tick;
+Anthropic, Pricing (read 2026-11-28) has one price for Mythos and Fable of the same number.
 """
 
 DATED = {"0.2.3": date(2026, 11, 9)}
@@ -151,6 +179,14 @@ def batch_factor(provider: str) -> Decimal | None:
     """Return what a batch multiplies token prices by, or None where no batch is sold."""
     found = [c.value for c in CORRECTIONS if c.provider == provider and c.kind == "batch"]
     return found[0] if found else None
+
+
+def region_factor(provider: str, model: str) -> Decimal | None:
+    """Return what a region multiplies the token prices of *model* by; None where it is free."""
+    for each in CORRECTIONS:
+        if each.kind == "region" and each.provider == provider:
+            return None if re.match(each.but, model) else each.value
+    return None
 
 
 def search_fee(provider: str, at: float) -> Decimal | None:

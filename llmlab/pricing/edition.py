@@ -91,6 +91,12 @@ def find(edition: Edition, provider: str, model: str) -> "ModelInfo | None":
     return info
 
 
+def listings(edition: Edition, provider: str) -> "list[ModelInfo]":
+    """Return all that genai-prices lists of a provider."""
+    own = PROVIDER_IDS[provider]
+    return [info for each in edition.snapshot.providers if each.id == own for info in each.models]
+
+
 def _newest_change(snapshot: "DataSnapshot") -> date:
     """Date unknown data by its newest price change that was not announced ahead of install."""
     import genai_prices

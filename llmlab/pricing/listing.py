@@ -5,6 +5,7 @@ Only this file knows how it writes a price down. The package is imported inside 
 its import takes 0.6 s.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from llmlab.pricing import corrections
 from llmlab.pricing.edition import Edition
-from llmlab.pricing.price import Price, Tier, price_of, scaled
+from llmlab.pricing.price import Price, Tier, price_of, regional_of, scaled
 from llmlab.pricing.window import Window
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _RATES = {
 }
 _INSTEAD = {"cached": "input", "cache_write": "input", "cache_write_1h": "cache_write"}
 """A rate that is not listed is charged as this one, which always comes before it."""
+_TIERS = ("service_tier", "speed")
+"""What genai-prices calls a tier of service: OpenAI's, and Anthropic's fast mode."""
+_STANDARD = ("default", "standard")
 
 
 def window_at(edition: Edition, provider: str, info: "ModelInfo", at: float) -> Window:
@@ -59,7 +63,13 @@ def _price_at(provider: str, info: "ModelInfo", moment: datetime) -> Price | Non
         else corrections.search_fee(provider, moment.timestamp())
     )
     price = replace(price, search=search)
-    return replace(price, batched=_batched(provider, info, moment, price))
+    price = replace(
+        price,
+        batched=_batched(provider, info, moment, price),
+        served=_served(provider, info, moment, price),
+    )
+    factor = corrections.region_factor(provider, info.id)
+    return price if factor is None else replace(price, regional=regional_of(price, factor))
 
 
 def _standard(provider: str, info: "ModelInfo", moment: datetime) -> "ModelPrice":
@@ -81,22 +91,45 @@ def _standard(provider: str, info: "ModelInfo", moment: datetime) -> "ModelPrice
 
 
 def _batched(provider: str, info: "ModelInfo", moment: datetime, price: Price) -> Price | None:
-    """
-    Return the batch price: genai-prices' own where the standard price is still the one it knew.
+    """Return the batch price: genai-prices' own, else the provider's general discount."""
+    found = _variant(provider, info, moment, price, {"processing": "batch"})
+    if found is not None:
+        return found
+    factor = corrections.batch_factor(provider)
+    return None if factor is None else scaled(price, factor)
 
-    Its batch prices begin on 2026-10-14, the day it learnt of them and not the day they began.
+
+def _served(provider: str, info: "ModelInfo", moment: datetime, price: Price) -> dict[str, Price]:
+    """Return the price at each tier of service that genai-prices lists, but the standard one."""
+    found: dict[str, Price] = {}
+    for variant in info.price_variants or ():
+        for kind, word in variant.when.items():
+            if kind in _TIERS and word not in _STANDARD and len(variant.when) == 1:
+                served = _variant(provider, info, moment, price, variant.when)
+                if served is not None:
+                    found[word] = served
+    return found
+
+
+def _variant(
+    provider: str, info: "ModelInfo", moment: datetime, price: Price, when: Mapping[str, str]
+) -> Price | None:
+    """
+    Return the price of a variant, where the standard price is still the one it knew.
+
+    Most begin on the day that genai-prices learnt of them (batches on 2026-10-14, tiers on
+    2026-10-12), which is not the day they began.
     """
     listed = _standard(provider, info, moment)
     for variant in info.price_variants or ():
-        if variant.when != {"processing": "batch"}:
+        if variant.when != when:
             continue
         begin = getattr(variant.constraint, "start_date", moment.date())
         known = max(moment, datetime.combine(begin, time(12), UTC))
         if _standard(provider, info, known) == listed:
-            merged = _extract(info.get_prices(known, {"processing": "batch"}))
+            merged = _extract(info.get_prices(known, dict(when)))
             return None if merged is None else replace(merged, search=price.search)
-    factor = corrections.batch_factor(provider)
-    return None if factor is None else scaled(price, factor)
+    return None
 
 
 def _extract(listed: "ModelPrice") -> Price | None:

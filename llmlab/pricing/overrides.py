@@ -12,7 +12,8 @@ from llmlab.pricing.price import Price, Tier, price_of, scaled
 PROVIDERS = ("openai", "anthropic", "deepseek", "xai", "ollama", "local")
 
 _RATES = ("input", "cached", "cache_write", "cache_write_1h", "output")
-_KEYS = (*_RATES, "search", "batch", "tiers")
+_SERVED = ("flex", "priority", "fast")
+_KEYS = (*_RATES, "search", "batch", *_SERVED, "tiers")
 _DOLLARS = Allowed(low=0, high=1e6, unit="dollars")
 _DATE = re.compile(r"-20\d{2}-?[01]\d-?[0-3]\d$")
 
@@ -23,8 +24,8 @@ def read_overrides(overrides: Mapping[str, object]) -> dict[str, Price]:
 
     An entry is the whole price, in dollars per million tokens: `input` and `output` are
     required, `cached` and `cache_write` count as input when left out, `cache_write_1h` as
-    `cache_write`. `search` is dollars per call, `batch` a factor on the token rates, `tiers` a
-    list of rates with `above`.
+    `cache_write`. `search` is dollars per call, `batch`, `flex`, `priority` and
+    `fast` a factor on the token rates, `tiers` a list of rates with `above`.
 
     Raises:
         ConfigError: An entry has an unknown provider or key, or a value that is no price.
@@ -53,9 +54,12 @@ def _read_entry(name: str, entry: object) -> Price:
         search=_number(name, "search", table["search"]) if "search" in table else None,
         source="override",
     )
-    if "batch" not in table:
-        return price
-    return replace(price, batched=scaled(price, _number(name, "batch", table["batch"])))
+    ways = {
+        key: scaled(price, _number(name, key, table[key]))
+        for key in ("batch", *_SERVED)
+        if key in table
+    }
+    return replace(price, batched=ways.pop("batch", None), served=ways)
 
 
 def _as_table(name: str, entry: object, keys: tuple[str, ...]) -> Mapping[str, object]:
@@ -91,6 +95,8 @@ def _tiers(name: str, value: object, base: Mapping[str, Decimal]) -> tuple[Tier,
     for entry in value:
         table = _as_table(name, entry, (*_RATES, "above"))
         above = table.get("above")
+        if isinstance(above, float) and above.is_integer():
+            above = int(above)
         if isinstance(above, bool) or not isinstance(above, int) or above < 0:
             raise ConfigError(f"price of {name!r}: a tier needs 'above', a number of prompt tokens")
         tiers.append(Tier(**_rates(name, table, base), above=above))

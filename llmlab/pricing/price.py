@@ -55,6 +55,8 @@ class Price(Rates):
         batched: The same price through the provider's batch endpoint; None where no discount
             is known. It is a price and not a factor, because OpenAI's older models do not
             discount cached tokens in a batch.
+        served: The same price at other tiers of service, by the provider's word: flex, priority.
+        regional: The same price where a region is asked for and costs more; None where it does not.
         source: Who says so, such as `genai-prices 0.2.3`.
         dated: The day of the source's data, or None when it has none (the user's override).
     """
@@ -62,8 +64,20 @@ class Price(Rates):
     tiers: tuple[Tier, ...] = ()
     search: Decimal | None = None
     batched: "Price | None" = None
+    served: Mapping[str, "Price"] = field(default_factory=dict)
+    regional: "Price | None" = None
     source: str = ""
     dated: date | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Say whether its tokens cost nothing, at any tier."""
+        return not any(self.dearest)
+
+    def where(self, tier: str, region: str) -> "Price | None":
+        """Return the price at a tier of service and in a region; None where nobody knows it."""
+        price = self.regional if region and self.regional is not None else self
+        return price.served.get(tier) if tier and not price.is_free else price
 
     def rates_at(self, prompt: int) -> Rates:
         """Return the rates of a request whose whole prompt has *prompt* tokens."""
@@ -93,6 +107,13 @@ def cost_of(usage: Usage, price: Price, *, batch: bool = False) -> Decimal:
 
 def bill_of(usage: Usage, price: Price, *, batch: bool = False) -> Decimal | None:
     """Return `cost_of`, or None where a count or fee that costs money is unknown."""
+    if usage.service_tier or usage.region:
+        # A batch is a tier of its own, where one is sold.
+        tier = "" if batch and price.batched is not None else usage.service_tier
+        found = price.where(tier, usage.region)
+        if found is None:
+            return None
+        price = found
     if not _can_bill(usage, price):
         return None
     if batch and price.batched is not None:
@@ -142,6 +163,21 @@ def worst_of(price: Price, prompt: int, output: int, searches: int = 0) -> Decim
     return _add_product(searches, price.search or 0, usd) if searches else usd
 
 
+def dearest_of(
+    price: Price, tier: str | None, region: str, prompt: int, output: int, searches: int = 0
+) -> Decimal | None:
+    """Return `worst_of` at a tier and in a region; over all tiers where *tier* is None."""
+    if tier == region == "":
+        return worst_of(price, prompt, output, searches)
+    if tier is not None:
+        found = price.where(tier, region)
+        return None if found is None else worst_of(found, prompt, output, searches)
+    there = price.where("", region) or price
+    bounds = [worst_of(each, prompt, output, searches) for each in (there, *there.served.values())]
+    known = [each for each in bounds if each is not None]
+    return max(known) if len(known) == len(bounds) else None
+
+
 def price_of(
     rates: Mapping[str, Decimal],
     *,
@@ -165,7 +201,16 @@ def price_of(
 def scaled(price: Price, factor: Decimal) -> Price:
     """Return *price* with every token rate times *factor*; the search fee stays."""
     tiers = tuple(_scaled(tier, factor) for tier in price.tiers)
-    return replace(_scaled(price, factor), tiers=tiers, batched=None)
+    return replace(_scaled(price, factor), tiers=tiers, batched=None, served={}, regional=None)
+
+
+def regional_of(price: Price, factor: Decimal) -> Price:
+    """Return *price* with the rates of all its tiers, and of its batches, times *factor*."""
+    return replace(
+        scaled(price, factor),
+        batched=None if price.batched is None else scaled(price.batched, factor),
+        served={tier: scaled(each, factor) for tier, each in price.served.items()},
+    )
 
 
 def _scaled(rates: AnyRates, factor: Decimal) -> AnyRates:

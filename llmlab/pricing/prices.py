@@ -16,7 +16,7 @@ from llmlab.pricing import corrections, edition, stored
 from llmlab.pricing.edition import Edition
 from llmlab.pricing.listing import window_at
 from llmlab.pricing.overrides import PROVIDERS, read_overrides, without_date
-from llmlab.pricing.price import Price, bill_of, worst_of
+from llmlab.pricing.price import Price, bill_of, dearest_of
 from llmlab.pricing.window import Window, always, free
 from llmlab.records import Usage
 
@@ -86,7 +86,7 @@ class Prices:
         if usd is None:
             return None
         basis = window.basis
-        if batch or usage.searches:
+        if batch or usage.searches or usage.service_tier or usage.region:
             basis += _extras(usage, price, batch=batch)
         return Cost(usd=usd, basis=basis)
 
@@ -99,12 +99,16 @@ class Prices:
         at: float,
         *,
         searches: int = 0,
+        tier: str | None = "",
+        region: str = "",
     ) -> Decimal | None:
         """
         Return the most a request sent at *at* can cost, or None when its price is unknown.
 
-        The dearest of fresh, cached and cache-write rates, the highest tier the prompt reaches,
-        and the peak price if it begins within the hour (DeepSeek bills by processing time).
+        *tier* is the tier of service that is certain, "" the standard one; None is any that is
+        sold. The dearest of fresh, cached and cache-write rates, the highest rates that the prompt
+        reaches, and the peak price if it begins within the hour (DeepSeek bills by processing
+        time).
         *input_tokens* must count what server-side searches add to the prompt.
         """
         worst = _ZERO
@@ -112,7 +116,7 @@ class Prices:
         while moment <= at + _HOUR:
             window = self._window(provider, model, moment)
             bound = (
-                worst_of(window.price, input_tokens, max_output, searches)
+                dearest_of(window.price, tier, region, input_tokens, max_output, searches)
                 if window.price is not None
                 else None
             )
@@ -121,6 +125,19 @@ class Prices:
             worst = max(worst, bound)
             moment = window.end
         return worst
+
+    def names(self, provider: str) -> tuple[str, ...]:
+        """Return the models of *provider* that the table has a price of text for."""
+        if provider not in PROVIDERS or provider in _FREE_PROVIDERS:
+            return ()
+        at = self._now()
+        found = edition.listings(self._table(), provider)
+        return tuple(
+            info.id
+            for info in found
+            if not info.deprecated
+            and window_at(self._table(), provider, info, at).price is not None
+        )
 
     def __repr__(self) -> str:
         """Say which table it is, and how old."""
@@ -248,5 +265,9 @@ def _start(window: Window) -> float:
 
 def _extras(usage: Usage, price: Price, *, batch: bool) -> str:
     """Return what the basis must say beyond the table's rates."""
-    words = ", batch" if batch and price.batched is not None else ""
+    words = f", {usage.service_tier}" if usage.service_tier else ""
+    if usage.region and price.regional is not None:
+        words += f", in {usage.region}"
+    if batch and price.batched is not None:
+        words += ", batch"
     return f"{words}, search ${price.search}" if usage.searches else words

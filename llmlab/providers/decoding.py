@@ -21,6 +21,8 @@ _BROKEN: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 UNREADABLE: Final = "unreadable "
 """How a warning about a part of a reply begins that could not be read."""
 _PLACE: Final = re.compile(r"at `(\$[\w.]+)`")
+_EXACT: Final = 2.0**53
+"""Below it every whole number is a float of its own."""
 _LONGEST_INT: Final = 300
 """Digits of a whole number that msgspec takes, and a float could hold."""
 
@@ -96,7 +98,7 @@ def convert(value: object, shape: type[T], provider: str) -> T:
 
 
 def lenient(value: object, shape: type[T]) -> tuple[T | None, tuple[str, ...]]:
-    """Return *value* as *shape*; None with a warning where it is not: words outlive a bad count."""
+    """Return usage as *shape*; None with a warning where it is not: words outlive a bad count."""
     if value is None or (isinstance(value, msgspec.Raw) and is_nothing(value)):
         return None, ()
     try:
@@ -104,8 +106,33 @@ def lenient(value: object, shape: type[T]) -> tuple[T | None, tuple[str, ...]]:
             return _decoded(value, shape), ()
         return msgspec.convert(value, type=shape, from_attributes=True), ()
     except _BROKEN as error:
-        name = f"{UNREADABLE}{shape.__name__.strip('_').lower()}"
-        return None, (f"{name}: {_short(error)}{_which(value, str(error))}",)
+        whole = _in_whole_numbers(value)
+        if whole is not value:
+            return lenient(whole, shape)
+        return None, (f"{UNREADABLE}usage: {_short(error)}{_which(value, str(error))}",)
+
+
+def _in_whole_numbers(value: object) -> object:
+    """Return counts such as 12.0 as 12; *value* itself where it has none of these."""
+    try:
+        plain: Any = _decoded(value, object) if isinstance(value, msgspec.Raw) else value
+        found = _whole(plain) if isinstance(plain, dict) else value
+        return found if isinstance(found, dict) and not _same_kinds(found, plain) else value
+    except _BROKEN:
+        return value
+
+
+def _whole(each: object) -> object:
+    if isinstance(each, dict):
+        return {name: _whole(inner) for name, inner in each.items()}
+    whole = isinstance(each, float) and each.is_integer() and abs(each) < _EXACT
+    return int(each) if isinstance(each, float) and whole else each
+
+
+def _same_kinds(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_same_kinds(each, other[name]) for name, each in one.items())
+    return type(one) is type(other)
 
 
 def _which(value: object, error: str) -> str:

@@ -118,7 +118,7 @@ def count_call(request: Request, base_url: str, model: Model | None = None) -> H
     asked = Parameters(schema=request.parameters.schema)
     bare = replace(request, stream=False, parameters=asked)
     call = adapter.write(bare, model or unlisted(request), base_url)
-    body = msgspec.json.decode(call.body, type=dict[str, Any])
+    body = msgspec.json.decode(call.asked or call.body, type=dict[str, Any])
     counted = {name: value for name, value in body.items() if name not in _UNCOUNTED}
     return profile.call(base_url, profile.count, counted)
 

@@ -9,6 +9,7 @@ from llmlab.providers.responses.responses import Responses
 HOME: Final = ProviderProfile(
     provider="openai",
     count="/responses/input_tokens",
+    standard=("service_tier", "default"),
 )
 CHAT: Final = Chat(profile=HOME, limit_name="max_completion_tokens")
 RESPONSES: Final = Responses(profile=HOME)

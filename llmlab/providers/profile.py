@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -26,6 +27,8 @@ class ProviderProfile:
     models: str = "/models"
     count: str = ""
     """Path of the free token counter; empty where there is none."""
+    standard: tuple[str, str] | None = None
+    """The field and word that hold a question at the standard tier, whatever the account says."""
 
     def call(self, base_url: str, path: str, body: Mapping[str, object] | None = None) -> HttpCall:
         """Return the call of *path*: a POST of *body* as JSON, or a GET without one."""
@@ -38,6 +41,35 @@ class ProviderProfile:
             headers=self.headers,
             auth=self.auth,
             sent={name: value for name, value in body.items() if name not in _WORDS},
+        )
+
+    def question(
+        self,
+        base_url: str,
+        path: str,
+        body: Mapping[str, object],
+        extra: Mapping[str, object] | None = None,
+    ) -> HttpCall:
+        """
+        Return the call that asks a model, with the caller's own *extra* fields in *body*.
+
+        It is held at the standard tier unless *body* names one. What holds it is no part of what
+        is asked, so that an answer keeps its name.
+        """
+        if extra:
+            body = _joined(body, extra)
+        if self.standard is None or self.standard[0] in body:
+            return self.call(base_url, path, body)
+        asked = _ENCODER.encode(body)
+        sent = {key: value for key, value in body.items() if key not in _WORDS}
+        sent[self.standard[0]] = self.standard[1]
+        return HttpCall(
+            url=self.base_of(base_url).rstrip("/") + path,
+            body=asked[:-1] + _closing(self.standard),
+            headers=self.headers,
+            auth=self.auth,
+            sent=sent,
+            asked=asked,
         )
 
     def file(self, base_url: str, path: str) -> HttpCall:
@@ -55,3 +87,19 @@ class HasProfile:
     def provider(self) -> str:
         """Return the provider's name."""
         return self.profile.provider
+
+
+@cache
+def _closing(standard: tuple[str, str]) -> bytes:
+    """Return the end of a body that one more field is put into."""
+    return b"," + _ENCODER.encode(dict([standard]))[1:]
+
+
+def _joined(body: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, object]:
+    """Put *extra* into *body*; tables of one name become one, as Ollama's `options`."""
+    made = dict(body)
+    for name, value in extra.items():
+        before = made.get(name)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        made[name] = {**before, **value} if both else value  # type: ignore[dict-item]  # are both
+    return made

@@ -5,15 +5,17 @@ from decimal import Context, Decimal
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
 from llmlab.providers.decoding import UNREADABLE
 from llmlab.providers.structured import parsed_of
+from llmlab.providers.tiers import served_at
 from llmlab.records import Answer, Finish, Piece, Request, Source, Usage
 
 _TICKS: Final = Decimal(10) ** 10
 """xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
+_OWN: Final = frozenset({"ollama", "local"})
 _EXACT: Final = Context(prec=60)
 """Our own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
 
@@ -32,6 +34,9 @@ class ResponseBuilder(Struct, kw_only=True):
     tools: bool = False
     usage: Usage = NOTHING
     billed: Decimal | None = None
+    tier: str | None = None
+    """The tier of service it was served at, "" for the standard one; None where none is said."""
+    region: str = ""
     sources: list[Source] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
 
@@ -77,13 +82,15 @@ class ResponseBuilder(Struct, kw_only=True):
         text = self.text
         parsed, notes = parsed_of(text, request.parameters.schema, finish)
         self.warn(*notes)
+        if self.usage.output is None or self.usage.input is None:
+            self.warn(*self._uncounted(request))
         request_id = request_id or self.id
         if not all_can_be(self.usage, self.billed):
             self.warn(what_cannot_be(self.usage, self.billed, request_id))
             self.usage, self.billed = NOTHING, None
         return Answer(
             text=text,
-            usage=self.usage,
+            usage=self._usage(request),
             finish=finish,
             model=self.model or request.model,
             requested=request.name,
@@ -94,23 +101,61 @@ class ResponseBuilder(Struct, kw_only=True):
             request_id=request_id,
             fingerprint=self.fingerprint,
             sources=tuple(self.sources),
-            warnings=tuple(_with_id(text, request_id) for text in self.warnings),
+            warnings=self._named(request.provider, request_id) if self.warnings else (),
         )
+
+    def _named(self, provider: str, request_id: str | None) -> tuple[str, ...]:
+        return tuple(_with_id(text, provider, request_id) for text in self.warnings)
+
+    def _usage(self, request: Request) -> Usage:
+        tier = self.tier
+        if tier is None:
+            tier = served_at(None, request.parameters.tier)
+        if not tier and not self.region:
+            return self.usage
+        return structs.replace(self.usage, service_tier=tier, region=self.region)
+
+    def _uncounted(self, request: Request) -> list[str]:
+        """Name the counts that a reply lacks; where Ollama's are absent they are estimated."""
+        if request.provider in _OWN or any(UNREADABLE in each for each in self.warnings):
+            return []
+        counts = {"input": self.usage.input, "output": self.usage.output}
+        lacking = [name for name, count in counts.items() if count is None]
+        named = " and ".join(f"usage.{name}" for name in lacking)
+        return [f"no {named} in the reply: what it cost is not known"] if lacking else []
+
+    def stated(self) -> tuple[Usage | None, Decimal | None]:
+        """Return what a reply without an answer says that it used and cost; None where nothing."""
+        if self.usage.output is None or not all_can_be(self.usage, self.billed):
+            return None, None
+        tier = {"service_tier": self.tier or "", "region": self.region}
+        return structs.replace(self.usage, **tier), self.billed
 
     def _finish(self, finishes: Mapping[str, Finish]) -> Finish:
         if self.refusals:
             return "refusal"
         if self.stop is None:
             self.warn("the provider did not say why the answer ended")
-        elif self.stop not in finishes:
-            self.warn(f"unknown reason for the end: {self.stop[:40]!r}, taken as a stop")
-        finish = finishes.get(self.stop or "", "stop")
+        finish = finishes.get(self.stop, "other") if self.stop else "stop"
+        if finish == "other":
+            self.warn(f"it ended for a reason that llmlab does not know: {str(self.stop)[:40]!r}")
         return "tool" if self.tools and finish == "stop" else finish
 
 
-def _with_id(warning: str, request_id: str | None) -> str:
-    """Add the request's id to a warning about counts: the provider's support asks for it."""
-    return f"{warning} (request {request_id})" if warning.startswith(UNREADABLE) else warning
+_NAMED: Final = (UNREADABLE, "unknown ", "no usage")
+"""How warnings begin that need to say whose reply it was."""
+
+
+def unknown(what: str, word: object) -> str:
+    """Name a part of a reply that llmlab does not know, and does not read."""
+    return f"unknown {what} {str(word)[:40]!r}, which is not read"
+
+
+def _with_id(warning: str, provider: str, request_id: str | None) -> str:
+    """Add who replied, and the request's id: the provider's support asks for it."""
+    if not warning.startswith(_NAMED):
+        return warning
+    return f"{warning} ({provider}, request {request_id or 'without an id'})"
 
 
 def dollars(ticks: int | None) -> Decimal | None:

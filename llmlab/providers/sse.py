@@ -97,3 +97,6 @@ class Sse:
             self._data.append(value)
         elif name == b"event":
             self._name = value.decode(errors="replace")
+        elif name == b"error" and value.startswith(b"{"):
+            # llama.cpp's server: an error has a field of its own, and no data.
+            self._data.append(b'{"error":%b}' % value)

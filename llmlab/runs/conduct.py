@@ -190,7 +190,8 @@ def _ticking(
     gates = {each.prepared.gate for each in plan}
 
     def tick() -> None:
-        watch.moved(replace(tally.progress(limit), waits=_waits(services, gates)))
+        narrow = tuple(services.gates.narrow(gates).items())
+        watch.moved(replace(tally.progress(limit), waits=_waits(services, gates), narrow=narrow))
 
     return tick
 

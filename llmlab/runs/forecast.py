@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from llmlab.design.experiment import Experiment
+from llmlab.providers.tiers import region_of
 from llmlab.records import Answer, Plan
 from llmlab.runs.eta import EtaInputs, estimate
 from llmlab.runs.runner import Planned
@@ -73,8 +74,15 @@ def _expected(each: Planned, prices: "Prices", at: float) -> float | None:
     request = prepared.request
     words = len(request.prompt.words.encode())
     output = min(request.parameters.max_tokens, USUAL_OUTPUT)
+    tier = request.parameters.tier
     dollars = prices.worst(
-        request.provider, request.model, words // BYTES_PER_TOKEN + 1, output, at
+        request.provider,
+        request.model,
+        words // BYTES_PER_TOKEN + 1,
+        output,
+        at,
+        tier="" if tier in (None, "default", "auto") else tier,
+        region=region_of(request.provider, prepared.endpoint.base_url),
     )
     return None if dollars is None else float(dollars)
 

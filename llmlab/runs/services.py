@@ -205,9 +205,10 @@ class Services:
         return None if name == "UTC" else ZoneInfo(name)
 
     def deadline(self, prepared: Prepared) -> float:
-        """Return the seconds a call may take; at least `REASONING_DEADLINE` when it reasons."""
-        thinks = reasons(prepared.request.parameters, prepared.model)
-        return max(self.settings.deadline, REASONING_DEADLINE if thinks else 0.0)
+        """Return the seconds a call may take; one that reasons, or goes at flex, gets minutes."""
+        asked = prepared.request.parameters
+        slow = asked.tier == "flex" or reasons(asked, prepared.model)
+        return max(self.settings.deadline, REASONING_DEADLINE if slow else 0.0)
 
     def close(self) -> None:
         """Stop runs and keep finished calls, stop the engine, write what waits, close the book."""

@@ -137,6 +137,7 @@ _GAPS: Final = {
     "empty": "the answer is empty",
     "refused": "the model refused to answer",
     "filtered": "the provider's filter stopped the answer",
+    "unread": "the answer ended for a reason that llmlab does not know: see its warnings",
 }
 
 

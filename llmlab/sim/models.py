@@ -159,11 +159,11 @@ _GROK43 = SimulatedRates(input="1.25", cached="0.2", output="2.5")
 _GROK43_EFFORTS = ("low", "none", "medium", "high")
 
 XAI = (
-    SimulatedModel(id="grok-4.7", context=500_000, efforts=("high", "low", "medium"),
+    SimulatedModel(id="grok-4.7", context=500_000, efforts=("high", "low", "medium", "xhigh"),
                    rates=SimulatedRates(input="2", cached="0.5", output="6")),
-    SimulatedModel(id="grok-4.6", context=500_000, efforts=("high", "low", "medium"),
+    SimulatedModel(id="grok-4.6", context=500_000, efforts=("high", "low", "medium", "xhigh"),
                    rates=SimulatedRates(input="2", cached="0.5", output="6")),
-    SimulatedModel(id="grok-4.5", context=500_000, efforts=("high", "low", "medium"),
+    SimulatedModel(id="grok-4.5", context=500_000, efforts=("high", "low", "medium", "xhigh"),
                    rates=SimulatedRates(input="2", cached="0.3", output="6")),
     SimulatedModel(id="grok-4.3", context=1_000_000, efforts=_GROK43_EFFORTS, rates=_GROK43),
     SimulatedModel(id="grok-4.20", context=1_000_000, rates=_GROK43),

@@ -65,6 +65,7 @@ def _figures(done: Progress, separator: str) -> str:
         left = done.left_s
         parts.append("time left unknown" if left is None else f"about {form.clock(left)} left")
         parts += [f"{who} asked to wait {seconds:.0f} s" for who, seconds in done.waits]
+        parts += [f"{who} takes {width} at once" for who, width in done.narrow]
     return " \u00b7 ".join(parts)
 
 

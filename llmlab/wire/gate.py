@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
 from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
 from llmlab.wire.retry import RetryBudget
+from llmlab.wire.width import Width, Widths, is_crowded
 
 MARGIN: Final = 0.5
 """Seconds by which llmlab's window is longer than the provider's; see `Limiter`."""
@@ -43,6 +44,8 @@ class GateState:
     permits: int
     limiter: LimiterStats
     retries_left: float = 0.0
+    narrow: tuple[tuple[str, int], ...] = ()
+    """Calls let in at once, of each model whose bare 429s narrowed it."""
 
 
 class Gate:
@@ -65,25 +68,29 @@ class Gate:
         self.limiter = Limiter(
             rpm=limit.rpm, tpm=limit.tpm, margin=margin, clock=clock, call_later=call_later
         )
+        self.widths = Widths(permits)
         self._own = asyncio.Semaphore(permits)
         self._total = total
         self._permits = permits
         self._in_flight = 0
         self._look_again = 0
 
-    def passed(self, tokens: float = 0.0) -> "GatePass":
+    def passed(self, tokens: float = 0.0, model: str = "") -> "GatePass":
         """
         Hold a permit of this provider and one of the total while the body runs.
 
         A call that waits for its next attempt holds no permit. The wait for the rate limit comes
         before the total's permit: a provider with a low limit does not block the others.
         """
-        return GatePass(self, tokens)
+        return GatePass(self, tokens, model)
 
-    async def enter(self, tokens: float) -> Start:
+    async def enter(self, tokens: float, model: str = "") -> Start:
         """Wait until a call may be sent, without a task switch where it may now; then `leave`."""
         self.breaker.peek()
         await self._own.acquire()
+        if (width := self.widths.is_full(model)) is not None:
+            await self._turn(width, model)
+        self.widths.hold(model)
         try:
             start = await self.limiter.enter(tokens)
             try:
@@ -93,22 +100,38 @@ class Gate:
                 raise
         except BaseException:
             self._own.release()
+            self.widths.land(model, flown=False)
             raise
         self._in_flight += 1
+        self.widths.fly(model)
         try:
             # Checked again: it may have opened while this call waited.
             self.breaker.check()
         except BreakerOpen:
             self.limiter.give_back(start)
-            self.leave()
+            self.leave(model)
             raise
         return start
 
-    def leave(self) -> None:
+    async def _turn(self, width: Width, model: str) -> None:
+        """Wait for room in a narrowed width; other models have the permit meanwhile."""
+        found: Width | None = width
+        while found is not None:
+            self._own.release()
+            await found.turn()
+            try:
+                await self._own.acquire()
+            except BaseException:
+                found.wake()  # the turn goes to the next
+                raise
+            found = self.widths.is_full(model)
+
+    def leave(self, model: str = "") -> None:
         """Give both permits back."""
         self._in_flight -= 1
         self._total.release()
         self._own.release()
+        self.widths.land(model, flown=True)
 
     def heard(self, start: Start, headers: Mapping[str, str], now: float) -> None:
         """
@@ -158,11 +181,18 @@ class Gate:
                 )
         return True
 
-    def failed(self, error: CallError) -> None:
-        """Count a failure for the breaker; a 429's wait holds all calls of the provider."""
+    def failed(self, error: CallError, model: str = "") -> None:
+        """Count a failure for the breaker; a 429 holds everyone, or narrows its model's width."""
         self.breaker.note(error)
-        if isinstance(error, Throttled) and error.retryable and error.retry_after:
+        if is_crowded(error):
+            self.widths.refused(model)
+        elif isinstance(error, Throttled) and error.retryable and error.retry_after:
             self.limiter.pause(error.retry_after)
+
+    def succeeded(self, model: str = "") -> None:
+        """Count an answer: the provider is well, and may take more at once."""
+        self.breaker.succeeded()
+        self.widths.answered(model)
 
     @property
     def state(self) -> GateState:
@@ -174,6 +204,7 @@ class Gate:
             permits=self._permits,
             limiter=self.limiter.stats,
             retries_left=self.retries.left,
+            narrow=tuple(self.widths.narrow.items()),
         )
 
 
@@ -185,17 +216,18 @@ def _above(said: str | None, most: float) -> bool:
 class GatePass:
     """One call's passage of a gate, for `async with`; cheaper than a generator, made per call."""
 
-    __slots__ = ("_gate", "_tokens")
+    __slots__ = ("_gate", "_model", "_tokens")
 
-    def __init__(self, gate: Gate, tokens: float) -> None:
+    def __init__(self, gate: Gate, tokens: float, model: str) -> None:
         self._gate = gate
         self._tokens = tokens
+        self._model = model
 
     async def __aenter__(self) -> Start:
-        return await self._gate.enter(self._tokens)
+        return await self._gate.enter(self._tokens, self._model)
 
     async def __aexit__(self, *_: object) -> None:
-        self._gate.leave()
+        self._gate.leave(self._model)
 
 
 class Gates:
@@ -232,6 +264,15 @@ class Gates:
         """Return the seconds for which a 429 or rate headers hold calls, by name of held gates."""
         held = {name: gate.limiter.held() for name, gate in list(self._gates.items())}
         return {name: seconds for name, seconds in held.items() if seconds > 0.0}
+
+    def narrow(self, names: Collection[str]) -> dict[str, int]:
+        """Return how many calls are let in at once, by model of *names*, where 429s narrowed it."""
+        return {
+            f"{name}/{model}": width
+            for name, gate in list(self._gates.items())
+            if name in names
+            for model, width in gate.widths.narrow.items()
+        }
 
     def _make(self, name: str) -> Gate:
         if self._total is None:

@@ -12,7 +12,7 @@ from llmlab.calls.batch.requests import failure, send, undecided, way
 from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.calls.prepared import Prepared
-from llmlab.calls.settling import Timing, lost, valued, won
+from llmlab.calls.settling import Timing, lost, stated, valued, won
 from llmlab.errors import CallError, Refused, Unavailable
 from llmlab.providers.batch.ways import UNREAD, BatchState, Result
 from llmlab.records import Answer, Outcome
@@ -142,8 +142,11 @@ class Collecting:
         try:
             answer = self._read(prepared, results.get(item.custom_id))
         except CallError as error:
-            outcome: Outcome = failure(error, prepared, at)
-            settled = lost(error, latency=0.0)
+            paid = stated(error, prepared, self.caller.context.prices, at, batch=True)
+            outcome: Outcome = structs.replace(
+                failure(error, prepared, at), **({} if paid is None else {"cost": paid})
+            )
+            settled = lost(error, latency=0.0, paid=paid)
         else:
             outcome, settled = answer, won(answer)
         try:

@@ -19,9 +19,11 @@ CALL_S: Final = 300.0
 
 
 def can_batch(prepared: Prepared) -> bool:
-    """Return whether a request can go by batch: live only, where the provider has batches."""
+    """Say whether a request can go by batch: to the provider itself, at no other tier of its."""
     request = prepared.request
-    return prepared.endpoint.backend == "live" and bool(way_of(request.provider, request.api))
+    if prepared.endpoint.backend != "live" or request.parameters.tier not in (None, "default"):
+        return False
+    return bool(way_of(request.provider, request.api))
 
 
 def groups_of(prepared: Sequence[Prepared]) -> list[list[Prepared]]:

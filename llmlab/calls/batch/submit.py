@@ -80,7 +80,7 @@ class Submission:
         found, path = way(one.request.provider, one.request.api)
         base = one.endpoint.base_url
         items = [
-            BatchRequest(id=self.items[each.key].custom_id, body=each.call.body)
+            BatchRequest(id=self.items[each.key].custom_id, body=each.call.asked or each.call.body)
             for each in self.group
         ]
         try:

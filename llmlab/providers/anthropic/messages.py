@@ -36,9 +36,11 @@ HOME: Final = ProviderProfile(
     health="/v1/models?limit=1000",
     models="/v1/models?limit=1000",
     count="/v1/messages/count_tokens",
+    standard=("service_tier", "standard_only"),
 )
 _NO_SAMPLING: Final = "2026-10-21"
 """The API version from which temperature and top_p are refused, at any value."""
+_FAST_BETA: Final = "fast-mode-2026-02-01"
 _LEAST_BUDGET: Final = 1024
 _SEARCH_TOOL: Final = "web_search_20250305"
 
@@ -53,14 +55,19 @@ class Anthropic(HasProfile):
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into Anthropic's words; the system prompt stands apart."""
-        profile = replace(self.profile, headers={"anthropic-version": self.version})
-        return profile.call(base_url, "/v1/messages", self._body(request, model))
+        headers = {"anthropic-version": self.version}
+        if request.parameters.tier == "fast":
+            headers["anthropic-beta"] = _FAST_BETA
+        profile = replace(self.profile, headers=headers)
+        extra = request.parameters.extra
+        return profile.question(base_url, "/v1/messages", self._body(request, model), extra)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the text blocks; raise the `CallError` the reply means."""
         message = decode(reply, Message, self.provider)
         if message.error is not None:
-            raise failure_in({"error": message.error}, self.provider, headers=reply.headers)
+            envelope = {"error": message.error}
+            raise failure_in(envelope, self.provider, headers=reply.headers, whole=True)
         reading = self._reading(request)
         reading.hear(message)
         return reading.answer(request_id_of(reply.headers))
@@ -80,6 +87,8 @@ class Anthropic(HasProfile):
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
         refuse(request, ("seed",), "Anthropic has no seed")
         refuse(request, ("context",), "only Ollama lets the caller set it")
+        if request.parameters.tier in ("flex", "priority"):
+            refuse(request, ("tier",), "Anthropic sells fast alone by the request")
         if self.version >= _NO_SAMPLING:
             refuse(request, ("temperature", "top_p"), f"API version {self.version} has none")
         prompt, asked = request.prompt, request.parameters
@@ -97,6 +106,8 @@ class Anthropic(HasProfile):
             "output_config": _output(asked) or None,
             "tools": _tools(request, asked.search),
             "stream": request.stream or None,
+            "service_tier": "auto" if asked.tier == "auto" else None,
+            "speed": "fast" if asked.tier == "fast" else None,
         }
         return body | {name: value for name, value in named.items() if value is not None}
 

@@ -9,8 +9,9 @@ from llmlab.providers.anthropic import wire
 from llmlab.providers.believed import added
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
-from llmlab.providers.response_builder import ResponseBuilder, odd_usage
+from llmlab.providers.response_builder import ResponseBuilder, odd_usage, unknown
 from llmlab.providers.sse import Event
+from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Finish, Piece, Usage
 
 FINISHES: Final[Mapping[str, Finish]] = {
@@ -22,6 +23,14 @@ FINISHES: Final[Mapping[str, Finish]] = {
     "refusal": "refusal",
     "pause_turn": "length",
 }
+_BLOCKS: Final = frozenset(
+    {"text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"}
+    | {"web_search_tool_result", "web_fetch_tool_result"}
+    | {"text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta"}
+)
+_ANYWHERE: Final = frozenset({"", "global", "not_available"})
+_LONGEST: Final = 40
+"""Characters of a region's name that are kept."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +98,8 @@ class MessagesReading:
         self._count(said.usage, later=True)
 
     def _block(self, block: wire.ContentBlock) -> Piece | None:
+        if block.type not in _BLOCKS:
+            self.builder.warn(unknown("content block", block.type))
         self.builder.tools = self.builder.tools or block.type == "tool_use"
         for citation in [*(block.citations or ()), block.citation]:
             if citation is not None:
@@ -117,6 +128,8 @@ class MessagesReading:
         self.builder.warn(*odd)
         if usage is not None:
             self.builder.usage = _usage(usage)
+            self.builder.tier = _tier(usage)
+            self.builder.region = _region(usage.inference_geo)
 
 
 def _usage(said: wire.MessageUsage) -> Usage:
@@ -134,6 +147,15 @@ def _usage(said: wire.MessageUsage) -> Usage:
         reasoning=(said.output_tokens_details or wire.ThinkingTokens()).thinking_tokens,
         searches=(said.server_tool_use or wire.ServerToolUse()).web_search_requests or 0,
     )
+
+
+def _tier(said: wire.MessageUsage) -> str | None:
+    """Return the speed that is charged, or a tier that is not the standard one."""
+    return tier_said(said.service_tier) or tier_said(said.speed)
+
+
+def _region(geo: object) -> str:
+    return geo[:_LONGEST] if isinstance(geo, str) and geo not in _ANYWHERE else ""
 
 
 def _odd_split(said: wire.MessageUsage) -> list[str]:

@@ -85,3 +85,6 @@ class MessageUsage(msgspec.Struct):
     output_tokens: int | None = None
     output_tokens_details: ThinkingTokens | None = None
     server_tool_use: ServerToolUse | None = None
+    service_tier: Any = None
+    speed: Any = None
+    inference_geo: Any = None

@@ -27,6 +27,16 @@ FINISHES: Final[Mapping[str, Finish]] = {
     "tool_calls": "tool",
     "function_call": "tool",
     "content_filter": "filter",
+    # What servers that speak this wire say for the same: TGI and Together, Anthropic, Gemini.
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "STOP": "stop",
+    "max_tokens": "length",
+    "MAX_TOKENS": "length",
+    "tool_use": "tool",
+    "SAFETY": "filter",
 }
 _GAVE_UP: Final = "insufficient_system_resource"
 """DeepSeek's finish reason for "the server ran out and stopped": an error, not an end."""
@@ -50,13 +60,14 @@ class Chat(HasProfile):
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into chat completions; raise `BadParameter` for what it cannot say."""
-        return self.profile.call(base_url, self.path, self._body(request, model))
+        extra = request.parameters.extra
+        return self.profile.question(base_url, self.path, self._body(request, model), extra)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the first choice; raise the `CallError` the reply means."""
         completion = decode(reply, ChatCompletion, self.provider)
         if completion.error is not None:
-            raise failure_in(completion.error, self.provider, headers=reply.headers)
+            raise failure_in(completion.error, self.provider, headers=reply.headers, whole=True)
         builder = heard_of(completion, self.provider, reasoning_apart=self.reasoning_apart)
         return self._answer(request, builder, request_id_of(reply.headers))
 
@@ -96,6 +107,8 @@ class Chat(HasProfile):
         body |= self._reasoning(asked, model)
         if asked.schema is not None:
             body["response_format"] = self._format(asked)
+        if asked.tier not in (None, "default"):
+            body["service_tier"] = asked.tier
         if request.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body

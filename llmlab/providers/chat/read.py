@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from llmlab.errors import Unreadable
-from llmlab.providers.believed import added
 from llmlab.providers.chat import wire
-from llmlab.providers.decoding import decode_line, is_nothing, lenient
+from llmlab.providers.chat.usage import count
+from llmlab.providers.decoding import decode_line, is_nothing
 from llmlab.providers.failures import failure_in
-from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage
+from llmlab.providers.response_builder import ResponseBuilder, unknown
 from llmlab.providers.sse import Event
-from llmlab.records import Answer, Piece, Usage
+from llmlab.providers.tiers import tier_said
+from llmlab.records import Answer, Piece
 
 _DONE = b"[DONE]"
 
@@ -23,11 +25,15 @@ def heard_of(
         raise Unreadable(f"{provider}: the reply holds no choices", provider=provider, status=200)
     builder = ResponseBuilder()
     _head(builder, completion)
-    choice = completion.choices[0]
+    choice = min(completion.choices, key=_index)
     builder.stop = choice.finish_reason
     _hear(builder, choice.message)
-    _count(builder, completion.usage, reasoning_apart=reasoning_apart)
+    count(builder, completion.usage, reasoning_apart=reasoning_apart)
     return builder
+
+
+def _index(choice: wire.Choice) -> int:
+    return choice.index if isinstance(choice.index, int) else 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,20 +64,30 @@ class ChatReading:
             self.ended = True
             return None
         chunk = decode_line(event.data, wire.ChatCompletionChunk, self.provider)
+        if chunk.x_groq is not None:
+            self._beside(chunk, chunk.x_groq)
         if chunk.error is not None:
             raise failure_in(chunk.error, self.provider)
         _head(self.builder, chunk)
         if not is_nothing(chunk.usage):
             # Some servers repeat a growing usage in every chunk: the last one holds.
-            _count(self.builder, chunk.usage, reasoning_apart=self.reasoning_apart)
+            count(self.builder, chunk.usage, reasoning_apart=self.reasoning_apart)
         for choice in chunk.choices or ():
             if choice.index == 0:
                 self.builder.stop = choice.finish_reason or self.builder.stop
                 return None if choice.delta is None else _hear(self.builder, choice.delta)
         return None
 
+    def _beside(self, chunk: wire.ChatCompletionChunk, groq: wire.Groq) -> None:
+        """Take what stands beside a chunk for the chunk's own."""
+        chunk.error = chunk.error or groq.error
+        if is_nothing(chunk.usage):
+            chunk.usage = groq.usage
+
 
 def _head(builder: ResponseBuilder, said: wire.ChatCompletion | wire.ChatCompletionChunk) -> None:
+    if said.service_tier is not None:
+        builder.tier = tier_said(said.service_tier)
     known = (builder.id, builder.model, builder.fingerprint)
     if (said.id, said.model, said.system_fingerprint) == known and said.citations is None:
         return  # a chunk that says again what the first one said
@@ -89,44 +105,29 @@ def _hear(builder: ResponseBuilder, message: wire.ChatMessage) -> Piece | None:
         if note.url_citation is not None:
             builder.cite(note.url_citation.url, note.url_citation.title)
     # DeepSeek and xAI say reasoning_content, Ollama's /v1 and several gateways reasoning.
-    piece = builder.say(message.content, message.reasoning_content or message.reasoning)
+    content, thought = message.content, message.reasoning_content or message.reasoning
+    if isinstance(content, list):
+        content, thinking = _joined(builder, content)
+        thought = thinking or thought
+    piece = builder.say(content, thought)
     return piece if message.refusal is None else builder.decline(message.refusal) or piece
 
 
-def _count(builder: ResponseBuilder, found: object, *, reasoning_apart: bool) -> None:
-    said, odd = lenient(found, wire.CompletionUsage)
-    if builder.warnings:
-        builder.warnings = [text for text in builder.warnings if "usage" not in text]
-    builder.warn(*odd)
-    if said is None:
-        return
-    usage = _usage(said, reasoning_apart=reasoning_apart)
-    builder.usage, builder.billed = usage, dollars(said.cost_in_usd_ticks)
-    builder.warn(*odd_usage(usage, said.total_tokens), *_odd_cache(said))
+def _joined(builder: ResponseBuilder, parts: list[Any]) -> tuple[str, str]:
+    """Join the parts of a content: texts, and the thoughts before them."""
+    said: list[str] = []
+    thought: list[str] = []
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind in ("text", "output_text"):
+            said.append(_text(part.get("text")))
+        elif kind == "thinking":
+            inner = part.get("thinking")
+            thought += [_text(each.get("text")) for each in inner or () if isinstance(each, dict)]
+        elif kind not in ("reference", "tool_reference"):
+            builder.warn(unknown("content type", kind))
+    return "".join(said), "".join(thought)
 
 
-def _usage(said: wire.CompletionUsage, *, reasoning_apart: bool) -> Usage:
-    prompt = said.prompt_tokens_details or wire.PromptTokensDetails()
-    reasoning = (said.completion_tokens_details or wire.CompletionTokensDetails()).reasoning_tokens
-    output = said.completion_tokens
-    if reasoning_apart and output is not None:
-        output = added(output, reasoning)
-    hits = said.prompt_cache_hit_tokens
-    return Usage(
-        input=said.prompt_tokens,
-        cached=prompt.cached_tokens if hits is None else hits,
-        cache_write=prompt.cache_write_tokens or 0,
-        output=output,
-        reasoning=reasoning,
-    )
-
-
-def _odd_cache(said: wire.CompletionUsage) -> list[str]:
-    hits, misses, whole = (
-        said.prompt_cache_hit_tokens,
-        said.prompt_cache_miss_tokens,
-        said.prompt_tokens,
-    )
-    if hits is None or misses is None or whole is None or hits + misses == whole:
-        return []
-    return [f"usage does not add up: {hits} hits + {misses} misses are not the input of {whole}"]
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -24,7 +24,8 @@ class ChatAnnotation(msgspec.Struct):
 class ChatMessage(msgspec.Struct):
     """What is said, whole or as a delta."""
 
-    content: str | None = None
+    content: str | list[Any] | None = None
+    """Text, or parts of it as Mistral has them."""
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -38,6 +39,7 @@ class Choice(msgspec.Struct):
 
     message: ChatMessage
     finish_reason: str | None = None
+    index: Any = 0
 
 
 class Delta(msgspec.Struct):
@@ -57,7 +59,15 @@ class ChatCompletion(msgspec.Struct):
     model: str | None = None
     id: str | None = None
     system_fingerprint: str | None = None
+    service_tier: Any = None
     citations: list[str] | None = None
+    error: Any = None
+
+
+class Groq(msgspec.Struct):
+    """What Groq puts beside a stream's chunks."""
+
+    usage: msgspec.Raw = NOTHING
     error: Any = None
 
 
@@ -67,9 +77,11 @@ class ChatCompletionChunk(msgspec.Struct):
     choices: list[Delta] | None = None
     usage: msgspec.Raw = NOTHING
     """Left as it is: a count that cannot be read must not cost the words."""
+    x_groq: Groq | None = None
     model: str | None = None
     id: str | None = None
     system_fingerprint: str | None = None
+    service_tier: Any = None
     citations: list[str] | None = None
     error: Any = None
 

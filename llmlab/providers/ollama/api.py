@@ -44,7 +44,7 @@ class Ollama(HasProfile):
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:  # noqa: ARG002
         """Put *request* into Ollama's words; sampling goes into `options`."""
         path = "/api/generate" if self.api == "generate" else "/api/chat"
-        return self.profile.call(base_url, path, self._body(request))
+        return self.profile.question(base_url, path, self._body(request), request.parameters.extra)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the answer; raise the `CallError` the reply means."""
@@ -68,6 +68,8 @@ class Ollama(HasProfile):
 
     def _body(self, request: Request) -> dict[str, Any]:
         refuse(request, ("search",), "Ollama's API has no search tool")
+        if request.parameters.tier != "default":
+            refuse(request, ("tier",), "Ollama has no tiers of service")
         prompt, asked = request.prompt, request.parameters
         body: dict[str, Any] = {"model": request.model}
         if self.api == "generate":

@@ -5,19 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmlab.errors import CallError, Unreadable
-from llmlab.providers.believed import added
 from llmlab.providers.decoding import convert, decode_line, lenient
 from llmlab.providers.failures import failure_in
-from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage
+from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage, unknown
 from llmlab.providers.responses import wire
+from llmlab.providers.responses.usage import odd_writes, usage_of
 from llmlab.providers.sse import Event
-from llmlab.records import Answer, Finish, Piece, Usage
+from llmlab.providers.tiers import tier_said
+from llmlab.records import Answer, Finish, Piece
 
 FINISHES: Final[Mapping[str, Finish]] = {
     "completed": "stop",
     "max_output_tokens": "length",
     "content_filter": "filter",
 }
+_CALLED: Final = ("_call", "_call_output", "_approval_request", "mcp_list_tools", "compaction")
+"""How items end that stand for tools, whose text is in no answer."""
 _TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _THOUGHTS: Final = frozenset(
     {"response.reasoning_summary_text.delta", "response.reasoning_text.delta"}
@@ -32,6 +35,8 @@ class ResponsesReading:
     to_answer: Callable[[ResponseBuilder, str | None], Answer]
     builder: ResponseBuilder = field(default_factory=ResponseBuilder)
     ended: bool = False
+    failed: CallError | None = None
+    """What an error event said; the response that follows it has the last word."""
 
     def take(self, event: Event) -> Piece | None:
         """Take one event; raise the error it carries."""
@@ -41,7 +46,11 @@ class ResponsesReading:
         kind = said.type or event.name
         if kind == "error" or (said.error is not None and said.response is None):
             flat = {"message": said.message, "code": said.code}
-            raise failure_in({"error": said.error or flat}, self.provider)
+            # `response.failed`, which states what was used, may follow.
+            self.failed = failure_in({"error": said.error or flat}, self.provider, whole=True)
+            return None
+        if self.failed is not None and kind not in _TERMINAL:
+            raise self.failed
         if kind in _TERMINAL and said.response is not None:
             self.hear(said.response)
         elif said.response is not None:
@@ -71,11 +80,13 @@ class ResponsesReading:
         self.ended = True
 
     def whole(self) -> bool:
-        """Return whether a terminal event came."""
-        return self.ended
+        """Return whether a terminal event came, or an error in its place."""
+        return self.ended or self.failed is not None
 
     def answer(self, request_id: str | None) -> Answer:
-        """Return the answer of a whole response or stream."""
+        """Return the answer of a whole response or stream, or raise the error it ended in."""
+        if self.failed is not None and not self.ended:
+            raise self.failed
         return self.to_answer(self.builder, request_id)
 
     def _piece(self, kind: str, delta: str) -> Piece | None:
@@ -88,13 +99,14 @@ class ResponsesReading:
     def _head(self, response: wire.ResponseObject) -> None:
         self.builder.model = response.model or self.builder.model
         self.builder.id = response.id or self.builder.id
+        self.builder.tier = tier_said(response.service_tier)
         metadata, _ = lenient(response.metadata, wire.Metadata)
         self.builder.fingerprint = metadata.system_fingerprint if metadata else None
 
     def _check(self, response: wire.ResponseObject) -> None:
         if response.error is not None or response.status in ("failed", "cancelled"):
             error = response.error or {"message": f"the response was {response.status}"}
-            raise self._placed(failure_in({"error": error}, self.provider))
+            raise self._placed(failure_in({"error": error}, self.provider, whole=True))
         if response.status == "completed":
             self.builder.stop = "completed"
         elif response.status == "incomplete":
@@ -106,6 +118,7 @@ class ResponsesReading:
 
     def _placed(self, error: CallError) -> CallError:
         error.request_id = error.request_id or self.builder.id
+        error.usage, error.billed = self.builder.stated()
         return error
 
     def _item(self, raw: dict[str, Any]) -> None:
@@ -116,6 +129,8 @@ class ResponsesReading:
             item = convert(raw, wire.OutputItem, self.provider)
             for part in [*(item.content or ()), *(item.summary or ())]:
                 self._part(part, thought=kind == "reasoning")
+        elif not str(kind).endswith(_CALLED):
+            self.builder.warn(unknown("output item", kind))
 
     def _part(self, part: wire.ContentPart, *, thought: bool) -> None:
         if thought:
@@ -132,31 +147,6 @@ class ResponsesReading:
         self.builder.warn(*odd)
         if said is None:
             return
-        prompt = said.input_tokens_details or wire.InputTokensDetails()
-        self.builder.usage = Usage(
-            input=said.input_tokens,
-            cached=prompt.cached_tokens,
-            cache_write=prompt.cache_write_tokens or 0,
-            output=said.output_tokens,
-            reasoning=(said.output_tokens_details or wire.OutputTokensDetails()).reasoning_tokens,
-            searches=_searches(said, response),
-        )
+        self.builder.usage = usage_of(said, response)
         self.builder.billed = dollars(said.cost_in_usd_ticks)
-        self.builder.warn(*odd_usage(self.builder.usage, said.total_tokens))
-
-
-def _searches(usage: wire.ResponseUsage, response: wire.ResponseObject) -> int:
-    """Return the searches that are charged: as counted by xAI, by OpenAI, or by the items."""
-    tools = usage.server_side_tool_usage_details
-    if tools is not None:
-        return added(tools.web_search_calls, tools.x_search_calls, tools.code_interpreter_calls)
-    counted, _ = lenient(response.tool_usage, wire.ToolUsage)
-    if counted and counted.web_search and counted.web_search.num_requests is not None:
-        return counted.web_search.num_requests
-    items = [item for item in response.output or () if item.get("type") == "web_search_call"]
-    return sum(1 for item in items if _is_search(item.get("action")))
-
-
-def _is_search(action: object) -> bool:
-    # Opening a page that was found is free.
-    return not isinstance(action, dict) or action.get("type", "search") == "search"
+        self.builder.warn(*odd_usage(self.builder.usage, said.total_tokens), *odd_writes(said))

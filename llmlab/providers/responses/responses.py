@@ -37,7 +37,8 @@ class Responses(HasProfile):
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into Responses; raise `BadParameter` for what it cannot say."""
-        return self.profile.call(base_url, "/responses", self._body(request, model))
+        extra = request.parameters.extra
+        return self.profile.question(base_url, "/responses", self._body(request, model), extra)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the output's texts; raise the `CallError` the reply means."""
@@ -70,6 +71,7 @@ class Responses(HasProfile):
             "text": _text(asked),
             "tools": self._tools(request, asked.search),
             "stream": request.stream or None,
+            "service_tier": None if asked.tier == "default" else asked.tier,
             # The default keeps prompt and answer on the server for 30 days.
             "store": False,
         }

@@ -29,6 +29,7 @@ class ResponseObject(msgspec.Struct):
     usage: Any = None
     tool_usage: Any = None
     metadata: Any = None
+    service_tier: Any = None
 
 
 class ResponseEvent(msgspec.Struct):
@@ -67,11 +68,19 @@ class OutputItem(msgspec.Struct):
     summary: list[ContentPart] | None = None
 
 
+class Writes(msgspec.Struct):
+    """Cache writes by time to live."""
+
+    ttl_30m_tokens: int | None = None
+    ttl_12h_tokens: int | None = None
+
+
 class InputTokensDetails(msgspec.Struct):
     """The cached parts of the input."""
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_tokens_details: Writes | None = None
 
 
 class OutputTokensDetails(msgspec.Struct):

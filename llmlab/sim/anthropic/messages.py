@@ -44,6 +44,8 @@ async def messages(call: Call) -> Reply:
     written = with_searches(written, found, cite=False)
     split = _split(call, written)
     usage = usage_of(written, split, len(found))
+    if call.body.get("speed"):
+        usage["speed"] = call.body["speed"]
     blocks = _blocks(call, asked, written, found)
     if call.body.get("stream"):
         reply = sse(stream(call, model, written, blocks, usage))

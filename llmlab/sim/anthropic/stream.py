@@ -9,7 +9,7 @@ from llmlab.sim.streams import event, words
 
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "filter": "refusal",
                 "refusal": "refusal"}  # fmt: skip
-_ONLY_FIRST = ("cache_creation", "service_tier", "inference_geo")
+_ONLY_FIRST = ("cache_creation", "service_tier", "inference_geo", "speed")
 
 
 def envelope(call: Call, model: SimulatedModel) -> Json:

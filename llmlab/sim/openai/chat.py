@@ -18,6 +18,7 @@ from llmlab.sim.openai.rules import (
     check_window,
     model_of,
     require,
+    tier_of,
     unsupported_parameter,
 )
 from llmlab.sim.refusals import nested
@@ -38,7 +39,7 @@ async def chat(call: Call) -> Reply:
         created=call.now,
         model=model.reported,
         fingerprint=f"fp_{call.serial[:10]}",
-        extra={"service_tier": "default"},
+        extra={"service_tier": tier_of(call.body)},
     )
     usage = usage_of(written, cache_write(call, model, written))
     if call.body.get("stream"):

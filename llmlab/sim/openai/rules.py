@@ -35,6 +35,8 @@ _DEFAULTS: Mapping[str, object] = {
 }  # fmt: skip
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2),
            "frequency_penalty": (-2, 2)}  # fmt: skip
+_TIERS = {"auto": "default", "default": "default", "flex": "flex", "priority": "priority",
+          "fast": "priority"}  # fmt: skip
 _MOST_STOPS = 4
 _CACHE_MINIMUM = 1024
 
@@ -45,6 +47,15 @@ def check_fields(body: Mapping[str, Any], known: frozenset[str]) -> None:
         if name not in known:
             message = f"Unknown parameter: '{name}'."
             raise nested(400, message, param=name, code="unknown_parameter")
+
+
+def tier_of(body: Mapping[str, Any]) -> str:
+    """Return the tier that serves: the one asked for, which `auto` leaves to a standard project."""
+    asked = body.get("service_tier") or "auto"
+    if asked not in _TIERS:
+        message = f"Invalid value: '{asked}'. Supported values are: {', '.join(_TIERS)}."
+        raise nested(400, message, param="service_tier", code="invalid_value")
+    return _TIERS[asked]
 
 
 def require(body: Mapping[str, Any], *names: str) -> None:

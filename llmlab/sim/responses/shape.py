@@ -7,7 +7,7 @@ from typing import Any
 from llmlab.sim.authors.author import Written
 from llmlab.sim.call import Call, Json
 from llmlab.sim.models import SimulatedModel
-from llmlab.sim.openai.rules import cache_write
+from llmlab.sim.openai.rules import cache_write, tier_of
 from llmlab.sim.search import SimulatedSearch, citation
 
 _ECHOED: Json = {
@@ -73,7 +73,7 @@ class Sheet:
             "model": self.model.reported,
             "output": [],
             "reasoning": {"effort": self.effort, "summary": self._summary_asked()},
-            "service_tier": "default",
+            "service_tier": tier_of(body),
             "text": text,
             "usage": None,
             **echoed,

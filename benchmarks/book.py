@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 from benchmarks.command import command
 from benchmarks.figures import Result, normal, percentile, spread, table
 from benchmarks.machine import pace, pin
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits, Settlement
 
 IN_FLIGHT: Final = 100
 TAKES: Final = 0.05
@@ -52,7 +52,7 @@ async def recorded(book: Book, number: int, takes: float, waits: Waits) -> None:
         key=f"{number:064x}", run="run", provider="openai", model="gpt-6-luna",
         started_at=time.time(), worst_usd=Decimal("0.0031"), prompt="p", prompt_version="3f9a01bc",
     )  # fmt: skip
-    settled = Settled(
+    settled = Settlement(
         status="ok", answer=ANSWER, cost_usd=Decimal("0.000123"), input_tokens=300,
         output_tokens=280, cached_tokens=0, reasoning_tokens=0, latency_s=takes, http_status=200,
         request_id=f"req_{number}", billed=True,

@@ -24,8 +24,8 @@ from typing import Any
 
 import pandas as pd
 
-from llmlab.budget import BlockRule, Counters, MarketSnapshot, Packer, Portfolio, Text
-from llmlab.budget.encoders import Encoder, encoder, reference, slow_encoder
+from llmlab.tokens import BlockRule, Counters, MarketSnapshot, Packer, Portfolio, Text
+from llmlab.tokens.encoders import Encoder, encoder, reference, slow_encoder
 
 ROUNDS = 9
 MODEL = "openai/gpt-4o"
@@ -152,9 +152,9 @@ def packing() -> None:
 
 
 def importing() -> None:
-    """Time `import llmlab.budget` and name the heavy modules it brings, which must be none."""
+    """Time `import llmlab.tokens` and name the heavy modules it brings, which must be none."""
     code = (
-        "import sys,time;t=time.perf_counter();import llmlab.budget;d=time.perf_counter()-t;"
+        "import sys,time;t=time.perf_counter();import llmlab.tokens;d=time.perf_counter()-t;"
         "heavy={'pandas','numpy','tiktoken','toktok','tokenizers','matplotlib','scipy'}&set(sys.modules);"
         "print(round(d*1e3),sorted(heavy))"
     )
@@ -162,7 +162,7 @@ def importing() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - this very interpreter
         for _ in range(3)
     ]
-    print("\nimport llmlab.budget, ms and heavy modules:", *(each.stdout.strip() for each in found))
+    print("\nimport llmlab.tokens, ms and heavy modules:", *(each.stdout.strip() for each in found))
 
 
 def median(values: Iterable[float]) -> float:

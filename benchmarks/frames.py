@@ -42,7 +42,7 @@ def measure(options: argparse.Namespace) -> Result:
 
 
 def _size(size: int) -> Result:
-    rows, beside = rows_of(size), beside_of(size)
+    rows, beside = rows_of(size), extra_columns_of(size)
     # First of all, while there is no freed memory about that could be used again unseen.
     peak = _peak(lambda: to_frame(rows, beside))
     ready = {column.name: column.take(Lists(rows, beside)) for column in COLUMNS}
@@ -119,7 +119,7 @@ def _row(at: int, prompt: Prompt) -> Row:
     )  # fmt: skip
 
 
-def beside_of(size: int) -> dict[str, list[Any]]:
+def extra_columns_of(size: int) -> dict[str, list[Any]]:
     """Return what is known of the inputs."""
     return {
         "block": [at // 12 for at in range(size)],

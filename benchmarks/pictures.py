@@ -7,9 +7,9 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 
 from benchmarks.figures import ROOT, Result
-from llmlab.views.axes import log_axis
-from llmlab.views.canvas import Plot
-from llmlab.views.style import MARKERS, OKABE_ITO, THEMES, by_name, styled
+from llmlab.views.plots.axes import log_axis
+from llmlab.views.plots.canvas import Plot
+from llmlab.views.plots.style import MARKERS, OKABE_ITO, THEMES, by_name, styled
 
 PICTURES: Final = ROOT / "docs" / "pictures"
 _THEME: Final = THEMES["light"]

@@ -134,7 +134,7 @@ async def _rate(minutes: int = 5) -> None:
 
     from llmlab import Lab
     from llmlab.sim import RuleAuthor, Simulator, environment
-    from llmlab.sim.limits import Limit
+    from llmlab.sim.server.limits import Limit
 
     calls = 100 * (minutes + 1)  # the first window is used up at once
     async with Simulator(author=RuleAuthor(), limits={"openai": Limit(rpm=100)}) as simulator:

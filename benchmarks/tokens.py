@@ -14,7 +14,7 @@ from typing import Final
 from benchmarks.command import command
 from benchmarks.figures import Result, spread, table
 from benchmarks.machine import pin
-from llmlab.budget import Counters, Packer, Text
+from llmlab.tokens import Counters, Packer, Text
 
 MODEL: Final = "openai/gpt-4o"
 BLOCKS: Final = 50

@@ -146,7 +146,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _models(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
-    from llmlab.views.models import models_text
+    from llmlab.views.text.models import models_text
 
     del arguments
     with Lab(book=":memory:", look=True) as lab:
@@ -157,7 +157,7 @@ def _models(arguments: argparse.Namespace) -> int:
 
 def _ask(arguments: argparse.Namespace) -> int:
     from llmlab.lab import Lab
-    from llmlab.views.answer import figures
+    from llmlab.views.text.answer import figures
 
     prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
     with Lab() as lab:
@@ -252,7 +252,7 @@ def _tape_save(arguments: argparse.Namespace) -> int:
 
 
 def _tape_check(arguments: argparse.Namespace) -> int:
-    from llmlab.runs.tape_file import check
+    from llmlab.archive.tape_file import check
 
     found = check(arguments.file)
     print(f"{arguments.file}: {found.answers} answers, {found.failures} failures")
@@ -373,7 +373,7 @@ def _local(arguments: argparse.Namespace) -> int:
 
 def _settings() -> "Settings":
     from llmlab.backends.trust import vetted
-    from llmlab.ops import Environment
+    from llmlab.secrets import Environment
     from llmlab.settings import Sourced
 
     known = vetted(Sourced.read(folder=Path.cwd(), env=Environment.of()), Path.cwd())

@@ -29,7 +29,7 @@ def greeting() -> str:
     """Say what the default lab would say of itself, without making it: that is for first use."""
     from llmlab.backends.greeting import greeting as said
     from llmlab.backends.trust import vetted
-    from llmlab.ops import Environment
+    from llmlab.secrets import Environment
     from llmlab.settings import Sourced, project_of
 
     if _labs:
@@ -44,7 +44,7 @@ def greeting() -> str:
 def trust() -> "tuple[Claim, ...]":
     """Accept what the files of the project here say about addresses, keys and paths."""
     from llmlab.backends.trust import trust as trusted
-    from llmlab.ops import Environment
+    from llmlab.secrets import Environment
     from llmlab.settings import Sourced, project_of
 
     project = project_of(Path.cwd())
@@ -54,7 +54,7 @@ def trust() -> "tuple[Claim, ...]":
 def settings() -> "Settings":
     """Return the default lab's settings, without making it; what waits for a word is not in."""
     from llmlab.backends.trust import vetted
-    from llmlab.ops import Environment
+    from llmlab.secrets import Environment
     from llmlab.settings import Sourced, project_of
 
     if _labs:

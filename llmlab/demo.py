@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from llmlab.checks.files import read_text
 from llmlab.errors import UsageError
-from llmlab.ops.files import read_text
 
 if TYPE_CHECKING:
     import nbformat

@@ -8,7 +8,7 @@ Every error llmlab raises, as one tree, divided by who can act.
     │   ├── BadKey          a key is absent or malformed
     │   ├── BadParameter    the model refuses this parameter
     │   ├── TemplateError   a template does not parse, or a slot has no value
-    │   ├── BudgetError     the prompt cannot be made to fit
+    │   ├── TokenBudgetError     the prompt cannot be made to fit
     │   ├── LimitError      sending could pass a spending limit
     │   ├── ConfigError     a setting is unknown or ill-typed
     │   ├── ReplayMiss      replay mode, and the tape has no such request
@@ -57,7 +57,7 @@ class TemplateError(UsageError):
     """A template does not parse, or a slot has no value."""
 
 
-class BudgetError(UsageError):
+class TokenBudgetError(UsageError):
     """The prompt cannot be made to fit its token budget."""
 
 

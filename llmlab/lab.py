@@ -8,44 +8,44 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from llmlab.archive import run_store, tape_file
+from llmlab.archive.tape import Tape
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
 from llmlab.backends.trust import vetted
+from llmlab.checks.amounts import DOLLARS
+from llmlab.checks.plain import plain
 from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
+from llmlab.design.experiment import Experiment, experiment_of
+from llmlab.design.gaps import Missing
+from llmlab.design.grid import parameters_of
+from llmlab.design.inputs import AnyScore
 from llmlab.errors import Closed, ConfigError
-from llmlab.ops import Environment
-from llmlab.ops.amounts import DOLLARS
-from llmlab.ops.plain import plain
 from llmlab.records import Answer, Piece
-from llmlab.runs import saved, tape_file
-from llmlab.runs.asked_count import asked_count
-from llmlab.runs.conduct import Landed, Watch, conduct
+from llmlab.runs.asking import answer_of
+from llmlab.runs.conduct import Landed, RunObserver, conduct
 from llmlab.runs.configuration import book_path, configuration
 from llmlab.runs.control import Control
-from llmlab.runs.experiment import Experiment, experiment_of
+from llmlab.runs.count_by_provider import asked_count
+from llmlab.runs.extra_columns import read
 from llmlab.runs.filling import Filling
-from llmlab.runs.gaps import Missing
-from llmlab.runs.inputs import AnyScore
-from llmlab.runs.parts import Parts
-from llmlab.runs.plan import parameters_of
-from llmlab.runs.question import answer_of
-from llmlab.runs.reading import read
-from llmlab.runs.tape import Tape
+from llmlab.runs.services import Services
+from llmlab.secrets import Environment
 from llmlab.settings import Mode, Sourced, project_of, shielded
 from llmlab.templates import Library
 from llmlab.wire import Channel
-from llmlab.wire.crossing import CLOSED
+from llmlab.wire.loop_bridge import CLOSED
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from llmlab.book import Book
-    from llmlab.budget import Count
     from llmlab.catalogue import Catalogue
     from llmlab.pricing import Prices
     from llmlab.runs.handle import Handle
     from llmlab.templates.history import History, Version
+    from llmlab.tokens import Count
     from llmlab.wire.gate import GateState
 
 
@@ -126,7 +126,7 @@ class Lab:
             mode=self.settings.templates,
             sent=self._sent,
         )
-        self._parts = Parts(known, self._env, self.project, look=look)
+        self._services = Services(known, self._env, self.project, look=look)
 
     def __repr__(self) -> str:
         """Say where the book lies, who is asked and how; never a key."""
@@ -152,8 +152,8 @@ class Lab:
             UsageError: The input is bad; nothing was sent.
             CallError: The call failed.
         """
-        work = answer_of(self._parts, prompt, model, **options)
-        return self._parts.engine.run(work, tick=tick, every=0.05)
+        work = answer_of(self._services, prompt, model, **options)
+        return self._services.engine.run(work, tick=tick, every=0.05)
 
     async def ask_async(self, prompt: str, model: str | None = None, **options: Any) -> Answer:
         """
@@ -177,8 +177,8 @@ class Lab:
                 several models; nothing was sent.
             CallError: The call failed.
         """
-        work = answer_of(self._parts, prompt, model, **options)
-        return await self._parts.engine.bridge(work)
+        work = answer_of(self._services, prompt, model, **options)
+        return await self._services.engine.bridge(work)
 
     async def stream(
         self, prompt: str, model: str | None = None, **options: Any
@@ -191,8 +191,8 @@ class Lab:
             Closed: The lab was closed meanwhile.
         """
         pieces: Channel[Piece] = Channel()
-        work = answer_of(self._parts, prompt, model, on_piece=pieces.put, **options)
-        future: concurrent.futures.Future[Answer] = self._parts.engine.submit(work)
+        work = answer_of(self._services, prompt, model, on_piece=pieces.put, **options)
+        future: concurrent.futures.Future[Answer] = self._services.engine.submit(work)
         future.add_done_callback(lambda _: pieces.end())
         try:
             async for come in pieces:
@@ -268,7 +268,7 @@ class Lab:
             UsageError: The design is bad; nothing was sent.
             Closed: The lab was closed meanwhile; what had landed is kept.
         """
-        filling = Filling(self._parts.counting)
+        filling = Filling(self._services.counting)
         budget = None if budget is None else DOLLARS.read(budget, "budget")
         experiment = experiment_of(
             prompts,
@@ -296,9 +296,9 @@ class Lab:
 
         watch = handle or watch_of(quiet=quiet)
         control = Control() if handle is None else handle.control
-        with self._parts.under_way.run(experiment.name, control.brake):
+        with self._services.under_way.run(experiment.name, control.brake):
             landed = conduct(
-                self._parts, experiment, watch, control=control, budget=budget, batch=batch
+                self._services, experiment, watch, control=control, budget=budget, batch=batch
             )
             return self._read(experiment, landed, watch, control, budget)
 
@@ -354,10 +354,10 @@ class Lab:
 
         from llmlab.backends.inventory import inventory
 
-        rows = inventory(self.catalogue, self._parts.prices, self._env)
+        rows = inventory(self.catalogue, self._services.prices, self._env)
         if live:
-            work = self._parts.health.listed(self._parts.backends.named())
-            rows = merged(rows, self._parts.engine.run(work))
+            work = self._services.health.listed(self._services.backends.named())
+            rows = merged(rows, self._services.engine.run(work))
         return pd.DataFrame(rows)
 
     def count(self, text: str, model: str | None = None, *, ask: bool = False) -> "Count":
@@ -376,8 +376,8 @@ class Lab:
         """
         arm = self.catalogue.arms(self.settings.models if model is None else model)[0]
         if ask:
-            return self._parts.engine.run(asked_count(self._parts, text, arm))
-        return self._parts.counting.count(text, arm.model)
+            return self._services.engine.run(asked_count(self._services, text, arm))
+        return self._services.counting.count(text, arm.model)
 
     def history(self, name: str) -> "History":
         """
@@ -402,8 +402,8 @@ class Lab:
         """
         import pandas as pd
 
-        work = self._parts.health.look(self._parts.backends.named(provider))
-        return pd.DataFrame([asdict(each) for each in self._parts.engine.run(work)])
+        work = self._services.health.look(self._services.backends.named(provider))
+        return pd.DataFrame([asdict(each) for each in self._services.engine.run(work)])
 
     # ---- what is kept -------------------------------------------------------------------
 
@@ -411,8 +411,8 @@ class Lab:
         """One row a run in the book, oldest first; single questions are the run `ask`."""
         import pandas as pd
 
-        self._parts.keeper.flush()
-        return pd.DataFrame(saved.table(self.book), columns=list(saved.COLUMNS))
+        self._services.recorder.flush()
+        return pd.DataFrame(run_store.table(self.book), columns=list(run_store.COLUMNS))
 
     def run(self, name: str) -> Comparison:
         """
@@ -423,11 +423,11 @@ class Lab:
         """
         from llmlab.frames import to_frame
 
-        self._parts.keeper.flush()
-        kept = saved.load(self.book, name)
+        self._services.recorder.flush()
+        kept = run_store.load(self.book, name)
         return Comparison(
             kept.name,
-            to_frame(kept.rows, kept.beside),
+            to_frame(kept.rows, kept.extra_columns),
             notes=kept.head.notes,
             **kept.head.about,
         )
@@ -478,14 +478,14 @@ class Lab:
         Raises:
             UsageError: There is no such run, or the file cannot be written.
         """
-        self._parts.keeper.flush()
+        self._services.recorder.flush()
         path = Path(path)
-        tape_file.write(path, Tape(saved.lines(self.book, run)).lines)
+        tape_file.write(path, Tape(run_store.lines(self.book, run)).lines)
         return path
 
-    def doors(self) -> "tuple[GateState, ...]":
+    def gates(self) -> "tuple[GateState, ...]":
         """Return breaker, permits and rate limit of each provider that was called so far."""
-        return self._parts.gates.states()
+        return self._services.gates.states()
 
     # ---- money and the rest -------------------------------------------------------------
 
@@ -493,7 +493,7 @@ class Lab:
         """What was spent, by day, provider, model and run, in dollars."""
         import pandas as pd
 
-        spent = pd.DataFrame(self.book.spend(zone=self._parts.zone))
+        spent = pd.DataFrame(self.book.spend(zone=self._services.zone))
         money = [name for name in spent.columns if name.endswith("_usd")]
         return spent.astype(dict.fromkeys(money, float))
 
@@ -506,7 +506,7 @@ class Lab:
         """
         import pandas as pd
 
-        from llmlab.calls.batch_list import COLUMNS, listed
+        from llmlab.calls.batch.listing import COLUMNS, listed
 
         return pd.DataFrame(listed(self.book), columns=list(COLUMNS))
 
@@ -517,23 +517,23 @@ class Lab:
         Raises:
             UsageError: No batch of this name is waited for; those that are get listed.
         """
-        from llmlab.calls.batch_list import forgotten
+        from llmlab.calls.batch.listing import forgotten
 
         return forgotten(self.book, batch)
 
     @property
     def prices(self) -> "Prices":
         """The price table: `lab.prices` says how old, `lab.prices.refresh()` fetches today's."""
-        return self._parts.prices
+        return self._services.prices
 
     def spent_today(self) -> float:
         """Return the dollars that count against the day's limit, in the zone of `day_zone`."""
-        return float(self.book.day(self._parts.zone).spent)
+        return float(self.book.day(self._services.zone).spent)
 
     @property
     def catalogue(self) -> "Catalogue":
         """The models, aliases and line-ups."""
-        return self._parts.catalogue
+        return self._services.catalogue
 
     def lineup(self, name: str, models: Sequence[str]) -> None:
         """
@@ -542,12 +542,12 @@ class Lab:
         Raises:
             ConfigError: An alias has this name, or a model is unknown or named twice.
         """
-        self._parts.catalogue = self.catalogue.with_lineup(name, models)
+        self._services.catalogue = self.catalogue.with_lineup(name, models)
 
     @property
     def book(self) -> "Book":
         """The record of every call."""
-        return self._parts.book
+        return self._services.book
 
     def greeting(self) -> str:
         """Say which models the line-up has and who will answer for each."""
@@ -562,11 +562,11 @@ class Lab:
     @property
     def stand_ins(self) -> str:
         """Who writes the words of arms without a key: `embedded`, `rule`, or empty so far."""
-        return self._parts.backends.author
+        return self._services.backends.author
 
     def close(self) -> None:
         """Stop the engine, the simulator and the embedded model, and close the book."""
-        self._parts.close()
+        self._services.close()
 
     def _sent(self, prompt: str) -> "Sequence[Version]":
         # Not the book's own method: the book is opened when it is first asked, not with the lab.
@@ -576,7 +576,7 @@ class Lab:
         self,
         experiment: Experiment,
         landed: Landed,
-        watch: Watch,
+        watch: RunObserver,
         control: Control,
         budget: float | None,
     ) -> Comparison:
@@ -584,7 +584,7 @@ class Lab:
         from llmlab.frames import to_frame
 
         reading = read(
-            self._parts,
+            self._services,
             experiment,
             landed.rows,
             watch=watch,
@@ -593,17 +593,17 @@ class Lab:
             notes=landed.notes,
         )
         if self.settings.mode != "replay":
-            self._parts.keeper.run(
+            self._services.recorder.run(
                 experiment,
                 reading.rows,
                 by=landed.by,
                 notes=reading.notes,
-                beside=reading.beside,
+                extra_columns=reading.extra_columns,
                 about=reading.about,
             )
         return Comparison(
             experiment.name,
-            to_frame(reading.rows, reading.beside),
+            to_frame(reading.rows, reading.extra_columns),
             notes=reading.notes,
             **reading.about,
         )

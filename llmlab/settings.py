@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
+from llmlab.checks.amounts import DOLLARS, SECONDS, Allowed
+from llmlab.checks.files import read_toml
 from llmlab.errors import ConfigError
-from llmlab.ops import Address, Environment
-from llmlab.ops.amounts import DOLLARS, SECONDS, Allowed
-from llmlab.ops.files import read_toml
+from llmlab.secrets import Address, Environment
 
 Mode: TypeAlias = Literal["live", "record", "replay", "stand-in"]
 

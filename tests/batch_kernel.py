@@ -27,7 +27,7 @@ def main(book: str, model: str, way: str, step: int) -> None:
     """Run the plan and say on stdout what came of it."""
     _befall(way, step)
     with Lab(book=book, config="/") as lab:
-        lab._parts.batch_poll_s, lab._parts.batch_grace_s = 0.05, 0.0
+        lab._services.batch_poll_s, lab._services.batch_grace_s = 0.05, 0.0
         run = lab.abtest(
             PROMPTS, model, on=HEADLINES.iloc[:3], batch=True, quiet=True, max_tokens=20, name="r"
         )

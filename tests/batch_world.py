@@ -24,7 +24,7 @@ import pandas as pd
 from llmlab import Lab
 from llmlab.book.writer import Writer
 from llmlab.errors import CutOff, Unavailable
-from llmlab.providers import xai_batch
+from llmlab.providers.batch import xai as xai_batch
 from llmlab.records import HttpCall, HttpReply
 from llmlab.sim import RuleAuthor, Simulator, environment
 from llmlab.wire import Session
@@ -128,11 +128,11 @@ class World:
     def _live(self, kernel: Kernel) -> pd.DataFrame | BaseException | None:
         heir = self._folder / f"{self._generation + 1}.db"
         lab = Lab(book=self.book, env={**KEYS, **environment(self.simulator)}, config="/")
-        lab._parts.batch_poll_s = 0.001
-        lab._parts.batch_grace_s = 0.0  # type: ignore[attr-defined,unused-ignore]
-        script = Script(kernel, self.book, heir, loop=lab._parts.engine.loop)
+        lab._services.batch_poll_s = 0.001
+        lab._services.batch_grace_s = 0.0  # type: ignore[attr-defined,unused-ignore]
+        script = Script(kernel, self.book, heir, loop=lab._services.engine.loop)
         writer = lab.book._writer
-        self._scripts[id(lab._parts.session)] = script
+        self._scripts[id(lab._services.session)] = script
         self._scripts.setdefault(id(writer), script)
         made: list[pd.DataFrame | BaseException] = []
         thread = threading.Thread(target=lambda: made.append(self._asked(lab, kernel)), daemon=True)
@@ -143,7 +143,7 @@ class World:
             waited += 0.01
         stuck = thread.is_alive() and not script.dead.is_set()
         if not script.dead.is_set():  # the dead send nothing more, whatever they were about to do
-            self._scripts.pop(id(lab._parts.session))
+            self._scripts.pop(id(lab._services.session))
         if self._scripts.get(id(writer)) is script:
             self._scripts.pop(id(writer))
         with suppress(Exception):
@@ -164,7 +164,7 @@ class World:
             return
         deadline = 500
         while deadline and any(
-            not task.done() for task in asyncio.all_tasks(lab._parts.engine.loop)
+            not task.done() for task in asyncio.all_tasks(lab._services.engine.loop)
         ):
             deadline -= 1
             threading.Event().wait(0.01)

@@ -18,9 +18,9 @@ from unittest.mock import patch
 from llmlab.book import Account, Book, Limits
 from llmlab.calls.caller import Caller, Prepared
 from llmlab.catalogue import Catalogue
-from llmlab.ops import Secret
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Outcome, Parameters, Prompt, Request
+from llmlab.secrets import Secret
 from llmlab.wire import Endpoint, Gates, Session
 
 MODEL: Final = "gpt-6-luna"

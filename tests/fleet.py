@@ -112,7 +112,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         said = _abtest(lab, options)
     except LabError as error:
         said = {"error": f"{type(error).__name__}: {error}"}
-    said["tasks"] = len(asyncio.all_tasks(lab._parts.engine.loop))
+    said["tasks"] = len(asyncio.all_tasks(lab._services.engine.loop))
     say(json.dumps(said))
     lab.close()
 

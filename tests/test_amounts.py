@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab import Lab
+from llmlab.checks.amounts import DOLLARS, Allowed
 from llmlab.errors import ConfigError, UsageError
 from llmlab.notebook.parsing import _said
-from llmlab.ops.amounts import DOLLARS, Allowed
 from llmlab.settings import Sourced
 
 NUMBERS = ("deadline", "attempts", "max_in_flight", "per_provider", "tier_local", "tier_api")

@@ -3,7 +3,7 @@
 import pytest
 
 from llmlab.catalogue import Catalogue
-from llmlab.runs.asking import Askings
+from llmlab.design.options_cache import OptionsCache
 
 
 @pytest.mark.parametrize(
@@ -14,11 +14,11 @@ def test_equal_numbers_of_two_types_are_two_ways_to_ask(
     before: dict[str, object], options: dict[str, object]
 ) -> None:
     """0 and 0.0 are other words on the wire: the book must not know one for the other by chance."""
-    catalogue, askings = Catalogue.load(None), Askings()
-    alone = Askings().of(catalogue, "gpt", None, options)
+    catalogue, options_cache = Catalogue.load(None), OptionsCache()
+    alone = OptionsCache().of(catalogue, "gpt", None, options)
 
-    askings.of(catalogue, "gpt", None, before)
-    after = askings.of(catalogue, "gpt", None, options)
+    options_cache.of(catalogue, "gpt", None, before)
+    after = options_cache.of(catalogue, "gpt", None, options)
 
     assert repr(after.parameters) == repr(alone.parameters)
-    assert askings.of(catalogue, "gpt", None, options) is after
+    assert options_cache.of(catalogue, "gpt", None, options) is after

@@ -14,7 +14,7 @@ import pytest
 from llmlab import Lab
 from llmlab.book import Book
 from llmlab.errors import CallError, Refused, Throttled, Unavailable, UsageError
-from llmlab.providers.batch import BatchState, Item, way_of
+from llmlab.providers.batch.ways import BatchRequest, BatchState, way_of
 from llmlab.records import Api, HttpReply
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 
@@ -45,7 +45,7 @@ def lab_for(simulator: Simulator, *, poll: float = 0.01, **options: object) -> L
     """Make a lab whose five providers all live at the simulator, and which looks often."""
     env = {**KEYS, **environment(simulator)}
     lab = Lab(**{"book": ":memory:", "env": env, "config": "/", **options})  # type: ignore[arg-type]
-    lab._parts.batch_poll_s = poll
+    lab._services.batch_poll_s = poll
     return lab
 
 
@@ -226,7 +226,10 @@ async def test_what_a_batch_cannot_is_said_before(simulator: Simulator) -> None:
     assert not simulator.log
 
 
-ITEMS = [Item(id="a" * 64, body=b'{"model":"m"}'), Item(id="b", body=b'{"model":"n"}')]
+ITEMS = [
+    BatchRequest(id="a" * 64, body=b'{"model":"m"}'),
+    BatchRequest(id="b", body=b'{"model":"n"}'),
+]
 BASE = "https://x.test/v1"
 
 

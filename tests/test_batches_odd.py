@@ -67,7 +67,7 @@ async def bent(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Session, "send", send)
         async with lab_for(simulator, book=book, poll=0.001) as lab:
-            lab._parts.batch_grace_s = 0.0
+            lab._services.batch_grace_s = 0.0
             rows = await abtest(lab, model, on=HEADLINES.iloc[:3], score=None, target=None)
             account = await asyncio.to_thread(lab.book.account)
             assert await asyncio.to_thread(lab.book.verify) == []
@@ -269,7 +269,7 @@ async def test_a_provider_that_hangs_is_a_row(
     simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hand-in without an answer ends after its time; what the provider took is found."""
-    monkeypatch.setattr("llmlab.calls.batch_requests.CALL_S", 0.2)
+    monkeypatch.setattr("llmlab.calls.batch.requests.CALL_S", 0.2)
     hung: list[str] = []
 
     async def bend(call: HttpCall, go: Going) -> Exchange:

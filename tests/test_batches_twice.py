@@ -18,7 +18,7 @@ from llmlab import Lab
 from llmlab.cli import main
 from llmlab.errors import CutOff
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
-from llmlab.sim.author import Asked, Written
+from llmlab.sim.authors.author import Asked, Written
 from llmlab.wire import Session
 from tests.batch_proof import CALLS, STORIES, proved
 from tests.test_batches import HEADLINES, KEYS, PROMPTS, abtest, handed_in, lab_for
@@ -56,7 +56,7 @@ async def _simulator(author: Counting) -> AsyncIterator[Simulator]:
 def quick(simulator: Simulator, book: Path) -> Lab:
     """Make a lab that looks often and does not wait for the provider's list."""
     lab = lab_for(simulator, book=book)
-    lab._parts.batch_grace_s = 0.0
+    lab._services.batch_grace_s = 0.0
     return lab
 
 
@@ -136,7 +136,7 @@ async def test_an_interruption_waits_until_the_batch_is_written_down(
         return await sent(self, *args, **rest)
 
     async with quick(simulator, book) as lab:
-        lab._parts.batch_poll_s = 60.0
+        lab._services.batch_poll_s = 60.0
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Session, "send", send)
             handle = await asyncio.to_thread(

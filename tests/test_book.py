@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from llmlab.book import Attempt, Book, RunItem, RunRecord, Settled
+from llmlab.book import Attempt, Book, RunItem, RunRecord, Settlement
 from llmlab.errors import BookError, UsageError
 
 NOON = 1_795_348_800.0
@@ -38,10 +38,10 @@ def gate_of(book: Book) -> threading.Lock:
     return book._writer._source.gate
 
 
-def ok(answer: bytes = b"positive", cost: str | None = "0.002") -> Settled:
+def ok(answer: bytes = b"positive", cost: str | None = "0.002") -> Settlement:
     """Make a good answer."""
     cost_usd = None if cost is None else Decimal(cost)
-    return Settled(
+    return Settlement(
         status="ok", answer=answer, cost_usd=cost_usd, input_tokens=40, output_tokens=2, billed=True
     )
 
@@ -114,7 +114,7 @@ def test_spend_says_what_was_spent_on_what(book: Book) -> None:
     """R-43: dollars are exact and grouped as asked; unknown and reserved ones are apart."""
     for key, model_cost in (("a", "0.000000000001"), ("b", "0.1"), ("c", "0.2")):
         book.finish(book.begin(attempt(key, run="r")).result(), ok(cost=model_cost)).result()
-    book.finish(book.begin(attempt("d")).result(), Settled(status="error", error="cut")).result()
+    book.finish(book.begin(attempt("d")).result(), Settlement(status="error", error="cut")).result()
     book.begin(attempt("e", worst="0.05")).result()
 
     by_run = {row["run"]: row for row in book.spend(by=("run",))}
@@ -381,7 +381,7 @@ def test_strange_text_does_not_lose_a_paid_answer(book: Book) -> None:
     """Half a surrogate pair in a provider's words is escaped; a bad key hurts no other call."""
     sent = book.begin(attempt("a")).result()
 
-    book.finish(sent, Settled(status="error", error="\ud800", request_id="\udfff")).result()
+    book.finish(sent, Settlement(status="error", error="\ud800", request_id="\udfff")).result()
     bad, good = book.begin(attempt("\ud800")), book.begin(attempt("b"))
 
     with pytest.raises(BookError, match="cannot hold"):

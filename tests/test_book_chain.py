@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 from llmlab.book.chain import FIRST, Chain
 from llmlab.book.schema import VERSION, statements
 from llmlab.cli import main
@@ -30,7 +30,7 @@ def attempt(key: str, **more: object) -> Attempt:
 
 def store(book: Book, key: str) -> None:
     """Make a call that is answered."""
-    answered = Settled(status="ok", answer=key.encode() * 9, cost_usd=Decimal("0.002"))
+    answered = Settlement(status="ok", answer=key.encode() * 9, cost_usd=Decimal("0.002"))
     book.finish(book.begin(attempt(key)).result(), answered).result()
 
 
@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
     with Book.open(tmp_path / "lab.db") as book:
         for key in "abcde":
             store(book, key)
-        book.finish(book.begin(attempt("f")).result(), Settled(status="error")).result()
+        book.finish(book.begin(attempt("f")).result(), Settlement(status="error")).result()
     return tmp_path / "lab.db"
 
 
@@ -108,7 +108,7 @@ def test_a_superseded_unknown_is_followed(tmp_path: Path) -> None:
     with Book.open(path) as book:
         sent = book.begin(attempt("a")).result()
     with Book.open(path) as book:
-        answered = Settled(status="ok", answer=b"late", cost_usd=Decimal("0.002"))
+        answered = Settlement(status="ok", answer=b"late", cost_usd=Decimal("0.002"))
         book.finish(sent, answered).result()
         store(book, "b")
         assert book.verify() == []
@@ -187,7 +187,7 @@ def test_a_shell_verifies_and_holds_a_head_against_it(
 
 FLOATS = st.one_of(st.none(), st.floats(), st.integers(-5, 5))
 SETTLED = st.builds(
-    Settled,
+    Settlement,
     status=st.sampled_from(["ok", "error"]),
     answer=st.one_of(st.none(), st.binary(max_size=20)),
     cost_usd=st.one_of(st.none(), st.decimals(0, 1, places=13)),
@@ -202,7 +202,7 @@ SETTLED = st.builds(
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), SETTLED)), max_size=12))
-def test_whatever_is_written_is_whole(calls: list[tuple[str, Settled | None]]) -> None:
+def test_whatever_is_written_is_whole(calls: list[tuple[str, Settlement | None]]) -> None:
     """Any calls, same keys, odd numbers and texts included, verify without a finding."""
     with Book.open(None) as book:
         for key, settled in calls:

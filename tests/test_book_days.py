@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlab import Lab
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits, Settlement
 from llmlab.book.days import local_day, midnight
 from llmlab.errors import ConfigError, LimitError
 from llmlab.settings import Sourced
@@ -34,7 +34,7 @@ def spend(book: Book, when: float, usd: str, limits: Limits | None = None) -> No
     attempt = Attempt(key=f"{when}", provider="p", model="m", started_at=when,
                       worst_usd=Decimal(usd))  # fmt: skip
     ticket = book.begin(attempt, limits or Limits()).result()
-    book.finish(ticket, Settled(status="ok", cost_usd=Decimal(usd))).result()
+    book.finish(ticket, Settlement(status="ok", cost_usd=Decimal(usd))).result()
 
 
 # ---- days ---------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_what_straddles_midnight_counts_where_it_began() -> None:
         first = Attempt(key="a", provider="p", model="m", started_at=before, worst_usd=Decimal(1))
         ticket = book.begin(first, limits).result()
         spend(book, after, "0.5", limits)
-        book.finish(ticket, Settled(status="error", cost_usd=None)).result()
+        book.finish(ticket, Settlement(status="error", cost_usd=None)).result()
         spend(book, after + 1, "0.4", limits)
         with pytest.raises(LimitError):
             spend(book, after + 2, "0.2", limits)
@@ -215,7 +215,7 @@ def test_the_zone_is_a_setting() -> None:
 def test_a_lab_counts_days_of_its_zone() -> None:
     """The limit, what is shown of today, and the days of `spend` are the zone's."""
     with Lab(book=None, env={}, config="/", day_zone="Pacific/Auckland", budget={"day": 1}) as lab:
-        caller = lab._parts.caller()
+        caller = lab._services.caller()
         now = datetime.now(tz=UTC)
         spend(lab.book, now.timestamp(), "0.25", caller.limits)
         spend(lab.book, (now - timedelta(days=2)).timestamp(), "0.5")

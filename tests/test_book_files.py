@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 from llmlab.book.schema import VERSION, prepare
 from llmlab.errors import BookError
 
@@ -30,7 +30,7 @@ def attempt(key: str) -> Attempt:
 def store(book: Book, key: str, answer: bytes) -> None:
     """Make a call that is answered."""
     sent = book.begin(attempt(key)).result()
-    book.finish(sent, Settled(status="ok", answer=answer, cost_usd=Decimal("0.002"))).result()
+    book.finish(sent, Settlement(status="ok", answer=answer, cost_usd=Decimal("0.002"))).result()
 
 
 @pytest.mark.parametrize("content", [b"name,label\nACME,positive\n" * 500, b"x", b"\x00" * 8192])
@@ -296,7 +296,7 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
     with Book.open(tmp_path / "lab.db") as book:
         store(book, "a", b"before")
         sent = book.begin(attempt("b")).result()
-        big = Settled(status="ok", answer=b"x" * 400_000, cost_usd=Decimal("0.002"))
+        big = Settlement(status="ok", answer=b"x" * 400_000, cost_usd=Decimal("0.002"))
         book._do(lambda t: t.connection.execute("PRAGMA max_page_count = 40").close())
 
         with pytest.raises(BookError, match="disk is full: free some space"):
@@ -361,7 +361,7 @@ def test_the_journal_is_folded_into_the_file_while_calls_go_on(tmp_path: Path) -
         sent = [book.begin(attempt(f"k{number}")) for number in range(600)]
         before = path.stat().st_size
         for each in sent:
-            answered = Settled(status="ok", answer=b"x" * 2_000, cost_usd=Decimal("0.002"))
+            answered = Settlement(status="ok", answer=b"x" * 2_000, cost_usd=Decimal("0.002"))
             book.finish(each.result(), answered)
         until = time.monotonic() + 10
         while path.stat().st_size < before + 500_000 and time.monotonic() < until:

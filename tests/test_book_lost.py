@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.book import Attempt, Book, Limits, RunItem, RunRecord, Settled
+from llmlab.book import Attempt, Book, Limits, RunItem, RunRecord, Settlement
 from llmlab.errors import BookError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="an open file stays there")
 
 NOW = 1_795_348_800.0
-ANSWERED = Settled(status="ok", answer=b"paid", cost_usd=Decimal("0.002"))
+ANSWERED = Settlement(status="ok", answer=b"paid", cost_usd=Decimal("0.002"))
 
 
 def attempt(key: str) -> Attempt:

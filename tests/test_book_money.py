@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits, Settlement
 from llmlab.errors import LimitError, UsageError
 
 NOON = 1_795_348_800.0
@@ -39,9 +39,9 @@ def attempt(
     )
 
 
-def cost(usd: str | None, *, billed: bool | None = True, status: str = "ok") -> Settled:
+def cost(usd: str | None, *, billed: bool | None = True, status: str = "ok") -> Settlement:
     """Make an outcome that cost `usd` dollars."""
-    return Settled(
+    return Settlement(
         status="ok" if status == "ok" else "error",
         cost_usd=None if usd is None else Decimal(usd),
         billed=billed,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from llmlab.book import Attempt, Book, Settled
+from llmlab.book import Attempt, Book, Settlement
 from llmlab.errors import BookError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -45,7 +45,7 @@ def attempt(key: str, worst: str = "0.01") -> Attempt:
 
 def store(book: Book, key: str) -> None:
     """Make a call that is answered."""
-    answered = Settled(status="ok", answer=key.encode(), cost_usd=Decimal("0.002"))
+    answered = Settlement(status="ok", answer=key.encode(), cost_usd=Decimal("0.002"))
     book.finish(book.begin(attempt(key)).result(), answered).result()
 
 
@@ -108,7 +108,7 @@ def test_a_closed_handle_gives_up_only_its_own(tmp_path: Path) -> None:
 
         account = stays.account()
         assert (account.unknown, account.reserved) == (Decimal("0.01"), Decimal("0.02"))
-        stays.finish(kept, Settled(status="ok", cost_usd=Decimal(0))).result()
+        stays.finish(kept, Settlement(status="ok", cost_usd=Decimal(0))).result()
         assert stays.verify() == []
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.budget import Block, MarketSnapshot, Packer, Portfolio, Table, Text
-from llmlab.budget.guard import defuse
 from llmlab.errors import UsageError
+from llmlab.tokens import Block, MarketSnapshot, Packer, Portfolio, Table, Text
+from llmlab.tokens.guard import defuse
 
 PRICES = pd.read_csv(str(resources.files("bokeh_sampledata") / "_data" / "stocks.csv.gz"))
 AAPL = PRICES[PRICES["Ticker"] == "AAPL"].drop(columns="Ticker")

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmlab.budget import Counters, count, encoders
-from llmlab.budget.families import families, family_of
-from llmlab.budget.kinds import KINDS, kind_of
 from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError
 from llmlab.records import Prompt
+from llmlab.tokens import Counters, count, encoders
+from llmlab.tokens.families import families, family_of
+from llmlab.tokens.kinds import KINDS, kind_of
 from tests.conftest import RECORDED
 
 if TYPE_CHECKING:
@@ -253,9 +253,9 @@ def test_the_extra_tokenizers_count_when_installed(vocabulary: str) -> None:
 
 
 def test_importing_brings_nothing_heavy() -> None:
-    """`import llmlab.budget` loads no tokenizer, pandas, numpy or matplotlib."""
+    """`import llmlab.tokens` loads no tokenizer, pandas, numpy or matplotlib."""
     heavy = {"pandas", "numpy", "scipy", "matplotlib", "tiktoken", "toktok", "tokenizers", "jinja2"}
-    code = f"import sys, llmlab.budget; print(sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, llmlab.tokens; print(sorted({heavy!r} & set(sys.modules)))"
 
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from llmlab.budget import Correction, Counters, Learned
-from llmlab.budget.encoders import encoder
-from llmlab.budget.kinds import KINDS, Kind
-from llmlab.budget.learn import student_quantile
 from llmlab.errors import UsageError
 from llmlab.records import Prompt
+from llmlab.tokens import CountCorrection, Counters, Learned
+from llmlab.tokens.encoders import encoder
+from llmlab.tokens.kinds import KINDS, Kind
+from llmlab.tokens.learn import student_quantile
 
 ROOT = Path(__file__).parent.parent
 PROSE: Kind = "prose"
@@ -93,7 +93,7 @@ def errors(counters: Counters, model: str, provider: Provider, asked: list[Promp
 def test_the_band_holds_and_narrows() -> None:
     """About 19 of 20 answers lie in the band, and it is far narrower than at the start."""
     rng = random.Random(5)  # noqa: S311 - a draw of a test
-    known, inside = Correction(), 0
+    known, inside = CountCorrection(), 0
     words: dict[Kind, float] = {"prose": 1_000.0}
     first, low, high = known.predict(words, framed=True), 0.0, 0.0
 
@@ -109,7 +109,7 @@ def test_the_band_holds_and_narrows() -> None:
 
 def test_one_wild_answer_does_not_spoil_the_factor() -> None:
     """A prompt with tools, ten times as long as its words, moves the count by under 3 %."""
-    known, words = Correction(), {PROSE: 1_000.0}
+    known, words = CountCorrection(), {PROSE: 1_000.0}
     for at in range(50):
         known = known.update(words, 1_200 + at % 30)
 
@@ -120,7 +120,7 @@ def test_one_wild_answer_does_not_spoil_the_factor() -> None:
 
 def test_a_changed_tokenizer_is_followed() -> None:
     """When a provider changes its tokenizer, the count arrives within 150 answers."""
-    known, words = Correction(), {PROSE: 1_000.0}
+    known, words = CountCorrection(), {PROSE: 1_000.0}
     for reported in [1_000] * 100 + [1_300] * 150:
         known = known.update(words, reported)
 
@@ -129,7 +129,7 @@ def test_a_changed_tokenizer_is_followed() -> None:
 
 def test_frame_and_factor_are_told_apart() -> None:
     """From prompts of several lengths, a hidden frame of 190 tokens is found beside the factor."""
-    known = Correction(frame=10)
+    known = CountCorrection(frame=10)
     for at in range(60):
         size = 100.0 + 37 * (at % 50)
         known = known.update({PROSE: size}, 1.2 * size + 190)
@@ -185,6 +185,6 @@ def test_the_quantile_is_students() -> None:
 def test_nothing_is_learned_from_nothing() -> None:
     """Zero tokens and damaged records are refused in one line."""
     with pytest.raises(UsageError, match="cannot learn from 0"):
-        Correction().update({PROSE: 10.0}, 0)
+        CountCorrection().update({PROSE: 10.0}, 0)
     with pytest.raises(UsageError, match="not a record"):
         Learned.from_json(b"{")

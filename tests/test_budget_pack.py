@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 
-from llmlab.budget import (
+from llmlab.catalogue import Catalogue, Model
+from llmlab.errors import TokenBudgetError
+from llmlab.records import Prompt
+from llmlab.templates import parse
+from llmlab.tokens import (
     Block,
     BlockRule,
     Counters,
@@ -24,12 +28,8 @@ from llmlab.budget import (
     pack,
     room,
 )
-from llmlab.budget.text import sentences
-from llmlab.catalogue import Catalogue, Model
-from llmlab.errors import BudgetError
-from llmlab.records import Prompt
-from llmlab.templates import parse
-from llmlab.views.budget import budget_figure
+from llmlab.tokens.text import sentences
+from llmlab.views.blocks import budget_figure
 
 GPT = "openai/gpt-4o"
 WORDS = ["profit", "cash", "debt", "yield", "curve", "spread", "basis", "carry", "hedge"]
@@ -88,7 +88,7 @@ def packed_or_none(
     """Pack, or return None where what must stand there does not fit."""
     try:
         return PACKER.pack(blocks, tokens, GPT, rules=ruled)
-    except BudgetError:
+    except TokenBudgetError:
         return None
 
 
@@ -204,14 +204,14 @@ def test_what_must_stand_there_and_does_not_fit_says_how_much_is_missing() -> No
     whole = pack([block], 10_000, GPT).used
 
     with pytest.raises(
-        BudgetError, match=rf"portfolio must be shown whole.* {whole - 100} are miss"
+        TokenBudgetError, match=rf"portfolio must be shown whole.* {whole - 100} are miss"
     ):
         pack([block], 100, GPT, rules={"portfolio": BlockRule(must=True)})
 
 
 def test_two_blocks_of_one_name_are_refused() -> None:
     """Two blocks for one slot would overwrite each other."""
-    with pytest.raises(BudgetError, match="two blocks are called 'a'"):
+    with pytest.raises(TokenBudgetError, match="two blocks are called 'a'"):
         pack([Rows("a", ("x",)), Rows("a", ("y",))], 100, GPT)
 
 
@@ -275,9 +275,9 @@ def test_room_is_the_smaller_of_tier_and_window_less_the_answer() -> None:
     assert room(api, max_tokens=1_000, reasoning=2_000).tokens == 128_000 - 3_000
     assert room(api, max_tokens=10, tiers=Tiers(api=1_000)).tokens == 990
     assert room(small, max_tokens=48).tokens == 2_000
-    with pytest.raises(BudgetError, match="leaves no room"):
+    with pytest.raises(TokenBudgetError, match="leaves no room"):
         room(small, max_tokens=5_000)
-    with pytest.raises(BudgetError, match="no tier 3"):
+    with pytest.raises(TokenBudgetError, match="no tier 3"):
         room(small, tier=3)
 
 
@@ -286,7 +286,7 @@ def test_a_prompt_that_is_too_long_is_refused_before_it_is_sent() -> None:
     model = Model(provider="openai", id="gpt-4o", context=600)
     space = room(model, max_tokens=100)
 
-    with pytest.raises(BudgetError, match=r"too many for 500 tokens.*shorten it"):
+    with pytest.raises(TokenBudgetError, match=r"too many for 500 tokens.*shorten it"):
         check(Prompt(name="p", user="profit " * 600), model, space, Counters())
     assert check(Prompt(name="p", user="profit"), model, space, Counters()).tokens < 20
 
@@ -337,7 +337,7 @@ def test_words_alone_that_fill_the_room_are_refused() -> None:
     """Where no room is left for any block, the error says by how much."""
     model = Model(provider="openai", id="gpt-4o", context=120)
 
-    with pytest.raises(BudgetError, match="before any block"):
+    with pytest.raises(TokenBudgetError, match="before any block"):
         fit(
             parse("{{ a }} {{ b }}", name="t"),
             {"a": "profit " * 200, "b": Text("x")},

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from llmlab.catalogue import Catalogue, check, fits, for_arm, table
-from llmlab.errors import BudgetError, UnknownModel, UsageError
+from llmlab.errors import TokenBudgetError, UnknownModel, UsageError
 from llmlab.records import Parameters
 
 TODAY = date(2026, 11, 22)
@@ -215,9 +215,9 @@ def test_prompt_and_answer_must_fit_the_window(catalogue: Catalogue) -> None:
 
     fits(model, 127_488, 512)
     fits(catalogue.find("openai/unlisted"), 10**9, 512)
-    with pytest.raises(BudgetError, match=r"128,000 by 1;.*max_tokens=511 at most"):
+    with pytest.raises(TokenBudgetError, match=r"128,000 by 1;.*max_tokens=511 at most"):
         fits(model, 127_489, 512)
-    with pytest.raises(BudgetError, match="max_tokens cannot help"):
+    with pytest.raises(TokenBudgetError, match="max_tokens cannot help"):
         fits(model, 128_000, 1)
 
 
@@ -227,7 +227,7 @@ def test_a_smaller_context_than_the_models_is_the_window(catalogue: Catalogue) -
     qwen = catalogue.find("qwen")
 
     fits(qwen, 5000, 512)
-    with pytest.raises(BudgetError, match="window of 4,096"):
+    with pytest.raises(TokenBudgetError, match="window of 4,096"):
         fits(qwen, 5000, 512, context=4096)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.catalogue import Arm, Catalogue, check, default_api, for_arm
+from llmlab.catalogue import Catalogue, ModelVariant, check, default_api, for_arm
 from llmlab.errors import BadParameter
 from llmlab.records import Api, Parameters, Schema, Search
 
@@ -237,7 +237,9 @@ def test_one_temperature_for_all_is_kept_where_the_lineup_allows_it() -> None:
 
 def test_the_callers_parameters_win_over_the_arms() -> None:
     """An alias's parameter fills only what the caller left open."""
-    arm = Arm(label="x", model=CATALOGUE.find("gpt"), parameters={"effort": "none", "seed": 1})
+    arm = ModelVariant(
+        label="x", model=CATALOGUE.find("gpt"), parameters={"effort": "none", "seed": 1}
+    )
 
     merged = for_arm(arm, Parameters(effort="low", temperature=0.5))
 

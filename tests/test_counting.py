@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
-from llmlab.budget import MarketSnapshot, Portfolio
-from llmlab.errors import BudgetError, UsageError
+from llmlab.errors import TokenBudgetError, UsageError
 from llmlab.sim import RuleAuthor, Simulator, environment
+from llmlab.tokens import MarketSnapshot, Portfolio
 
 KEYS = {"ANTHROPIC_API_KEY": "sk-test", "OPENAI_API_KEY": "sk-test"}
 
@@ -30,7 +30,7 @@ async def test_a_prompt_beyond_the_window_is_refused_before_it_is_sent(
 ) -> None:
     """The line says how many tokens are too many; no model is asked. # R-32."""
     async with _lab(simulator, tmp_path / "lab.db") as lab:
-        with pytest.raises(BudgetError, match="too many for"):
+        with pytest.raises(TokenBudgetError, match="too many for"):
             await lab.ask_async("word " * 300_000, "claude")
 
     assert not [each for each in simulator.log if each.user]
@@ -84,7 +84,7 @@ async def test_a_block_that_must_be_whole_and_does_not_fit_is_an_error(
     rows = pd.DataFrame({"ticker": [f"T{n}" for n in range(4000)], "size": range(4000)})
     prompt = "---\nblocks:\n  book: {must: true}\n---\nRisk? {{ book }}"
     async with _lab(simulator, tmp_path / "lab.db") as lab:
-        with pytest.raises(BudgetError, match="tokens"):
+        with pytest.raises(TokenBudgetError, match="tokens"):
             await lab.abtest_async(
                 {"a": prompt},
                 "qwen",

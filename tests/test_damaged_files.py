@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from llmlab.archive import tape_file
+from llmlab.archive.tape import line_of
 from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError, LabError, UsageError
 from llmlab.frames import COLUMNS, read_rows, to_frame
@@ -29,8 +31,6 @@ from llmlab.local.model import SMOLLM2, is_stamped, write_stamp
 from llmlab.notebook.design import schema_of
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Failure, Prompt, Request, Row, Usage
-from llmlab.runs import tape_file
-from llmlab.runs.tape import line_of
 from llmlab.settings import Sourced
 from llmlab.templates import Library
 from llmlab.widgets.picker import _with_lineup

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmlab.book import Book
-from llmlab.calls import trial
+from llmlab.calls import attempt_loop
 from llmlab.calls.deadline import Deadline
 from llmlab.records import Answer
 from llmlab.wire import Session
@@ -131,7 +131,7 @@ async def test_an_answer_that_came_is_not_thrown_away(monkeypatch: pytest.Monkey
             deadlines[0]._over()
         await finish(book, *settled)
 
-    monkeypatch.setattr(trial, "Deadline", Noted)
+    monkeypatch.setattr(attempt_loop, "Deadline", Noted)
     monkeypatch.setattr(Book, "finish_async", slow)
     session, time = Session(), FakeTime()
     with Book.open(None, clock=lambda: NOW) as book:

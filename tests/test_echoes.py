@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from llmlab import Lab
 from llmlab.errors import CallError, ConfigError
-from llmlab.ops import Address, Scrubber, Secret, Strain
+from llmlab.secrets import Address, Scrubber, Secret, Strain
 from tests.echo import ECHOES, HEX, SHAPES, echoing, events, key_in, traces, whole
 
 FORMS: dict[str, Callable[[str], str]] = {
@@ -213,10 +213,10 @@ async def test_a_password_in_an_address_is_sent_and_shown_nowhere(tmp_path: Path
             run = await lab.abtest_async({"p": "Hi."}, "claude", quiet=True)
             shown = "".join([
                 run.rows.astype(str).to_csv(), lab.configuration(), repr(lab), repr(lab.settings),
-                repr(await lab._parts.backends.endpoint("anthropic")),
+                repr(await lab._services.backends.endpoint("anthropic")),
                 (await asyncio.to_thread(lab.health, "anthropic")).to_csv(),
             ])  # fmt: skip
-            endpoint = await lab._parts.backends.endpoint("anthropic")
+            endpoint = await lab._services.backends.endpoint("anthropic")
 
     kept = await asyncio.to_thread(
         lambda: b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())

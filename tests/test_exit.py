@@ -45,7 +45,7 @@ CLOSER: Final = """
 lab.ask("Spring?", "gpt")
 async def closer():
     await asyncio.to_thread(print, "closed")
-lab._parts.engine.at_close(closer)
+lab._services.engine.at_close(closer)
 """
 BEHIND: Final = """
 handle = lab.start({"p": "Say {{ n }}."}, "gpt", on=frame, quiet=True, name="r")

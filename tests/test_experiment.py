@@ -11,11 +11,11 @@ import pytest
 
 from llmlab import Lab
 from llmlab.catalogue import Catalogue
+from llmlab.design.experiment import Experiment, experiment_of
 from llmlab.errors import UsageError
-from llmlab.runs.experiment import Experiment, experiment_of
 from llmlab.scores import judge, label
 from llmlab.sim import RuleAuthor, Simulator
-from llmlab.sim.author import Asked, Written
+from llmlab.sim.authors.author import Asked, Written
 from llmlab.templates import Library
 from tests.test_runs import lab_for
 

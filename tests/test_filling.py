@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmlab.budget import Text
 from llmlab.calls.uncounted import CUT, ESTIMATED, counted
 from llmlab.catalogue import Catalogue
 from llmlab.records import Answer, Parameters, Prompt, Request, Usage
 from llmlab.sim import RuleAuthor, Simulator
-from llmlab.sim.author import Asked, Written
+from llmlab.sim.authors.author import Asked, Written
+from llmlab.tokens import Text
 from tests.test_runs import lab_for
 
 LONG = pd.DataFrame(np.arange(40_000).reshape(-1, 4), columns=list("abcd"))

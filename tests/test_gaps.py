@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.budget import Text, fit, room
-from llmlab.budget.fit import blocks_of
-from llmlab.budget.pack import Packer
 from llmlab.catalogue import Catalogue
+from llmlab.design.gaps import is_gap
 from llmlab.errors import TemplateError, UsageError
 from llmlab.runs.counting import shown
-from llmlab.runs.gaps import is_gap
 from llmlab.sim import RuleAuthor, Simulator
 from llmlab.templates import parse
+from llmlab.tokens import Text, fit, room
+from llmlab.tokens.fit import blocks_of
+from llmlab.tokens.pack import Packer
 from tests.test_experiment import design
 from tests.test_runs import lab_for
 

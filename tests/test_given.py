@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab, scores
+from llmlab.checks.plain import plain
 from llmlab.cli import main
 from llmlab.errors import ConfigError, UsageError
-from llmlab.ops.plain import plain
 from llmlab.records import Answer
 from llmlab.sim import RuleAuthor, Simulator
 from tests.test_experiment import design

@@ -15,7 +15,7 @@ from llmlab.backends.health import Health
 from llmlab.backends.served import merged, retirements
 from llmlab.catalogue import Catalogue
 from llmlab.errors import UsageError
-from llmlab.providers.listing import Listed
+from llmlab.providers.listing import ListedModel
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 from tests.conftest import Clock
 
@@ -58,7 +58,7 @@ async def test_health_asks_only_what_is_free(simulator: Simulator) -> None:
 async def test_health_is_remembered_for_a_minute(simulator: Simulator, clock: Clock) -> None:
     """Within 60 s nothing is asked again; after it, everything is. # R-13."""
     async with lab_for(simulator) as lab:
-        parts = lab._parts
+        parts = lab._services
         health = Health(parts.session, parts.backends, clock=clock)
 
         async def look() -> Any:
@@ -144,9 +144,10 @@ async def test_a_model_pulled_meanwhile_is_found(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error is not remembered: after `ollama pull` the same cell runs."""
-    from llmlab.sim import models, ollama_info
+    from llmlab.sim import models
+    from llmlab.sim.ollama import info as ollama_info
 
-    pulled = models.Model(id="mistral:7b", context=32_768)
+    pulled = models.SimulatedModel(id="mistral:7b", context=32_768)
     async with lab_for(simulator) as lab:
         with pytest.raises(UsageError, match="not pulled"):
             await lab.ask_async("Hello.", "ollama/mistral:7b")
@@ -199,7 +200,9 @@ def test_merging_keeps_what_nobody_said() -> None:
         "retires_in_days": 40,
     }
     other = {**row, "provider": "xai", "model": "xai/b", "retires": None}
-    listed = {"openai": (Listed(id="a", retires=date(2026, 12, 1)), Listed(id="new", context=5))}
+    listed = {
+        "openai": (ListedModel(id="a", retires=date(2026, 12, 1)), ListedModel(id="new", context=5))
+    }
 
     first, second, new = merged([row, other], listed, today=date(2026, 11, 22))
 
@@ -229,7 +232,7 @@ async def test_the_note_reaches_the_comparison(simulator: Simulator, tmp_path: P
         soon = (datetime.now(tz=UTC).date().toordinal()) + 10
         entry = lab.catalogue.arm("gpt").model
         ending = dataclasses.replace(entry, retires=date.fromordinal(soon))
-        lab._parts.catalogue = dataclasses.replace(
+        lab._services.catalogue = dataclasses.replace(
             lab.catalogue, listed={**lab.catalogue.listed, entry.name: ending}
         )
         run = await lab.abtest_async({"p": "{{ headline }}"}, "gpt", on=frame, quiet=True, name="r")

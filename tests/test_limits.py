@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from llmlab.book import Attempt, Book, Limits, Settled
+from llmlab.book import Attempt, Book, Limits, Settlement
 from llmlab.calls.prepared import Prepared, most_input
-from llmlab.calls.purse import may_fit_later
+from llmlab.calls.settlement_waiter import may_fit_later
 from llmlab.catalogue import Catalogue
 from llmlab.errors import LimitError
-from llmlab.ops import Secret
 from llmlab.records import Parameters, Prompt, Request, Schema, Search
+from llmlab.secrets import Secret
 from llmlab.wire import Endpoint, Session
 from tests.chaos import FakeTime, caller_on
 from tests.spending import spent
@@ -56,7 +56,7 @@ async def test_waiting_helps_only_while_others_hold_the_money(
     """$0.30 is spent and $0.50 reserved: $0.40 more may fit once the reservation is released."""
     with Book.open(None, clock=lambda: NOW) as book:
         paid = await book.begin_async(_attempt("a", "0.3"))
-        done = Settled(status="ok", answer=b"x", cost_usd=Decimal("0.3"), billed=True)
+        done = Settlement(status="ok", answer=b"x", cost_usd=Decimal("0.3"), billed=True)
         await book.finish_async(paid, done)
         await book.begin_async(_attempt("b", "0.5"))
 

@@ -8,8 +8,8 @@ import pytest
 
 from llmlab import Lab
 from llmlab.cli import main
+from llmlab.design.names import model_names, prompt_words
 from llmlab.errors import UsageError
-from llmlab.runs.named import model_names, prompt_words
 
 NOBODY = [[], (), {}, set(), "", " ", ["", " "], np.array([], dtype=object)]
 

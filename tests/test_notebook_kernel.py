@@ -93,7 +93,7 @@ def test_an_interrupted_cell_keeps_its_rows_and_goes_on_where_it_stopped(tmp_pat
         assert "interrupted" in said.errors[-1]
         assert len(said.text.strip().splitlines()) == 1
         assert 0 < kept < 30
-        tasks = "len(__import__('asyncio').all_tasks(lab._parts.engine.loop))"
+        tasks = "len(__import__('asyncio').all_tasks(lab._services.engine.loop))"
         running.run("from llmlab.default import lab as _lab; lab = _lab()")
         assert running.value(tasks) == "0"
 

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from llmlab.ops import Secret, Shy, redact
+from llmlab.secrets import Secret, Shy, redact
 
 KEY = "sk-proj-planted0123456789abcdef"
 

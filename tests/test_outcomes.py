@@ -19,8 +19,8 @@ from llmlab.records import Answer, Usage
 from llmlab.scores import Score, brier, json, judge, label
 from llmlab.scores.judge import CHOICE
 from llmlab.sim import RuleAuthor, Simulator
-from llmlab.sim.author import Asked, Finish, Written
-from llmlab.sim.faults import Faults
+from llmlab.sim.authors.author import Asked, Finish, Written
+from llmlab.sim.server.faults import Faults
 from llmlab.stats.outcomes import OUTCOMES
 from llmlab.templates import Library, parse
 from llmlab.templates.check import check
@@ -415,7 +415,7 @@ async def test_a_templates_schema_is_sent_and_checked(tmp_path: Path) -> None:
 
 def test_answers_that_break_the_templates_schema_are_counted() -> None:
     """By arm, with the first fault; gaps are none of them."""
-    from llmlab.runs.schemas import schema_notes
+    from llmlab.design.schemas import schema_notes
     from tests.test_reading import row
 
     schema = "{type: object, properties: {p: {type: number, maximum: 1}}, required: [p]}"

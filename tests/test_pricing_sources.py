@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from llmlab import Lab
+from llmlab.archive import tape_file
 from llmlab.cli import main
 from llmlab.errors import ConfigError, Unavailable, Unreadable
 from llmlab.pricing import Prices, edition, stored
 from llmlab.pricing.corrections import CORRECTIONS
 from llmlab.records import Plan, Usage
-from llmlab.runs import tape_file
 from llmlab.runs.forecast import forecast
 from llmlab.sim import RuleAuthor, Simulator
 from tests.test_runs import lab_for

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from llmlab import Lab
+from llmlab.archive import tape_file
 from llmlab.book import Book
-from llmlab.runs import tape_file
-from llmlab.views.files import write_whole
+from llmlab.views.export.whole_file import write_whole
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions are not POSIX here")
 

@@ -18,7 +18,7 @@ from llmlab.errors import (
     Unavailable,
 )
 from llmlab.providers.failures import failure_of
-from llmlab.providers.waits import LONGEST, duration_of, room_of, wait_of
+from llmlab.providers.rate_headers import LONGEST, duration_of, retry_after, room_of
 from llmlab.records import HttpReply
 
 NOW = 1_795_305_600.0  # 2026-11-22 00:00:00 UTC
@@ -212,15 +212,15 @@ def test_the_provider_may_overrule_a_retry(status: int, said: str, *, retryable:
 )
 def test_a_wait_is_read_in_every_notation(headers: dict[str, str], wait: float | None) -> None:
     """Milliseconds, seconds, dates and resets, and nothing that is no time (gotchas 16, 17)."""
-    assert wait_of(headers, now=NOW) == wait
+    assert retry_after(headers, now=NOW) == wait
 
 
 def test_a_date_without_a_clock_counts_from_the_replys_own() -> None:
     """A reader without a clock uses the `date` header; without that a date says nothing."""
     asked = {"retry-after": "Sun, 22 Nov 2026 00:00:30 GMT"}
 
-    assert wait_of(asked | {"date": "Sun, 22 Nov 2026 00:00:10 GMT"}) == 20.0
-    assert wait_of(asked) is None
+    assert retry_after(asked | {"date": "Sun, 22 Nov 2026 00:00:10 GMT"}) == 20.0
+    assert retry_after(asked) is None
 
 
 @pytest.mark.parametrize(
@@ -269,6 +269,6 @@ def test_the_room_left_is_read_from_either_family_of_headers() -> None:
 )
 def test_no_header_breaks_the_reading(text: str, name: str) -> None:
     """Any text in any header is a wait between nothing and a day."""
-    wait = wait_of({name: text, "x-ratelimit-remaining-tokens": "0"}, text=text)
+    wait = retry_after({name: text, "x-ratelimit-remaining-tokens": "0"}, text=text)
 
     assert wait is None or 0 <= wait <= LONGEST

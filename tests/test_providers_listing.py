@@ -8,7 +8,7 @@ import pytest
 from llmlab.catalogue import Catalogue
 from llmlab.errors import AuthFailed, BadParameter, Unreadable
 from llmlab.providers.listing import (
-    Listed,
+    ListedModel,
     count_call,
     health_call,
     models_call,
@@ -16,7 +16,7 @@ from llmlab.providers.listing import (
     read_health,
     read_models,
 )
-from llmlab.providers.ollama_models import (
+from llmlab.providers.ollama.models import (
     ps_call,
     read_ps,
     read_show,
@@ -27,7 +27,7 @@ from llmlab.providers.ollama_models import (
 from llmlab.providers.registry import adapter_of
 from llmlab.records import HttpReply, Prompt, Request
 
-BASES = {name: home.base_url for name, home in Catalogue.load().providers.items()} | {
+BASES = {name: profile.base_url for name, profile in Catalogue.load().providers.items()} | {
     "local": "http://127.0.0.1:8080/v1"
 }
 
@@ -114,9 +114,9 @@ def test_a_list_tells_when_models_die() -> None:
     theirs = read_models(reply({"data": [entry]}), adapter_of("anthropic"))
     odd = read_models(reply({"data": [{"id": "d", "shutdown_date": "soon"}]}), adapter_of("openai"))
 
-    assert ours == (Listed(id="a", retires=date(2026, 12, 11)), Listed(id="b"))
-    assert theirs == (Listed(id="c", retires=date(2026, 11, 30), context=9),)
-    assert odd == (Listed(id="d"),)
+    assert ours == (ListedModel(id="a", retires=date(2026, 12, 11)), ListedModel(id="b"))
+    assert theirs == (ListedModel(id="c", retires=date(2026, 11, 30), context=9),)
+    assert odd == (ListedModel(id="d"),)
 
 
 def test_tokens_are_counted_where_the_provider_counts() -> None:

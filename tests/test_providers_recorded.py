@@ -26,7 +26,7 @@ from llmlab.errors import (
 from llmlab.providers.adapter import Adapter
 from llmlab.providers.failures import failure_of
 from llmlab.providers.listing import read_count, read_models
-from llmlab.providers.ollama_models import read_show
+from llmlab.providers.ollama.models import read_show
 from llmlab.providers.registry import adapter_of
 from llmlab.records import (
     Answer,

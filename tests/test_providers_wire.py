@@ -8,8 +8,8 @@ import pytest
 
 from llmlab.catalogue.models import Model, Rules
 from llmlab.errors import BadParameter
-from llmlab.providers.anthropic import Anthropic
-from llmlab.providers.ollama_host import host_of
+from llmlab.providers.anthropic.messages import Anthropic
+from llmlab.providers.ollama.host import host_of
 from llmlab.providers.registry import adapter_of
 from llmlab.records import Api, Parameters, Prompt, Request, Schema, Search
 

@@ -15,7 +15,7 @@ import pytest
 
 from llmlab import Lab
 from llmlab.errors import CallError
-from llmlab.ops import Secret
+from llmlab.secrets import Secret
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 
 PLANTED = "plantedplantedplanted"

@@ -10,12 +10,12 @@ import pytest
 from llmlab.book import Book, Limits
 from llmlab.calls.caller import Caller
 from llmlab.catalogue import Catalogue
-from llmlab.ops import Secret
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Failure, Outcome, Parameters, Prompt, Request
+from llmlab.secrets import Secret
 from llmlab.settings import RateLimit
 from llmlab.sim import Faults, RuleAuthor, Simulator
-from llmlab.sim.limits import Limit
+from llmlab.sim.server.limits import Limit
 from llmlab.wire import Endpoint, Gates, Session
 
 MODEL = "gpt-6-luna"

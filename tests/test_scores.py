@@ -17,8 +17,8 @@ from llmlab.scores.judge import (
     agreement,
     judged,
     mark_of,
+    match_result,
     matches,
-    settle,
 )
 from llmlab.scores.numeric import number_of
 from llmlab.scores.ranks import influences
@@ -325,13 +325,13 @@ def test_a_flip_with_the_order_is_a_tie() -> None:
     """A judge that likes the first place has said nothing of the answers."""
     match = Match(one=0, other=1, input_id="i")
 
-    assert settle(match, "A", "B").result == 1.0
-    assert settle(match, "B", "A").result == 0.0
-    flipped = settle(match, "A", "A")
+    assert match_result(match, "A", "B").result == 1.0
+    assert match_result(match, "B", "A").result == 0.0
+    flipped = match_result(match, "A", "A")
     assert (flipped.result, flipped.flipped) == (0.5, True)
-    tied = settle(match, "T", "B")
+    tied = match_result(match, "T", "B")
     assert (tied.result, tied.flipped) == (0.5, False)
-    assert settle(match, "A", None).result is None
+    assert match_result(match, "A", None).result is None
 
 
 def test_matches_pair_arms_on_the_same_input_and_repeat() -> None:
@@ -350,8 +350,8 @@ def test_a_score_is_the_share_of_matches_won() -> None:
     listed = [Match(one=0, other=1, input_id="i"), Match(one=0, other=2, input_id="i"),
               Match(one=1, other=2, input_id="i")]  # fmt: skip
 
-    found = judged([settle(listed[0], "A", "B"), settle(listed[1], "A", "A"),
-                    settle(listed[2], None, "A")])  # fmt: skip
+    found = judged([match_result(listed[0], "A", "B"), match_result(listed[1], "A", "A"),
+                    match_result(listed[2], None, "A")])  # fmt: skip
 
     assert found.scores == {0: 0.75, 1: 0.0, 2: 0.5}
     assert (found.flips, found.lost) == (1, 1)
@@ -361,9 +361,9 @@ def test_agreement_with_people_is_cohens_kappa() -> None:
     """Two of three alike where chance would give three of nine."""
     listed = [Match(one=2 * at, other=2 * at + 1, input_id="i") for at in range(3)]
     settled = [
-        settle(listed[0], "A", "B"),
-        settle(listed[1], "B", "A"),
-        settle(listed[2], "T", "T"),
+        match_result(listed[0], "A", "B"),
+        match_result(listed[1], "B", "A"),
+        match_result(listed[2], "T", "T"),
     ]
     marks = {0: 1.0, 1: 0.0, 2: 0.0, 3: 1.0, 4: 1.0, 5: 0.0}
 

@@ -209,14 +209,14 @@ def test_no_object_of_a_lab_prints_a_key_at_rest_or_with_calls_under_way(
                 lab.ask("whole", model)
         at_rest = found_in([lab], TRACES)
         work = [
-            lab._parts.engine.submit(lab.ask_async(f"{word} {model}", model))
+            lab._services.engine.submit(lab.ask_async(f"{word} {model}", model))
             for word in ("hang", "trickle")
             for model in MODELS
         ]
         streams = [lab.start({"s": "trickle {{ n }}"}, MODELS[:3], on=FRAME[:2], stream=True)]
         for _ in range(len(work) + 6):
             assert echo.waiting.acquire(timeout=30)
-        tasks = asyncio.all_tasks(lab._parts.engine.loop)
+        tasks = asyncio.all_tasks(lab._services.engine.loop)
         under_way = found_in([lab, *tasks, *streams], TRACES)
         frames = shown_by(frames_now(), TRACES)
         count = len(tasks)
@@ -304,7 +304,7 @@ def test_no_traceback_shows_a_key(
     finally:
         type(shell).clear_instance()
         for lab in [each for each in gc.get_objects() if isinstance(each, Lab)]:
-            if "_parts" in vars(lab):
+            if "_services" in vars(lab):
                 lab.close()
 
     assert quiet == [], "each of them must fail, or it proves nothing"

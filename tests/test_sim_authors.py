@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from llmlab.errors import TooLong, Unavailable
 from llmlab.sim import Asked, EmbeddedAuthor, RuleAuthor, Simulator
-from llmlab.sim.author import count_tokens
-from llmlab.sim.author_embedded import arm_seed, arm_temperature
-from llmlab.sim.author_rule import labels_in
-from llmlab.sim.instance import instance
+from llmlab.sim.authors.author import count_tokens
+from llmlab.sim.authors.embedded import arm_seed, arm_temperature
+from llmlab.sim.authors.instance import instance
+from llmlab.sim.authors.rule import labels_in
 
 ASKED = Asked(
     provider="openai",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmlab.errors import UsageError
 from llmlab.sim import Faults, RuleAuthor, Simulator
-from llmlab.sim.faults import PROVIDERS
+from llmlab.sim.server.faults import PROVIDERS
 
 KEY = {"authorization": "Bearer k", "anthropic-version": "2023-06-01"}
 TURNS = [{"role": "user", "content": "Say hello."}]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.sim import Limit, RuleAuthor, Simulator
-from llmlab.sim.headers import go_duration
-from llmlab.sim.limits import Entry, Meter
+from llmlab.sim.server.headers import go_duration
+from llmlab.sim.server.limits import Meter, WindowEntry
 
 KEY = {"authorization": "Bearer k", "anthropic-version": "2023-06-01"}
 TURNS = [{"role": "user", "content": "Say hello."}]
@@ -145,11 +145,11 @@ def test_no_window_holds_more_than_the_limit(calls: list[tuple[float, int, int]]
     """Whatever comes, no 60 seconds hold more than `rpm` calls or `tpm` tokens."""
     clock = Clock()
     meter = Meter(limit=Limit(rpm=5, tpm=100), clock=clock)
-    admitted: list[Entry] = []
+    admitted: list[WindowEntry] = []
     for wait, tokens, used in calls:
         clock.now += wait
         entry = meter.admit(tokens)
-        if isinstance(entry, Entry):
+        if isinstance(entry, WindowEntry):
             meter.settle(entry, min(used, tokens))
             admitted.append(entry)
 
@@ -168,12 +168,12 @@ def test_the_wait_that_is_told_is_enough(waits: list[float], tokens: int) -> Non
     for wait in waits:
         clock.now += wait
         refusal = meter.admit(tokens)
-        if isinstance(refusal, Entry):
+        if isinstance(refusal, WindowEntry):
             continue
 
         clock.now += refusal.wait + 1e-6
 
-        assert isinstance(meter.admit(tokens), Entry)
+        assert isinstance(meter.admit(tokens), WindowEntry)
 
 
 @pytest.mark.parametrize(

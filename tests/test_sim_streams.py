@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.sim import Asked, RuleAuthor, Simulator, Written
-from llmlab.sim.author import Finish
+from llmlab.sim.authors.author import Finish
 from llmlab.sim.streams import words
 
 Json: TypeAlias = dict[str, Any]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.sim.turns import PATIENCE, Turns, shared
+from llmlab.sim.authors.turns import PATIENCE, Turns, shared
 
 
 async def _ask(turns: Turns, text: str, asked: list[tuple[str, str]]) -> None:

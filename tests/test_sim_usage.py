@@ -11,7 +11,7 @@ import pytest
 
 from llmlab.sim import Asked, RuleAuthor, Simulator, Written
 from llmlab.sim.models import find
-from llmlab.sim.xai_rules import ticks
+from llmlab.sim.xai.rules import ticks
 
 Json: TypeAlias = dict[str, Any]
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from llmlab import Lab
+from llmlab.archive import tape_file
+from llmlab.archive.tape import Tape, TapeLine, Use, line_of
 from llmlab.calls.identity import content_of
 from llmlab.cli import main
 from llmlab.errors import ConfigError, ReplayMiss, UsageError
 from llmlab.records import Answer, Failure, Parameters, Prompt, Request, Row, Schema, Usage
-from llmlab.runs import tape_file
-from llmlab.runs.tape import Line, Tape, Use, line_of
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 
 KEYS = {
@@ -73,7 +73,9 @@ def answer(text: str = "Yes.", **changes: Any) -> Answer:
     return replace(made, **changes)
 
 
-def line(text: str = "Yes.", *, user: str = "Well?", by: str = "openai", **changes: Any) -> Line:
+def line(
+    text: str = "Yes.", *, user: str = "Well?", by: str = "openai", **changes: Any
+) -> TapeLine:
     """Make a line of a tape."""
     request = asked(user)
     row = Row(run="r", request=request, request_hash=f"{by} {user}", input_id="a",

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from llmlab.budget import Packer, Portfolio, Text, fit, room
-from llmlab.budget.fit import blocks_of
-from llmlab.budget.guard import GUARD
 from llmlab.catalogue import Catalogue
 from llmlab.templates import Library
+from llmlab.tokens import Packer, Portfolio, Text, fit, room
+from llmlab.tokens.fit import blocks_of
+from llmlab.tokens.guard import GUARD
 
 FOLDER = Path(__file__).parent.parent / "prompts"
 LIBRARY = Library(FOLDER, "production")

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from llmlab import Lab
+from llmlab.archive import tape_file
 from llmlab.calls.identity import content_of, key_of
+from llmlab.design.duplicates import occurrences
 from llmlab.records import HttpCall, Prompt, Request
-from llmlab.runs import tape_file
-from llmlab.runs.twins import occurrences
 from llmlab.scores import judge
 from llmlab.sim import Simulator
-from llmlab.sim.author import Asked, Written
+from llmlab.sim.authors.author import Asked, Written
 from llmlab.wire import Endpoint
 from tests.test_runs import lab_for
 
@@ -92,7 +92,7 @@ def test_every_call_is_sent_once_found_again_and_paid_once(
         frame = frame_of(words)
         author = Numbering()
         async with Simulator(author=author) as simulator, lab_for(simulator) as lab:
-            lab._parts.batch_poll_s = 0.001
+            lab._services.batch_poll_s = 0.001
             first = (await abtest(lab, frame, **options)).rows
             asked = author.written
             again = (await abtest(lab, frame, **options)).rows

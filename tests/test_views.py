@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from llmlab.records import Plan, Progress
-from llmlab.views import form
-from llmlab.views.comparison import Shown, arms
+from llmlab.views.comparison import ComparisonView, arms
+from llmlab.views.html.rows import rows_html
+from llmlab.views.html.summary import summary_html
 from llmlab.views.plan import plan_html, plan_text
 from llmlab.views.progress import progress_html, progress_line, progress_text
-from llmlab.views.rows import rows_html
-from llmlab.views.summary import summary_html
 from llmlab.views.table import columns, summary_text
+from llmlab.views.text import form
 
 NAN = float("nan")
 EVIL = '<script>alert("x")</script>'
@@ -43,7 +43,7 @@ def row(at: int, prompt: str, label: str, **more: object) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
-def made(backend: str = "live", **more: Any) -> Shown:
+def made(backend: str = "live", **more: Any) -> ComparisonView:
     """A comparison of two arms, the second of which costs nothing."""
     arms = [("terse", "gpt", 0.9, 0.0042), ("terse", "qwen", 0.6, 0.0)]
     summary = [arm(*each, backend=backend) for each in arms]
@@ -61,10 +61,10 @@ def made(backend: str = "live", **more: Any) -> Shown:
         "verdict": "gpt leads.", "notes": (), "basis": "Prices: table of 2026-11-18.",
         "chance": 0.5, "score_name": "label",
     }  # fmt: skip
-    return Shown(**(given | more))
+    return ComparisonView(**(given | more))
 
 
-def unscored() -> Shown:
+def unscored() -> ComparisonView:
     """The same, but nothing was scored."""
     shown = made()
     blank = dict.fromkeys(("score", "score_low", "score_high"), NAN)

@@ -15,8 +15,8 @@ from pandas.testing import assert_frame_equal
 
 from llmlab.errors import UsageError
 from llmlab.views.cell import comparison_html
-from llmlab.views.export import export
-from llmlab.views.report import report, report_html
+from llmlab.views.export.files import export
+from llmlab.views.export.report import report, report_html
 from tests.test_views import EVIL, made, unscored
 
 OUTSIDE = re.compile(r"""(?:src|href|srcset|action)\s*=\s*(?!["']?data:)|url\(|@import|<script""")

@@ -15,16 +15,16 @@ from matplotlib.lines import Line2D
 from llmlab.errors import UsageError
 from llmlab.stats import frontier
 from llmlab.views import plots
-from llmlab.views.canvas import Plot
-from llmlab.views.comparison import Shown
-from llmlab.views.labels import Box, place
-from llmlab.views.style import OKABE_ITO, THEMES
+from llmlab.views.comparison import ComparisonView
+from llmlab.views.plots.canvas import Plot
+from llmlab.views.plots.labels import Box, place
+from llmlab.views.plots.style import OKABE_ITO, THEMES
 from tests.test_views import NAN, arm, made, row, unscored
 
 KINDS = ("frontier", "forest", "differences", "latency")
 
 
-def draw(kind: str, shown: Shown, theme: str = "light") -> tuple[Plot, Axes]:
+def draw(kind: str, shown: ComparisonView, theme: str = "light") -> tuple[Plot, Axes]:
     """A plot and its axes."""
     plot: Plot = getattr(plots, kind)(shown, theme)
     return plot, plot.axes[0]

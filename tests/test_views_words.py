@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from llmlab import Lab, default
-from llmlab.notebook.said import bundle_of
+from llmlab.notebook.stream_display import bundle_of
 from llmlab.records import Answer, Usage
-from llmlab.views.report import report_html
-from llmlab.views.words import words_bundle
+from llmlab.views.export.report import report_html
+from llmlab.views.html.words import words_bundle
 from tests.test_views import made
 
 HOST = "https://evil.test"

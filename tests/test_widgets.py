@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
-from llmlab.budget import Text
 from llmlab.comparison import Comparison
 from llmlab.errors import ConfigError, UsageError
 from llmlab.sim import RuleAuthor, Simulator, environment
+from llmlab.tokens import Text
 from llmlab.widgets import Answers, ModelPicker, RunMonitor, SpendBoard, TokenBudget
 
 FRAME = pd.DataFrame({"headline": ["up", "down", "flat"], "label": ["positive", "negative", "x"]})

@@ -4,7 +4,7 @@ import pytest
 
 from llmlab.errors import BreakerOpen, Refused, Throttled, Unavailable
 from llmlab.wire.breaker import Breaker
-from llmlab.wire.retry import wait_of
+from llmlab.wire.retry import backoff
 from tests.conftest import Clock
 
 DOWN = Unavailable("503")
@@ -79,4 +79,4 @@ def test_a_cancelled_probe_does_not_block_for_ever(clock: Clock) -> None:
 )
 def test_waits(error: Unavailable, failed: int, wait: float | None) -> None:
     """Full jitter over a doubling range; the server's wait is believed, within reason. # R-25."""
-    assert wait_of(error, failed=failed, jitter=0.5) == wait
+    assert backoff(error, failed=failed, jitter=0.5) == wait

@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 
 from llmlab.errors import CallError, ConfigError, CutOff, Unavailable
-from llmlab.ops import Secret
 from llmlab.records import HttpCall
+from llmlab.secrets import Secret
 from llmlab.wire import Endpoint, Flow, Session
 from tests.wire_server import BODY, OK, left_open, serving
 

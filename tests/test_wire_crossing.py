@@ -8,7 +8,7 @@ import pytest
 
 from llmlab.errors import Closed
 from llmlab.wire import Engine
-from llmlab.wire.crossing import Ferry
+from llmlab.wire.loop_bridge import LoopBridge
 
 NAME: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="nobody")
 
@@ -136,14 +136,14 @@ async def test_work_that_comes_too_late_is_let_go(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An engine that closes between the look at it and the knock leaves nobody at the door."""
-    ferry = engine._ferry
+    ferry = engine._bridge
 
-    def closing(here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> Ferry:
+    def closing(here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> LoopBridge:
         found = ferry(here, there)
         engine.close()
         return found
 
-    monkeypatch.setattr(engine, "_ferry", closing)
+    monkeypatch.setattr(engine, "_bridge", closing)
 
     with pytest.raises(Closed):
         async with asyncio.timeout(5):
@@ -157,4 +157,4 @@ def test_loops_that_are_closed_are_forgotten(engine: Engine) -> None:
     for _ in range(10):
         asyncio.run(engine.bridge(asyncio.sleep(0)))
 
-    assert len(engine._ferries) == 1
+    assert len(engine._bridges) == 1

@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from llmlab.errors import ConfigError, CutOff, Unavailable, UsageError
-from llmlab.ops import Secret
 from llmlab.records import HttpCall
+from llmlab.secrets import Secret
 from llmlab.wire import Endpoint, Engine, Session
 from llmlab.wire.endpoint import checked_url
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlab.errors import CallError, ConfigError, CutOff, Unreadable
-from llmlab.providers.batch import way_of
+from llmlab.providers.batch.ways import way_of
 from llmlab.records import HttpCall
 from llmlab.settings import Sourced
 from llmlab.wire import Session, body

@@ -8,9 +8,9 @@ import pydantic
 import pytest
 
 from llmlab.catalogue import Catalogue, check
+from llmlab.design.options import as_type, schema_of, search_of
 from llmlab.errors import BadParameter
 from llmlab.records import Parameters, Schema, Search
-from llmlab.runs.wishes import as_type, schema_of, search_of
 
 
 class Event(pydantic.BaseModel):

@@ -8,7 +8,7 @@ from types import FrameType, ModuleType, TracebackType
 
 import numpy as np
 
-from llmlab.ops import Shy, ShyBytes
+from llmlab.secrets import Shy, ShyBytes
 
 _CODE = (type, ModuleType, types.CodeType, types.BuiltinFunctionType)
 """What holds code, and by its globals leads to the whole program."""

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from llmlab.ops import Secret
 from llmlab.records import HttpCall
+from llmlab.secrets import Secret
 from llmlab.wire import Endpoint, Session
 
 BODY = b'{"said":"hello"}'

@@ -12,12 +12,12 @@ from benchmarks.ways.awaited import words_of
 from benchmarks.worker import Ran
 from llmlab.book import Book, Limits
 from llmlab.calls.caller import Caller
-from llmlab.catalogue import Arm, Catalogue
-from llmlab.ops import Secret
+from llmlab.catalogue import Catalogue, ModelVariant
+from llmlab.design.grid import Cell, Input
 from llmlab.pricing import Prices
 from llmlab.records import Answer, Parameters, Prompt, Request
-from llmlab.runs.plan import Cell, Input
-from llmlab.runs.run import Planned, Runner, Tally
+from llmlab.runs.runner import Planned, Runner, Tally
+from llmlab.secrets import Secret
 from llmlab.settings import RateLimit
 from llmlab.wire import Endpoint, Engine, Gates, Session
 
@@ -43,7 +43,7 @@ class Made:
     prices: Prices = field(default_factory=Prices)
     catalogue: Catalogue = field(default_factory=lambda: Catalogue.load(None))
     sent: int = 0
-    arm: Arm = field(init=False)
+    arm: ModelVariant = field(init=False)
     endpoint: Endpoint = field(init=False)
 
     def __post_init__(self) -> None:

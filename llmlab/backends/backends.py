@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from llmlab.catalogue import Catalogue
 from llmlab.catalogue.models import Provider
 from llmlab.errors import BadKey, ConfigError, LocalModelError, UsageError
-from llmlab.ops import Address, Environment, Secret
-from llmlab.providers.ollama_host import host_of
+from llmlab.providers.ollama.host import host_of
+from llmlab.secrets import Address, Environment, Secret
 from llmlab.settings import Settings
 from llmlab.wire import Endpoint
 from llmlab.wire.endpoint import checked_url
@@ -92,7 +92,7 @@ class Backends:
         """Whether the lab's mode leaves no provider to answer for itself."""
         return self._settings.mode == "stand-in"
 
-    def home(self, provider: str) -> Provider:
+    def profile(self, provider: str) -> Provider:
         """Return who *provider* is."""
         return self._catalogue.providers[provider]
 
@@ -105,7 +105,9 @@ class Backends:
         """
         if self._settings.mode == "replay":
             raise UsageError("replay mode sends nothing: use mode='live' for this")
-        names = tuple(name for name, home in self._catalogue.providers.items() if home.base_url)
+        names = tuple(
+            name for name, profile in self._catalogue.providers.items() if profile.base_url
+        )
         if provider is None:
             return names
         if provider not in names:
@@ -116,11 +118,11 @@ class Backends:
 
     async def live(self, provider: str) -> Endpoint | None:
         """Return where *provider* itself answers, None without key or server; nothing starts."""
-        home = self._catalogue.providers[provider]
-        if self._settings.mode in {"replay", "stand-in"} or not home.base_url:
+        profile = self._catalogue.providers[provider]
+        if self._settings.mode in {"replay", "stand-in"} or not profile.base_url:
             return None
         self._require_word()
-        return self._live(home) if await self._is_live(home) else None
+        return self._live(profile) if await self._is_live(profile) else None
 
     async def close(self) -> None:
         """Stop the simulator and the embedded model, if they were started."""

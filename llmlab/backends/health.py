@@ -17,8 +17,8 @@ from llmlab.backends.served import tagged
 from llmlab.catalogue import Model
 from llmlab.errors import CallError, TimedOut, UsageError
 from llmlab.providers.adapter import Adapter
-from llmlab.providers.listing import Listed, health_call, models_call, read_health, read_models
-from llmlab.providers.ollama_models import read_tags, tags_call
+from llmlab.providers.listing import ListedModel, health_call, models_call, read_health, read_models
+from llmlab.providers.ollama.models import read_tags, tags_call
 from llmlab.providers.registry import adapter_of
 from llmlab.records import HttpCall
 from llmlab.wire import Endpoint, Session
@@ -56,14 +56,14 @@ class Health:
         self._backends = backends
         self._clock = clock
         self._found: dict[str, tuple[float, Finding]] = {}
-        self._listed: dict[str, tuple[float, tuple[Listed, ...]]] = {}
+        self._listed: dict[str, tuple[float, tuple[ListedModel, ...]]] = {}
 
     async def look(self, providers: Iterable[str]) -> list[Finding]:
         """Return a finding for each of *providers*, asking all that are not known at once."""
         looks = [self._remembered(name) for name in providers]
         return list(await asyncio.gather(*looks))
 
-    async def listed(self, providers: Iterable[str]) -> dict[str, tuple[Listed, ...]]:
+    async def listed(self, providers: Iterable[str]) -> dict[str, tuple[ListedModel, ...]]:
         """Return what each provider says it serves; who cannot be asked is left out."""
         names = list(providers)
         lists = await asyncio.gather(*[self._list(name) for name in names])
@@ -98,20 +98,20 @@ class Health:
         )
 
     def _absent(self, provider: str) -> Finding:
-        home = self._backends.home(provider)
+        profile = self._backends.profile(provider)
         stand_in = self._backends.all_stand_in
-        state = "stand-in" if stand_in else "no key" if home.key_needed else "no server"
+        state = "stand-in" if stand_in else "no key" if profile.key_needed else "no server"
         return Finding(
             provider=provider,
             endpoint="",
             state=state,
-            detail="stand-ins answer here, by the lab's mode" if stand_in else home.console,
+            detail="stand-ins answer here, by the lab's mode" if stand_in else profile.console,
             checked="",
             latency_s=None,
             checked_at=self._now(),
         )
 
-    async def _list(self, provider: str) -> tuple[Listed, ...] | None:
+    async def _list(self, provider: str) -> tuple[ListedModel, ...] | None:
         at, known = self._listed.get(provider, (-KEPT_S, None))
         if known is not None and self._clock() - at < KEPT_S:
             return known
@@ -129,7 +129,7 @@ class Health:
         return listed
 
     def _adapter(self, provider: str) -> Adapter:
-        return adapter_of(provider, speaks=self._backends.home(provider).speaks)
+        return adapter_of(provider, speaks=self._backends.profile(provider).speaks)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), tz=UTC)

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from llmlab.catalogue import Arm, Catalogue
-from llmlab.providers.listing import Listed
+from llmlab.catalogue import Catalogue, ModelVariant
+from llmlab.providers.listing import ListedModel
 
 SOON_DAYS: Final = 60
 """From how many days before its end a model is warned about."""
 
 
-def retirements(catalogue: Catalogue, arms: Sequence[Arm], *, now: float) -> tuple[str, ...]:
+def retirements(
+    catalogue: Catalogue, arms: Sequence[ModelVariant], *, now: float
+) -> tuple[str, ...]:
     """Warn of the arms whose model is switched off soon: the run cannot be repeated then."""
     today = datetime.fromtimestamp(now, tz=UTC).date()
     ends = {model.name: end for model, end in catalogue.dying(today, SOON_DAYS)}
@@ -24,7 +26,7 @@ def retirements(catalogue: Catalogue, arms: Sequence[Arm], *, now: float) -> tup
 
 def merged(
     rows: Sequence[Mapping[str, Any]],
-    listed: Mapping[str, Sequence[Listed]],
+    listed: Mapping[str, Sequence[ListedModel]],
     *,
     today: date | None = None,
 ) -> list[dict[str, Any]]:
@@ -48,7 +50,7 @@ def merged(
 
 
 def _with_listing(
-    row: Mapping[str, Any], listed: Mapping[str, Sequence[Listed]], today: date
+    row: Mapping[str, Any], listed: Mapping[str, Sequence[ListedModel]], today: date
 ) -> dict[str, Any]:
     provider, _, name = row["model"].partition("/")
     own = {tagged(each.id) if provider == "ollama" else each.id: each

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from llmlab.errors import ConfigError
-from llmlab.ops import Environment
+from llmlab.secrets import Environment
 
 _OTHERS_WRITE: Final = 0o022
 

@@ -1,7 +1,7 @@
 """
 The book: one SQLite file with every call, its answer, its money and its audit trail.
 
-In: `Attempt` before a call is sent, `Settled` before its answer is handed on, runs, labels.
+In: `Attempt` before a call is sent, `Settlement` before its answer is handed on, runs, labels.
 Out: answers by key, what was spent and reserved, runs, history; `LimitError` and `BookError`.
 
 Keys are strings and answers are bytes: the book knows no provider, no request, no prompt.
@@ -17,7 +17,7 @@ from llmlab.book.entries import (
     Once,
     RunItem,
     RunRecord,
-    Settled,
+    Settlement,
     TemplateVersion,
 )
 from llmlab.book.writes import NotUnderWay
@@ -35,7 +35,7 @@ __all__ = [
     "Once",
     "RunItem",
     "RunRecord",
-    "Settled",
+    "Settlement",
     "TemplateVersion",
     "new_token",
 ]

@@ -70,7 +70,7 @@ class Claimed:
     """Keys that another batch holds, or that were answered meanwhile."""
 
 
-class Claim:
+class BatchClaim:
     """Begin the attempts of a batch and write the batch down, in one transaction."""
 
     __slots__ = ("_about", "_begins", "_id")

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from llmlab.book import audit, batches, reads, recovery, tables
-from llmlab.book.batches import Batch, Claim, Claimed, End, State
+from llmlab.book.batches import Batch, BatchClaim, Claimed, End, State
 from llmlab.book.chain import link_of
 from llmlab.book.days import local_day
 from llmlab.book.entries import (
@@ -26,7 +26,7 @@ from llmlab.book.entries import (
     Once,
     RunItem,
     RunRecord,
-    Settled,
+    Settlement,
     TemplateVersion,
 )
 from llmlab.book.files import Moved, guard
@@ -148,7 +148,7 @@ class Book:
         self.recover()
         return True
 
-    def finish(self, attempt: int, settled: Settled) -> "Future[None]":
+    def finish(self, attempt: int, settled: Settlement) -> "Future[None]":
         """
         Store an answer and its cost, before it is handed on; free the reservation.
 
@@ -156,7 +156,7 @@ class Book:
         """
         return self._writer.submit(Finish(attempt, settled))
 
-    def finish_async(self, attempt: int, settled: Settled) -> Coroutine[Any, Any, None]:
+    def finish_async(self, attempt: int, settled: Settlement) -> Coroutine[Any, Any, None]:
         """Do as `finish`, awaited from any loop; it is written even when the wait is cancelled."""
         return self._writer.submit_async(Finish(attempt, settled))
 
@@ -186,7 +186,7 @@ class Book:
         What another batch holds, what was answered meanwhile and what a limit refuses is left
         out and said; it raises only what `begin` raises for all.
         """
-        job = Claim(
+        job = BatchClaim(
             attempts,
             limits,
             allow_unpriced=allow_unpriced,

@@ -77,7 +77,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     prompt_version: str = ""
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class Settlement(Struct, frozen=True, kw_only=True):
     """What became of an attempt: known before anyone is told."""
 
     status: Status

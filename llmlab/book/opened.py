@@ -27,7 +27,7 @@ from llmlab.book.owners import OwnerLock
 from llmlab.book.pool import FilePool, MemoryPool
 from llmlab.book.recovery import end_self
 from llmlab.book.rescue import journal_of, lost, never_close, rescue, what_happened
-from llmlab.book.transaction import Memory, Transaction, transact
+from llmlab.book.transaction import BookState, Transaction, transact
 from llmlab.errors import BookError
 
 T = TypeVar("T")
@@ -239,4 +239,4 @@ def in_transaction(
     connection: sqlite3.Connection, owner: int, now: float, action: Callable[[Transaction], T]
 ) -> T:
     """Do `action` in a transaction of its own."""
-    return transact(connection, action, owner=owner, now=now, memory=Memory())
+    return transact(connection, action, owner=owner, now=now, memory=BookState())

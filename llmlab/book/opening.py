@@ -28,7 +28,7 @@ from llmlab.book.recovery import recover, register
 from llmlab.book.schema import look, prepare
 from llmlab.book.transaction import Transaction
 from llmlab.errors import BookError
-from llmlab.ops import private
+from llmlab.secrets import private
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Final
 from uuid import uuid4
 
-from llmlab.ops import private
+from llmlab.secrets import private
 
 _PAUSE_S: Final = 0.001
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from llmlab.book.files import connect
 from llmlab.errors import BookError
-from llmlab.ops import private
+from llmlab.secrets import private
 
 _TIMEOUT_S: Final = 5.0
 _PAGES: Final = 4_096

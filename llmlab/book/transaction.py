@@ -48,7 +48,7 @@ class Open(Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
-class Memory:
+class BookState:
     """
     What a writer remembers between two transactions, so that it need not ask the file again.
 
@@ -110,7 +110,7 @@ class Transaction:
         *,
         owner: int,
         now: float,
-        memory: "Memory",
+        memory: "BookState",
         trust: bool,
     ) -> None:
         self.connection = connection
@@ -253,7 +253,7 @@ def transact(
     *,
     owner: int,
     now: float,
-    memory: Memory,
+    memory: BookState,
     trust: bool = True,
 ) -> T:
     """

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from llmlab.book.transaction import Memory, Transaction, transact
+from llmlab.book.transaction import BookState, Transaction, transact
 from llmlab.book.writes import Job, Release, job_error
 from llmlab.errors import BookError, LabError
 
@@ -26,7 +26,7 @@ _LINGER_FROM = 4
 Result: TypeAlias = tuple[Any, BaseException | None]
 
 
-class Item(Struct):
+class QueuedJob(Struct):
     """A job and who waits for it: a thread by a Future, or a coroutine by its loop's future."""
 
     job: Any
@@ -36,7 +36,7 @@ class Item(Struct):
     loop: Any = None
 
 
-class Source(Protocol):
+class WritableBook(Protocol):
     """The open book that a writer writes in."""
 
     owner: int
@@ -66,14 +66,14 @@ class Writer:
         linger: Seconds to wait for company when several calls are under way.
     """
 
-    def __init__(self, source: Source, *, linger: float) -> None:
+    def __init__(self, source: WritableBook, *, linger: float) -> None:
         self._source = source
         self._linger = linger
         self._connection: sqlite3.Connection | None = None
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._queue: SimpleQueue[QueuedJob | None] = SimpleQueue()
         self._submitting = threading.Lock()
         self._closed = False
-        self.memory = Memory()
+        self.memory = BookState()
         self._thread = threading.Thread(target=self._run, name="llmlab-book", daemon=True)
         self._thread.start()
 
@@ -87,7 +87,7 @@ class Writer:
         with self._submitting:
             if self._closed:
                 raise closed()
-            self._queue.put(Item(job, future))
+            self._queue.put(QueuedJob(job, future))
         return future
 
     async def submit_async(self, job: Job[Any]) -> Any:
@@ -99,7 +99,7 @@ class Writer:
         with self._submitting:
             if self._closed:
                 raise closed()
-            self._queue.put(Item(job, future, loop))
+            self._queue.put(QueuedJob(job, future, loop))
         try:
             return await future
         except asyncio.CancelledError:
@@ -130,8 +130,8 @@ class Writer:
                 self._tell(wanted, self._write(wanted))
                 self._source.wrote(len(wanted))
 
-    def _take(self, first: Item | None) -> tuple[list[Item], bool]:
-        group: list[Item] = []
+    def _take(self, first: QueuedJob | None) -> tuple[list[QueuedJob], bool]:
+        group: list[QueuedJob] = []
         item = first
         while item is not None:
             group.append(item)
@@ -143,7 +143,7 @@ class Writer:
                 return group, True
         return group, False
 
-    def _write(self, group: Sequence[Item]) -> Sequence[Result]:
+    def _write(self, group: Sequence[QueuedJob]) -> Sequence[Result]:
         with self._source.gate:
             try:
                 connection = self._ready()
@@ -167,7 +167,7 @@ class Writer:
             self.memory.forget()
         return connection
 
-    def _write_alone(self, connection: sqlite3.Connection, item: Item) -> Result:
+    def _write_alone(self, connection: sqlite3.Connection, item: QueuedJob) -> Result:
         # What is remembered about the attempt may be what is wrong, so only the file is asked.
         try:
             (result,) = self._write_together(connection, [item], trust=False)
@@ -180,7 +180,7 @@ class Writer:
         return result
 
     def _write_together(
-        self, connection: sqlite3.Connection, group: Sequence[Item], *, trust: bool = True
+        self, connection: sqlite3.Connection, group: Sequence[QueuedJob], *, trust: bool = True
     ) -> list[Result]:
         source = self._source
 
@@ -199,8 +199,8 @@ class Writer:
 
     # ---- telling
 
-    def _tell(self, group: Sequence[Item], results: Sequence[Result]) -> None:
-        loops: dict[asyncio.AbstractEventLoop, list[tuple[Item, Result]]] = {}
+    def _tell(self, group: Sequence[QueuedJob], results: Sequence[Result]) -> None:
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[QueuedJob, Result]]] = {}
         for item, result in zip(group, results, strict=True):
             loop = item.loop
             if loop is None:
@@ -215,7 +215,7 @@ class Writer:
             except RuntimeError:  # the loop is closed: nobody there will send anything
                 self._take_back_all(told)
 
-    def _tell_loop(self, told: Sequence[tuple[Item, Result]]) -> None:
+    def _tell_loop(self, told: Sequence[tuple[QueuedJob, Result]]) -> None:
         unwanted = []
         for item, result in told:
             future, (value, error) = item.future, result
@@ -227,14 +227,14 @@ class Writer:
                 future.set_exception(error)
         self._take_back_all(unwanted)
 
-    def _take_back_all(self, unwanted: Sequence[tuple[Item, Result]]) -> None:
+    def _take_back_all(self, unwanted: Sequence[tuple[QueuedJob, Result]]) -> None:
         for item, (value, error) in unwanted:
             if error is None:
                 self._take_back(item.job, value)
 
     def _take_back(self, job: Job[Any], value: Any) -> None:
         if job.undo_if_unwanted and not self._closed:
-            self._queue.put(Item(Release(value), Future()))
+            self._queue.put(QueuedJob(Release(value), Future()))
 
 
 def closed() -> BookError:
@@ -242,7 +242,7 @@ def closed() -> BookError:
     return BookError("the book is closed: open it again")
 
 
-def _is_wanted(item: Item) -> bool:
+def _is_wanted(item: QueuedJob) -> bool:
     if item.loop is None:
         return bool(item.future.set_running_or_notify_cancel())
     return not (item.future.cancelled() and item.job.undo_if_unwanted)

@@ -11,7 +11,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from llmlab.book.days import local_day
 from llmlab.book.elsewhere import Elsewhere, Others
-from llmlab.book.entries import Attempt, Limits, Once, Settled
+from llmlab.book.entries import Attempt, Limits, Once, Settlement
 from llmlab.book.ledger import RESERVED, SETTLED, UNKNOWN, DayAccount, check
 from llmlab.book.money import cost_pico, scopes, worst_pico
 from llmlab.book.transaction import Open, Transaction
@@ -115,7 +115,7 @@ class Finish:
     __slots__ = ("_attempt", "_cost", "_settled")
     undo_if_unwanted: Final = False
 
-    def __init__(self, attempt: int, settled: Settled) -> None:
+    def __init__(self, attempt: int, settled: Settlement) -> None:
         self._attempt = attempt
         self._settled = settled
         self._cost = cost_pico(settled.cost_usd)

@@ -4,7 +4,7 @@ One call, from a request to its outcome.
     check ─ book ─ breaker ─ permits ─ rate limit ─ reserve + record ─ send ─ decode ─ settle
 
 Whatever is wrong with the request itself is found by `prepare`, before anything is sent.
-Retries happen inside one deadline, outside the permits (`Trial`).
+Retries happen inside one deadline, outside the permits (`AttemptLoop`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from msgspec import structs
 
 from llmlab.book import Once
+from llmlab.calls.attempt_loop import AttemptLoop
+from llmlab.calls.context import CallContext
 from llmlab.calls.identity import key_of, recall
-from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared, window_tokens, worst_of
-from llmlab.calls.trial import Trial
 from llmlab.catalogue import Model
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
@@ -35,7 +35,7 @@ _REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller(Means):
+class Caller(CallContext):
     """Prepares calls and makes them."""
 
     accepted: dict[tuple[int, int, str], Accepted] = field(default_factory=dict, repr=False)
@@ -145,7 +145,7 @@ class Caller(Means):
                 outcome = self.known(prepared)
             if outcome is None:
                 once: Once = "no" if twin else "ever" if reuse else "now"
-                trial = Trial(
+                trial = AttemptLoop(
                     self, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once,
                     strict=strict,
                 )  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from llmlab.errors import CallError
-from llmlab.ops import Scrubber
 from llmlab.records import Answer
+from llmlab.secrets import Scrubber
 
 _DECODER: Final = msgspec.json.Decoder(Answer)
 

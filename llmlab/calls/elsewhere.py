@@ -4,8 +4,8 @@ import asyncio
 from typing import Final
 
 from llmlab.book import Elsewhere
+from llmlab.calls.context import CallContext
 from llmlab.calls.identity import recall
-from llmlab.calls.means import Means
 from llmlab.records import Answer
 
 _FIRST_LOOK: Final = 0.02
@@ -14,7 +14,7 @@ _LAST_LOOK: Final = 0.25
 
 
 async def answer_from(
-    means: Means, key: str, found: Elsewhere, *, within: float
+    context: CallContext, key: str, found: Elsewhere, *, within: float
 ) -> tuple[Answer | None, bool]:
     """
     Return the answer that another kernel brings, and whether it has ended.
@@ -22,16 +22,16 @@ async def answer_from(
     None when it got none, or is not done in *within* seconds: then the question may be asked
     here. A kernel that died has ended.
     """
-    ended = found.attempt is None or await _ended(means, found.attempt, within)
-    stored = means.book.answer(key) if ended else None
+    ended = found.attempt is None or await _ended(context, found.attempt, within)
+    stored = context.book.answer(key) if ended else None
     return (None if stored is None else recall(stored)), ended
 
 
-async def _ended(means: Means, attempt: int, within: float) -> bool:
-    until, wait = means.clock() + within, _FIRST_LOOK
-    while not await asyncio.to_thread(means.book.has_ended, attempt):
-        if means.clock() >= until:
+async def _ended(context: CallContext, attempt: int, within: float) -> bool:
+    until, wait = context.clock() + within, _FIRST_LOOK
+    while not await asyncio.to_thread(context.book.has_ended, attempt):
+        if context.clock() >= until:
             return False
-        await means.sleep(wait)
+        await context.sleep(wait)
         wait = min(2 * wait, _LAST_LOOK)
     return True

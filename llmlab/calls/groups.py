@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import structs
 
-from llmlab.book import Book, Settled
+from llmlab.book import Book, Settlement
 from llmlab.calls.prepared import Prepared
 from llmlab.records import HttpCall
 
@@ -32,7 +32,7 @@ class Groups:
         name = f"{prepared.key}-{self._number(prepared.key, book)}"
         return structs.replace(call, headers={**call.headers, header: name})
 
-    def settled(self, prepared: Prepared, settled: Settled, book: Book) -> None:
+    def settled(self, prepared: Prepared, settled: Settlement, book: Book) -> None:
         """Count an attempt that has ended, if that is certain."""
         certain = settled.status == "ok" or settled.cost_usd is not None
         if prepared.endpoint.idempotency and certain and settled.http_status != _STILL_AT_WORK:

@@ -44,7 +44,7 @@ class Prepared(Struct, frozen=True, kw_only=True, gc=False):
     """Tokens it counts with in the provider's window until the reply says how many it used."""
 
     @property
-    def door(self) -> str:
+    def gate(self) -> str:
         """Name the gate: stand-ins share a small one, for one embedded model answers for all."""
         endpoint = self.endpoint
         return endpoint.provider if endpoint.backend == "live" else endpoint.backend
@@ -90,8 +90,8 @@ def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:
 
 
 def _counted(request: Request) -> int | None:
-    from llmlab.budget import count
-    from llmlab.budget.families import family_of
+    from llmlab.tokens import count
+    from llmlab.tokens.families import family_of
 
     if not family_of(request.name).published:
         return None

@@ -2,8 +2,8 @@
 
 from typing import Final, TypeAlias
 
+from llmlab.calls.context import CallContext
 from llmlab.calls.echoes import clean, cleaned, echoes
-from llmlab.calls.means import Means
 from llmlab.calls.prepared import OnPiece, Prepared
 from llmlab.errors import CallError
 from llmlab.providers.adapter import Decoder
@@ -20,13 +20,13 @@ _OK: Final = 200
 class Sending:
     """One attempt on the wire; `decoder` has what a stream brought, also when it broke."""
 
-    __slots__ = ("_call", "_gate", "_means", "_on_piece", "_prepared", "decoder")
+    __slots__ = ("_call", "_context", "_gate", "_on_piece", "_prepared", "decoder")
 
     def __init__(
-        self, means: Means, prepared: Prepared, gate: Gate, *, on_piece: OnPiece | None
+        self, context: CallContext, prepared: Prepared, gate: Gate, *, on_piece: OnPiece | None
     ) -> None:
-        self._means = means
-        self._call = means.groups.marked(prepared, means.book)
+        self._context = context
+        self._call = context.groups.marked(prepared, context.book)
         self._prepared = prepared
         self._gate = gate
         self._on_piece = on_piece
@@ -48,17 +48,17 @@ class Sending:
         return timed if not echoes(timed[0], scrubber) else (clean(timed[0], scrubber), *timed[1:])
 
     async def _whole(self, start: Start) -> Timed:
-        prepared, means = self._prepared, self._means
-        exchange = await means.session.send(self._call, prepared.endpoint)
-        self._gate.heard(start, exchange.reply.headers, means.now())
+        prepared, context = self._prepared, self._context
+        exchange = await context.session.send(self._call, prepared.endpoint)
+        self._gate.heard(start, exchange.reply.headers, context.now())
         answer = prepared.adapter.read(exchange.reply, prepared.request)
         return answer, exchange.latency, exchange.ttfb, None
 
     async def _stream(self, start: Start) -> Timed:
-        prepared, clock = self._prepared, self._means.clock
+        prepared, clock = self._prepared, self._context.clock
         began = clock()
-        async with self._means.session.open(self._call, prepared.endpoint) as flow:
-            self._gate.heard(start, flow.headers, self._means.now())
+        async with self._context.session.open(self._call, prepared.endpoint) as flow:
+            self._gate.heard(start, flow.headers, self._context.now())
             if flow.status != _OK or _is_json(flow):
                 reply = await flow.whole()
                 answer = prepared.adapter.read(reply, prepared.request)
@@ -75,7 +75,7 @@ class Sending:
             async for chunk in flow.chunks():
                 for piece in decoder.feed(chunk):
                     if first is None and piece.text:
-                        first = self._means.clock() - began
+                        first = self._context.clock() - began
                     if self._on_piece is not None:
                         self._on_piece(piece)
                 if decoder.failed is not None:

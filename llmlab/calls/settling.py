@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llmlab.book import Settled
+from llmlab.book import Settlement
 from llmlab.calls.identity import pack
 from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.uncounted import counted
@@ -67,13 +67,13 @@ def valued(
     )
 
 
-def won(answer: Answer) -> Settled:
+def won(answer: Answer) -> Settlement:
     """Settle an answer at what the provider charged, or at what its usage costs."""
     usage = answer.usage
     paid = answer.billed if answer.billed is not None else answer.cost
     if paid is not None and paid > MOST_USD:
         paid = None  # more than the book can hold, by a price of the user's: the worst price counts
-    return Settled(
+    return Settlement(
         status="ok",
         answer=pack(answer),
         cost_usd=paid if answer.backend == "live" else FREE,
@@ -94,7 +94,7 @@ def is_free(error: CallError) -> bool:
     return not error.maybe_charged and error.status not in _GATEWAY_GAVE_UP
 
 
-def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Settled:
+def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Settlement:
     """
     Settle a failure: at nothing where nothing was charged, else as unknown, at its worst price.
 
@@ -102,7 +102,7 @@ def lost(error: CallError, *, latency: float, usage: Usage | None = None) -> Set
     provider may have written more than it could send.
     """
     free = is_free(error)
-    return Settled(
+    return Settlement(
         status="error",
         answer=None,
         cost_usd=FREE if free else None,

@@ -38,7 +38,7 @@ def counted(answer: Answer, request: Request, model: Model) -> Answer:
 
 
 def _filled(answer: Answer, request: Request, model: Model) -> Answer:
-    from llmlab.budget import count, count_prompt
+    from llmlab.tokens import count, count_prompt
 
     usage = answer.usage
     asked = count_prompt(request.prompt, model).tokens if usage.input is None else usage.input
@@ -53,7 +53,7 @@ def _filled(answer: Answer, request: Request, model: Model) -> Answer:
 
 
 def _cut(answer: Answer, request: Request, model: Model, read: int) -> Answer:
-    from llmlab.budget import count_prompt
+    from llmlab.tokens import count_prompt
 
     own = count_prompt(request.prompt, model)
     if read >= _FAR * own.low:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Self
 
-from llmlab.catalogue.models import Arm, Dead, Model, Provider, Rules
+from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
 from llmlab.catalogue.read import read
 from llmlab.errors import ConfigError, UnknownModel, UsageError
 
@@ -25,7 +25,7 @@ class Catalogue:
     rules: Mapping[str, Rules]
     listed: Mapping[str, Model]
     """The models by `provider/id`."""
-    aliases: Mapping[str, Arm]
+    aliases: Mapping[str, ModelVariant]
     lineups: Mapping[str, tuple[str, ...]]
     """Each line-up with the names in it."""
     dead: tuple[Dead, ...] = ()
@@ -89,12 +89,12 @@ class Catalogue:
             )
         raise UnknownModel(self._unknown(name))
 
-    def arm(self, name: str) -> Arm:
+    def arm(self, name: str) -> ModelVariant:
         """Return one arm: an alias brings its parameters, any other name has none."""
         name = name.strip()
-        return self.aliases.get(name) or Arm(label=name, model=self.find(name))
+        return self.aliases.get(name) or ModelVariant(label=name, model=self.find(name))
 
-    def arms(self, names: str | Sequence[str]) -> tuple[Arm, ...]:
+    def arms(self, names: str | Sequence[str]) -> tuple[ModelVariant, ...]:
         """
         Return the arms of line-ups, aliases and models, in order.
 
@@ -105,7 +105,7 @@ class Catalogue:
             UnknownModel: A name is unknown, or its model is no longer served.
             UsageError: No name at all, or two that ask the same model in the same way.
         """
-        arms: dict[str, Arm] = {}
+        arms: dict[str, ModelVariant] = {}
         for name in self._spread((names,) if isinstance(names, str) else names):
             arm = self.arm(name)
             key = f"{arm.model.name} {sorted(arm.parameters.items())!r}"
@@ -171,10 +171,10 @@ class Catalogue:
             for name in filter(None, (part.strip() for part in text.split(","))):
                 yield from self.lineups.get(name, (name,))
 
-    def _late(self, label: str, model: str, parameters: Mapping[str, object]) -> Arm:
+    def _late(self, label: str, model: str, parameters: Mapping[str, object]) -> ModelVariant:
         """Make the arm of an alias whose model is a snapshot, or not in the catalogue."""
         try:
-            return Arm(label=label, model=self.find(model), parameters=parameters)
+            return ModelVariant(label=label, model=self.find(model), parameters=parameters)
         except UnknownModel as error:
             raise ConfigError(f"aliases.{label}: {error}") from error
 
@@ -199,7 +199,7 @@ def _or(names: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _twice(first: str, arm: Arm) -> str:
+def _twice(first: str, arm: ModelVariant) -> str:
     if first == arm.label:
         return f"{first} is named twice; name each model once (repeats= asks it again)"
     return f"{first} and {arm.label} are the same model, asked the same way; name one of them"

@@ -7,7 +7,7 @@ from llmlab.records import Parameters
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ParameterFault:
     """Why a parameter is refused, and what would be accepted."""
 
     parameter: str

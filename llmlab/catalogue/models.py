@@ -8,8 +8,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from llmlab.ops import Address
 from llmlab.records import Api, Effort
+from llmlab.secrets import Address
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=10**12)]
@@ -85,7 +85,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
+class ModelVariant:
     """A model as a line-up plays it: the label people type, and the parameters it is asked with."""
 
     label: str

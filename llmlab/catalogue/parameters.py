@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, TypeAlias
 
-from llmlab.catalogue.faults import Fault
-from llmlab.catalogue.models import Arm, Model
+from llmlab.catalogue.faults import ParameterFault
+from llmlab.catalogue.models import Model, ModelVariant
 from llmlab.catalogue.reasoning import effort, thinking
 from llmlab.catalogue.sampling import sampling
 from llmlab.catalogue.schemas import schema
 from llmlab.catalogue.searching import search
-from llmlab.errors import BadParameter, BudgetError
+from llmlab.errors import BadParameter, TokenBudgetError
 from llmlab.records import Api, Parameters
 
 _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
@@ -23,14 +23,16 @@ _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedParameters:
     """Parameters that the model accepts, and the names of those that were left out."""
 
     parameters: Parameters
     dropped: tuple[str, ...] = ()
 
 
-def check(parameters: Parameters, model: Model, api: Api, *, drop: bool = False) -> Checked:
+def check(
+    parameters: Parameters, model: Model, api: Api, *, drop: bool = False
+) -> CheckedParameters:
     """
     Hold parameters against the model's row of the rule table.
 
@@ -53,10 +55,10 @@ def check(parameters: Parameters, model: Model, api: Api, *, drop: bool = False)
             change: dict[str, Any] = {fault.parameter: _left_out(fault, model)}
             parameters = replace(parameters, **change)
             dropped.append(fault.parameter)
-    return Checked(parameters=parameters, dropped=tuple(dropped))
+    return CheckedParameters(parameters=parameters, dropped=tuple(dropped))
 
 
-def for_arm(arm: Arm, parameters: Parameters) -> Parameters:
+def for_arm(arm: ModelVariant, parameters: Parameters) -> Parameters:
     """Return `parameters` with the arm's own wherever the caller left the default."""
     own: dict[str, Any] = {
         name: value
@@ -86,7 +88,7 @@ def fits(model: Model, input_tokens: int, max_tokens: int, *, context: int | Non
         context: The context that is asked for, where that is smaller than the model's.
 
     Raises:
-        BudgetError: They do not; the line says by how much.
+        TokenBudgetError: They do not; the line says by how much.
     """
     windows = [size for size in (model.context, context) if size is not None]
     if not windows or input_tokens + max_tokens <= min(windows):
@@ -94,20 +96,20 @@ def fits(model: Model, input_tokens: int, max_tokens: int, *, context: int | Non
     window = min(windows)
     left = window - input_tokens
     fix = f"or ask for max_tokens={left} at most" if left > 0 else "max_tokens cannot help here"
-    raise BudgetError(
+    raise TokenBudgetError(
         f"{model.name}: {input_tokens:,} tokens of prompt and {max_tokens:,} of answer pass its "
         f"window of {window:,} by {input_tokens + max_tokens - window:,}; "
         f"shorten the prompt, {fix}"
     )
 
 
-def _left_out(fault: Fault, model: Model) -> object:
+def _left_out(fault: ParameterFault, model: Model) -> object:
     if fault.parameter == "max_tokens":
         return model.max_output
     return _DEFAULTS[fault.parameter]
 
 
-def _kinds(parameters: Parameters, _model: Model, _api: Api) -> Fault | None:
+def _kinds(parameters: Parameters, _model: Model, _api: Api) -> ParameterFault | None:
     for name, kinds in _NUMBERS.items():
         value: Any = getattr(parameters, name)
         optional = name != "max_tokens"
@@ -115,20 +117,22 @@ def _kinds(parameters: Parameters, _model: Model, _api: Api) -> Fault | None:
             continue
         if isinstance(value, bool) or not isinstance(value, kinds):
             word = "a whole number" if kinds == (int,) else "a number"
-            return Fault(name, "wants a number", accepts=word, droppable=optional)
+            return ParameterFault(name, "wants a number", accepts=word, droppable=optional)
     stop: Any = parameters.stop
     if not isinstance(stop, tuple) or not all(isinstance(text, str) and text for text in stop):
-        return Fault("stop", "wants a tuple of texts", accepts='such as stop=("\\n",)')
+        return ParameterFault("stop", "wants a tuple of texts", accepts='such as stop=("\\n",)')
     return None
 
 
-def _max_tokens(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
+def _max_tokens(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
     most = model.max_output
     accepts = "1 or more" if most is None else f"1 to {most:,}"
     if parameters.max_tokens < 1:
-        return Fault("max_tokens", "must write something", accepts=accepts, droppable=False)
+        return ParameterFault(
+            "max_tokens", "must write something", accepts=accepts, droppable=False
+        )
     if most is not None and parameters.max_tokens > most:
-        return Fault(
+        return ParameterFault(
             "max_tokens",
             f"writes {most:,} tokens at most",
             accepts=accepts,
@@ -137,13 +141,13 @@ def _max_tokens(parameters: Parameters, model: Model, _api: Api) -> Fault | None
     return None
 
 
-def _seed(parameters: Parameters, model: Model, api: Api) -> Fault | None:
+def _seed(parameters: Parameters, model: Model, api: Api) -> ParameterFault | None:
     if parameters.seed is None:
         return None
     if not model.rules.seed:
-        return Fault("seed", "promises nothing for it", accepts="no seed")
+        return ParameterFault("seed", "promises nothing for it", accepts="no seed")
     if api == "responses":
-        return Fault(
+        return ParameterFault(
             "seed",
             "takes it in chat only",
             accepts="it with api='chat'",
@@ -152,35 +156,37 @@ def _seed(parameters: Parameters, model: Model, api: Api) -> Fault | None:
     return None
 
 
-def _stop(parameters: Parameters, model: Model, api: Api) -> Fault | None:
+def _stop(parameters: Parameters, model: Model, api: Api) -> ParameterFault | None:
     if not parameters.stop:
         return None
     most = model.rules.stop
     if most and api == "responses":
-        return Fault(
+        return ParameterFault(
             "stop",
             "takes it in chat only",
             accepts="it with api='chat'",
             fix="leave it out, or say api='chat'",
         )
     if len(parameters.stop) > most:
-        return Fault("stop", "refuses it", accepts=f"{most} sequences at most" if most else "none")
+        return ParameterFault(
+            "stop", "refuses it", accepts=f"{most} sequences at most" if most else "none"
+        )
     return None
 
 
-def _context(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
+def _context(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
     asked, most = parameters.context, model.context
     if asked is None:
         return None
     if not model.rules.context:
-        return Fault("context", "always has all of its window", accepts="no context")
+        return ParameterFault("context", "always has all of its window", accepts="no context")
     if asked < 1 or (most is not None and asked > most):
         accepts = "1 or more" if most is None else f"1 to {most:,}"
-        return Fault("context", "has no such window", accepts=accepts, fix="ask for less")
+        return ParameterFault("context", "has no such window", accepts=accepts, fix="ask for less")
     return None
 
 
-_Rule: TypeAlias = Callable[[Parameters, Model, Api], Fault | None]
+_Rule: TypeAlias = Callable[[Parameters, Model, Api], ParameterFault | None]
 
 _RULES: Final[tuple[_Rule, ...]] = (
     # thinking before effort before sampling: each asks what is left of the one before

@@ -11,11 +11,11 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from llmlab.catalogue.models import Arm, Dead, Model, Provider, Rules
+from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
+from llmlab.checks.files import read_toml
 from llmlab.errors import ConfigError
-from llmlab.ops import Address
-from llmlab.ops.files import read_toml
 from llmlab.records import Parameters
+from llmlab.secrets import Address
 from llmlab.settings import address_of
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Tables:
     providers: Mapping[str, Provider]
     rules: Mapping[str, Rules]
     models: Mapping[str, Model]
-    aliases: Mapping[str, Arm]
+    aliases: Mapping[str, ModelVariant]
     """Aliases of models that are not listed are left in `pending`."""
     pending: Mapping[str, tuple[str, Mapping[str, object]]]
     lineups: Mapping[str, tuple[str, ...]]
@@ -95,7 +95,7 @@ def _records(tables: Table, source: str) -> Tables:
         rules=rules,
         models=models,
         aliases={
-            name: Arm(label=name, model=models[model], parameters=parameters)
+            name: ModelVariant(label=name, model=models[model], parameters=parameters)
             for name, (model, parameters) in listed.items()
         },
         pending={name: pair for name, pair in asked.items() if name not in listed},

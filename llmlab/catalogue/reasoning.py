@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from llmlab.catalogue.faults import Fault
+from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model
 from llmlab.records import Api, Effort, Parameters
 
@@ -11,13 +11,13 @@ _SMALLEST_BUDGET: Final = 1024
 _EFFORTS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
-def thinking(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
+def thinking(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
     """Return why the model cannot switch its thinking as asked, or None."""
     if parameters.thinking is None:
         return None
     rules = model.rules
     if not rules.thinking:
-        return Fault(
+        return ParameterFault(
             "thinking",
             "has no such switch",
             accepts="no thinking",
@@ -26,7 +26,7 @@ def thinking(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
     if not parameters.thinking:
         if "disabled" in rules.thinking:
             return None
-        return Fault(
+        return ParameterFault(
             "thinking",
             "cannot stop thinking",
             accepts="thinking=True",
@@ -34,7 +34,7 @@ def thinking(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
         )
     ways = {"enabled", "budget", "adaptive"} & set(rules.thinking)
     if ways == {"budget"} and parameters.max_tokens <= _SMALLEST_BUDGET:
-        return Fault(
+        return ParameterFault(
             "thinking",
             f"needs {_SMALLEST_BUDGET} of max_tokens to think",
             accepts=f"it with max_tokens above {_SMALLEST_BUDGET}",
@@ -50,20 +50,20 @@ def _effort_instead(model: Model, *, on: bool) -> str:
     return "say effort= instead" if on and efforts else "leave it out"
 
 
-def effort(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
+def effort(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
     """Return why the model does not take this effort, or None."""
     rules, asked = model.rules, parameters.effort
     if asked is None:
         return None
     if asked not in rules.efforts:
         listed = ", ".join(rules.efforts)
-        return Fault(
+        return ParameterFault(
             "effort", "does not take it", accepts=listed or "no effort", fix=_choose(model)
         )
     if parameters.thinking is not False:
         return None
     if rules.sampling == "ignored-when-thinking":
-        return Fault(
+        return ParameterFault(
             "effort",
             "ignores it with thinking=False",
             accepts="it while it thinks",
@@ -71,7 +71,7 @@ def effort(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
         )
     most = rules.disabled_effort
     if most is not None and _EFFORTS.index(asked) > _EFFORTS.index(most):
-        return Fault(
+        return ParameterFault(
             "effort",
             "must think at this effort",
             accepts=f"{most} or less unthinking",

@@ -1,11 +1,11 @@
 """When temperature and top_p are accepted: the rule that differs most between models."""
 
-from llmlab.catalogue.faults import Fault
+from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model, Rules
 from llmlab.records import Api, Parameters
 
 
-def sampling(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
+def sampling(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
     """Return the first of temperature and top_p that the model refuses, or None."""
     rules = model.rules
     if parameters.temperature is None and parameters.top_p is None:
@@ -14,13 +14,15 @@ def sampling(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
     return _temperature(parameters, rules, refusal) or _top_p(parameters, rules, refusal)
 
 
-def _temperature(parameters: Parameters, rules: Rules, refusal: Fault | None) -> Fault | None:
+def _temperature(
+    parameters: Parameters, rules: Rules, refusal: ParameterFault | None
+) -> ParameterFault | None:
     value = parameters.temperature
     if value is None:
         return None
     if not 0 <= value <= rules.temperature_max:
         accepts = f"0 to {rules.temperature_max:g}"
-        return Fault(
+        return ParameterFault(
             "temperature", "has no such temperature", accepts=accepts, fix="ask within the range"
         )
     if refusal is None or (rules.temperature_one and value == 1):
@@ -28,33 +30,37 @@ def _temperature(parameters: Parameters, rules: Rules, refusal: Fault | None) ->
     return refusal
 
 
-def _top_p(parameters: Parameters, rules: Rules, refusal: Fault | None) -> Fault | None:
+def _top_p(
+    parameters: Parameters, rules: Rules, refusal: ParameterFault | None
+) -> ParameterFault | None:
     value = parameters.top_p
     if value is None:
         return None
     if not 0 <= value <= 1:
-        return Fault("top_p", "has no such top_p", accepts="0 to 1", fix="ask within the range")
+        return ParameterFault(
+            "top_p", "has no such top_p", accepts="0 to 1", fix="ask within the range"
+        )
     if refusal is not None:
-        return Fault("top_p", refusal.why, accepts="no top_p then", fix=refusal.fix)
+        return ParameterFault("top_p", refusal.why, accepts="no top_p then", fix=refusal.fix)
     if rules.sampling_exclusive and parameters.temperature is not None:
-        return Fault("top_p", "takes one of temperature and top_p", accepts="either alone")
+        return ParameterFault("top_p", "takes one of temperature and top_p", accepts="either alone")
     return None
 
 
-def _refusal(parameters: Parameters, rules: Rules) -> Fault | None:
+def _refusal(parameters: Parameters, rules: Rules) -> ParameterFault | None:
     """Return why sampling is refused as things stand, worded for the temperature."""
     accepts = "temperature=1, the default" if rules.temperature_one else "no temperature"
     match rules.sampling:
         case "always":
             return None
         case "never":
-            return Fault("temperature", "never takes it", accepts=accepts)
+            return ParameterFault("temperature", "never takes it", accepts=accepts)
         case "effort-none":
             effort = parameters.effort or rules.default_effort
             return (
                 None
                 if effort == "none"
-                else Fault(
+                else ParameterFault(
                     "temperature",
                     f"refuses it at effort {effort}",
                     accepts="it at effort 'none'",
@@ -65,12 +71,12 @@ def _refusal(parameters: Parameters, rules: Rules) -> Fault | None:
             return _while_thinking(parameters, rules)
 
 
-def _while_thinking(parameters: Parameters, rules: Rules) -> Fault | None:
+def _while_thinking(parameters: Parameters, rules: Rules) -> ParameterFault | None:
     asked = parameters.thinking
     if not (rules.thinks_by_default if asked is None else asked):
         return None
     verb = "ignores" if rules.sampling == "ignored-when-thinking" else "refuses"
-    return Fault(
+    return ParameterFault(
         "temperature",
         f"{verb} it while it thinks",
         accepts="it with thinking=False",

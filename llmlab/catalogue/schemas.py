@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from llmlab.catalogue.faults import Fault
+from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model
 from llmlab.records import Api, Parameters
 
@@ -15,27 +15,27 @@ _LISTED: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE: Final = ("items", "not")
 
 
-def schema(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
+def schema(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
     """Return what is wrong with the schema for this model, or None."""
     asked, rules = parameters.schema, model.rules
     if asked is None:
         return None
     if rules.schema == "none":
-        return Fault(
+        return ParameterFault(
             "schema",
             "has no structured output",
             accepts="no schema",
             fix="leave it out, and ask for JSON in the prompt",
         )
     if not _NAME.fullmatch(asked.name):
-        return Fault(
+        return ParameterFault(
             "schema",
             f"cannot take the name {asked.name!r}",
             accepts="1 to 64 of A-Z a-z 0-9 _ -",
             fix="rename it",
         )
     if asked.document.get("type") != "object":
-        return Fault(
+        return ParameterFault(
             "schema",
             "wants an object at the top",
             accepts='{"type": "object", ...}',
@@ -46,10 +46,10 @@ def schema(parameters: Parameters, model: Model, _api: Api) -> Fault | None:
     return _strict(asked.document, optional=rules.schema_optional)
 
 
-def _strict(document: Mapping[str, object], *, optional: bool) -> Fault | None:
+def _strict(document: Mapping[str, object], *, optional: bool) -> ParameterFault | None:
     for path, node in _objects(document, "$"):
         if node.get("additionalProperties") is not False:
-            return Fault(
+            return ParameterFault(
                 "schema",
                 f"wants closed objects, and {path} is open",
                 accepts='"additionalProperties": false everywhere',
@@ -57,7 +57,7 @@ def _strict(document: Mapping[str, object], *, optional: bool) -> Fault | None:
             )
         missing = _not_required(node)
         if missing and not optional:
-            return Fault(
+            return ParameterFault(
                 "schema",
                 f"wants every property required, and {path} leaves out {', '.join(missing)}",
                 accepts="optional as a union with null",

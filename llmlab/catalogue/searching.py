@@ -1,11 +1,11 @@
 """Server-side search: on which wire format, with which tools."""
 
-from llmlab.catalogue.faults import Fault
+from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model
 from llmlab.records import Api, Parameters
 
 
-def search(parameters: Parameters, model: Model, api: Api) -> Fault | None:
+def search(parameters: Parameters, model: Model, api: Api) -> ParameterFault | None:
     """Return why the model cannot search like this, or None."""
     asked, rules = parameters.search, model.rules
     if asked is None:
@@ -13,13 +13,13 @@ def search(parameters: Parameters, model: Model, api: Api) -> Fault | None:
     if api not in rules.search:
         on = [each for each in model.apis if each in rules.search]
         fix = f"say api={on[0]!r}" if on else ""
-        return Fault("search", f"does not search on {api}", accepts=_on(on), fix=fix)
+        return ParameterFault("search", f"does not search on {api}", accepts=_on(on), fix=fix)
     if asked.x and "x" not in rules.search_tools:
-        return Fault("search", "cannot search X", accepts="web search", fix="say x=False")
+        return ParameterFault("search", "cannot search X", accepts="web search", fix="say x=False")
     if not (asked.web or asked.x):
-        return Fault("search", "is offered neither web nor x", accepts="web=True")
+        return ParameterFault("search", "is offered neither web nor x", accepts="web=True")
     if (asked.from_date or asked.to_date) and not asked.x:
-        return Fault(
+        return ParameterFault(
             "search",
             "takes dates for X only",
             accepts="dates with x=True",
@@ -28,11 +28,15 @@ def search(parameters: Parameters, model: Model, api: Api) -> Fault | None:
     return _domains(len(asked.allowed_domains), rules.search_domains, web=asked.web)
 
 
-def _domains(count: int, most: int | None, *, web: bool) -> Fault | None:
+def _domains(count: int, most: int | None, *, web: bool) -> ParameterFault | None:
     if count and not web:
-        return Fault("search", "takes domains for the web only", accepts="domains with web=True")
+        return ParameterFault(
+            "search", "takes domains for the web only", accepts="domains with web=True"
+        )
     if most is not None and count > most:
-        return Fault("search", "takes fewer domains", accepts=f"{most} allowed_domains at most")
+        return ParameterFault(
+            "search", "takes fewer domains", accepts=f"{most} allowed_domains at most"
+        )
     return None
 
 

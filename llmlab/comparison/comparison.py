@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from llmlab.views.comparison import Shown
+    from llmlab.views.comparison import ComparisonView
 
 PLOTS: Final = ("frontier", "forest", "differences", "latency", "calibration")
 
@@ -94,22 +94,22 @@ class Comparison(Questions):
                 gets an apostrophe before it. `read_rows` takes it away again; with False the
                 csv has every text as it is.
         """
-        from llmlab.views.export import export
+        from llmlab.views.export.files import export
 
         return export(self.shown, Path(path), spreadsheet_safe=spreadsheet_safe)
 
     def report(self, path: str | Path) -> Path:
         """Write one self-contained HTML file with the verdict, the tables and the plots."""
-        from llmlab.views.report import report
+        from llmlab.views.export.report import report
 
         return report(self.shown, Path(path))
 
     @cached_property
-    def shown(self) -> "Shown":
+    def shown(self) -> "ComparisonView":
         """What the views draw from."""
-        from llmlab.views.comparison import Shown
+        from llmlab.views.comparison import ComparisonView
 
-        return Shown(
+        return ComparisonView(
             name=self.name,
             title=self.title,
             rows=self.rows,
@@ -132,8 +132,8 @@ class Comparison(Questions):
         return summary_text(self.shown) if len(self) else self._nothing
 
     def _repr_html_(self) -> str:
-        from llmlab.views import markup
         from llmlab.views.cell import comparison_html
+        from llmlab.views.html import markup
 
         if not len(self):
             return markup.block(markup.line(self._nothing, "ll-note"))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def to_frame(
-    rows: Iterable[Row], beside: Mapping[str, Sequence[object]] | None = None
+    rows: Iterable[Row], extra_columns: Mapping[str, Sequence[object]] | None = None
 ) -> "pd.DataFrame":
     """
     Return one line a row; no rows still make every column, rightly typed.
@@ -26,6 +26,6 @@ def to_frame(
     """
     import pandas as pd
 
-    lists = Lists(rows if isinstance(rows, Sequence) else tuple(rows), beside or {})
+    lists = Lists(rows if isinstance(rows, Sequence) else tuple(rows), extra_columns or {})
     columns = {column.name: array_of(column.take(lists), column.dtype) for column in COLUMNS}
     return pd.DataFrame(columns, copy=False)

@@ -21,10 +21,10 @@ _NO_ANSWER: Final = SimpleNamespace(
 class Lists:
     """The records that rows are made of, each kind in a list of its own."""
 
-    def __init__(self, rows: Sequence[Row], beside: Mapping[str, Sequence[object]]) -> None:
+    def __init__(self, rows: Sequence[Row], extra_columns: Mapping[str, Sequence[object]]) -> None:
         self.row = rows
-        self._beside = beside
-        for name, values in beside.items():
+        self._beside = extra_columns
+        for name, values in extra_columns.items():
             if len(values) != len(rows):
                 raise UsageError(
                     f"{name!r} has {len(values)} values for {len(rows)} rows: give one a row"

@@ -4,11 +4,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from llmlab.checks.files import NotText, require_file, text_of
 from llmlab.errors import UsageError
 from llmlab.frames import kinds
 from llmlab.frames.columns import COLUMNS
 from llmlab.frames.spreadsheet import plain_frame
-from llmlab.ops.files import NotText, require_file, text_of
 
 if TYPE_CHECKING:
     import pandas as pd

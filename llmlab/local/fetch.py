@@ -29,7 +29,7 @@ from llmlab.local.model import (
     sha256_of,
     write_stamp,
 )
-from llmlab.ops import for_child
+from llmlab.secrets import for_child
 
 WORK = ".install-"
 STALE = 3600.0

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
+from llmlab.checks.files import read_text
 from llmlab.errors import LocalModelError
-from llmlab.ops.files import read_text
 
 CHUNK = 1 << 20
 INSTALL = "run `llmlab local install`"

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from llmlab.errors import LocalModelError
 from llmlab.local.model import INSTALL, RUNTIME
-from llmlab.ops import for_child
+from llmlab.secrets import for_child
 
 CHILD = Path(__file__).with_name("child.py")
 CLOSING = 2.0

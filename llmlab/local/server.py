@@ -39,7 +39,7 @@ from pathlib import Path
 from llmlab.errors import LocalModelError
 from llmlab.local.model import INSTALL, SMOLLM2, is_stamped, matches
 from llmlab.local.process import end, spawn
-from llmlab.ops import Shy
+from llmlab.secrets import Shy
 
 CACHE_MIB = 64
 SIMILARITY = 0.5

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from IPython.core import error as ipython
 
 from llmlab import default
+from llmlab.checks.files import read_text
 from llmlab.errors import UsageError
 from llmlab.notebook.cells import lookup, prompts_of, values_for
-from llmlab.ops.files import read_text
 from llmlab.records import Schema
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from llmlab import default
 from llmlab.notebook.completion import complete
 from llmlab.notebook.magics import LLMLab
 from llmlab.notebook.parsing import one_line
-from llmlab.notebook.said import bundle_of
+from llmlab.notebook.stream_display import bundle_of
 from llmlab.records import Answer
 
 if TYPE_CHECKING:

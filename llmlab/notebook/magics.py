@@ -23,7 +23,7 @@ from llmlab.notebook.cells import lookup
 from llmlab.notebook.completion import LAB_WORDS
 from llmlab.notebook.design import design_of, schema_of, stopped_short
 from llmlab.notebook.parsing import arguments, one_line
-from llmlab.notebook.said import Said
+from llmlab.notebook.stream_display import StreamDisplay
 
 
 @magics_class
@@ -70,7 +70,7 @@ class LLMLab(Magics):
             names = self._names(local_ns)
             args = arguments(self.llm, line, names)
             system = lookup(args.system, names, str, "--system") if args.system else None
-            said = Said(streaming=not args.no_stream)
+            said = StreamDisplay(streaming=not args.no_stream)
             answer = default.lab().ask(
                 cell.strip(),
                 args.model if args.model is not None else self._usual,

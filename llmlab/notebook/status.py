@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from llmlab import default
 from llmlab.errors import UsageError
 from llmlab.notebook.completion import LAB_WORDS
-from llmlab.views import form
 from llmlab.views.listing import NONE, Listing, listing_of
+from llmlab.views.text import form
 
 if TYPE_CHECKING:
     from llmlab.lab import Lab
@@ -75,7 +75,7 @@ def _status(lab: "Lab") -> Listing:
     notes = [
         f"mode {lab.settings.mode}, book {lab.book.path or 'in memory'}",
         f"spent today: {form.money(today, 3)}{of}",
-        *(_door(door) for door in lab.doors()),
+        *(_gate(gate) for gate in lab.gates()),
         f"runs in the book: {len(lab.runs())}",
         *_old_prices(lab),
     ]
@@ -87,10 +87,10 @@ def _status(lab: "Lab") -> Listing:
     )
 
 
-def _door(door: Any) -> str:
+def _gate(gate: Any) -> str:
     """Say in a line whether calls pass to a provider."""
-    limiter = door.limiter
-    parts = [f"{door.provider}: breaker {door.breaker}", f"{door.in_flight} under way"]
+    limiter = gate.limiter
+    parts = [f"{gate.provider}: breaker {gate.breaker}", f"{gate.in_flight} under way"]
     if limiter.waiting:
         parts.append(f"{limiter.waiting} wait for the rate limit")
     if limiter.paused_s:
@@ -113,7 +113,7 @@ def _models(lab: "Lab") -> Listing:
 
 def _count(lab: "Lab", args: Any, names: Mapping[str, object]) -> Listing:
     """Count words given on the line, or those of a variable."""
-    from llmlab.budget import count
+    from llmlab.tokens import count
 
     if not args.more:
         raise UsageError("%lab count: give the words, or the name of a variable that holds them")

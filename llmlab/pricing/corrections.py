@@ -15,7 +15,7 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Correction:
+class PriceCorrection:
     """One departure: what it changes, since when, why, and who says so."""
 
     name: str
@@ -30,7 +30,7 @@ class Correction:
 
 
 CORRECTIONS = (
-    Correction(
+    PriceCorrection(
         name="openai-batch",
         provider="openai",
         kind="batch",
@@ -38,7 +38,7 @@ CORRECTIONS = (
         reason="genai-prices is silent on batches before 2026-10-14 and on many models.",
         source="OpenAI, Pricing: the Batch API saves 50 % on inputs and outputs.",
     ),
-    Correction(
+    PriceCorrection(
         name="anthropic-batch",
         provider="anthropic",
         kind="batch",
@@ -46,7 +46,7 @@ CORRECTIONS = (
         reason="genai-prices is silent on batches before 2026-10-14 and on retired models.",
         source="Anthropic, Batch processing: all usage at 50 % of the standard prices.",
     ),
-    Correction(
+    PriceCorrection(
         name="xai-batch",
         provider="xai",
         kind="batch",
@@ -55,7 +55,7 @@ CORRECTIONS = (
         "of August 2026 was billed 20 % less, cached tokens included.",
         source="xAI, Pricing, Batch API; usage.cost_in_usd_ticks of a recorded batch answer.",
     ),
-    Correction(
+    PriceCorrection(
         name="openai-search",
         provider="openai",
         kind="search",
@@ -63,7 +63,7 @@ CORRECTIONS = (
         reason="genai-prices has the fee for a third of the models, the tool works with more.",
         source="OpenAI, Pricing, Built-in tools: web search $10 per 1,000 calls.",
     ),
-    Correction(
+    PriceCorrection(
         name="anthropic-search",
         provider="anthropic",
         kind="search",
@@ -71,7 +71,7 @@ CORRECTIONS = (
         reason="genai-prices has the fee for most models, the tool's price is one for all.",
         source="Anthropic, Pricing, Web search tool: $10 per 1,000 searches.",
     ),
-    Correction(
+    PriceCorrection(
         name="xai-search",
         provider="xai",
         kind="search",
@@ -82,7 +82,7 @@ CORRECTIONS = (
         source="xAI, Pricing, Tool Invocation Costs: $5 per 1,000 calls; recorded "
         "usage.cost_in_usd_ticks.",
     ),
-    Correction(
+    PriceCorrection(
         name="deepseek-search-trial",
         provider="deepseek",
         kind="search",
@@ -90,7 +90,7 @@ CORRECTIONS = (
         reason="Searches made by the model itself were free until the end of October 2026.",
         source="DeepSeek, Search & Fetch guide.",
     ),
-    Correction(
+    PriceCorrection(
         name="deepseek-search",
         provider="deepseek",
         kind="search",
@@ -99,7 +99,7 @@ CORRECTIONS = (
         reason="genai-prices has no tool fee for DeepSeek.",
         source="DeepSeek, Models & Pricing: search $0.75 (5 yuan) per 1,000 successful requests.",
     ),
-    Correction(
+    PriceCorrection(
         name="deepseek-calendar",
         provider="deepseek",
         kind="calendar",
@@ -168,5 +168,5 @@ def edges(provider: str) -> tuple[float, ...]:
     return tuple(c.since for c in CORRECTIONS if c.provider == provider and isfinite(c.since))
 
 
-def _calendar() -> Correction:
+def _calendar() -> PriceCorrection:
     return next(c for c in CORRECTIONS if c.kind == "calendar")

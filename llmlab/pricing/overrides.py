@@ -6,8 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
 
+from llmlab.checks.amounts import Allowed
 from llmlab.errors import ConfigError
-from llmlab.ops.amounts import Allowed
 from llmlab.pricing.price import Price, Tier, price_of, scaled
 
 PROVIDERS = ("openai", "anthropic", "deepseek", "xai", "ollama", "local")

@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any, Final
 
+from llmlab.checks.files import read_text
 from llmlab.errors import ConfigError
-from llmlab.ops.files import read_text
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot

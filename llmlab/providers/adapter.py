@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter, CallError
-from llmlab.providers.home import Home
+from llmlab.providers.profile import ProviderProfile
 from llmlab.records import Answer, Api, HttpCall, HttpReply, Piece, Request, Usage
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
@@ -47,7 +47,7 @@ class Adapter(Protocol):
     """One wire format of one provider."""
 
     @property
-    def home(self) -> Home:
+    def profile(self) -> ProviderProfile:
         """Return who the provider is."""
         ...
 

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from llmlab.errors import Unreadable
-from llmlab.ops.redact import redact
 from llmlab.providers.failures import failure_of, request_id_of
 from llmlab.records import HttpReply
+from llmlab.secrets.redact import redact
 
 T = TypeVar("T")
 

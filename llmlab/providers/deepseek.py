@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from llmlab.providers.chat import Chat
-from llmlab.providers.home import Home
-from llmlab.providers.responses import Responses
+from llmlab.providers.chat.completions import Chat
+from llmlab.providers.profile import ProviderProfile
+from llmlab.providers.responses.responses import Responses
 
-HOME: Final = Home(
+HOME: Final = ProviderProfile(
     provider="deepseek",
     health="/user/balance",
 )
-CHAT: Final = Chat(home=HOME, thinking="type", schema="json-mode")
-RESPONSES: Final = Responses(home=HOME, system="message", searches=("web",), switch=False)
+CHAT: Final = Chat(profile=HOME, thinking="type", schema="json-mode")
+RESPONSES: Final = Responses(profile=HOME, system="message", searches=("web",), switch=False)

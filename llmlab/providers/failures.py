@@ -21,8 +21,8 @@ from llmlab.errors import (
     TooLong,
     Unavailable,
 )
-from llmlab.providers.said import Said, said_in, said_of
-from llmlab.providers.waits import wait_of
+from llmlab.providers.error_body import ErrorBody, said_in, said_of
+from llmlab.providers.rate_headers import retry_after
 from llmlab.records import HttpReply
 
 _LONGEST: Final = 300
@@ -99,7 +99,7 @@ def failure_of(reply: HttpReply, provider: str, *, now: float | None = None) -> 
     said = said_of(reply)
     error = _error(reply.status, said, provider, reply.status)
     error.request_id = request_id_of(reply.headers) or said.request_id
-    error.retry_after = wait_of(reply.headers, now=now, text=said.message)
+    error.retry_after = retry_after(reply.headers, now=now, text=said.message)
     hint = reply.headers.get("x-should-retry", "").strip().lower()
     error.retryable = {"true": True, "false": False}.get(hint, error.retryable)
     return error
@@ -116,7 +116,7 @@ def failure_in(
     said = said_in(error)
     found = _error(_implied(said), said, provider, 200)
     found.request_id = request_id_of(headers) or said.request_id
-    found.retry_after = wait_of({}, text=said.message)
+    found.retry_after = retry_after({}, text=said.message)
     return found
 
 
@@ -129,14 +129,14 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _error(status: int, said: Said, provider: str, shown: int) -> CallError:
+def _error(status: int, said: ErrorBody, provider: str, shown: int) -> CallError:
     message = f"{provider}: {shown} {said.message}"
     if len(message) > _LONGEST:
         message = message[: _LONGEST - 3] + "..."
     return _kind(status, said)(message, provider=provider, status=shown)
 
 
-def _implied(said: Said) -> int:
+def _implied(said: ErrorBody) -> int:
     """Return the status that what a 200 carries would have had: by type, by number, by words."""
     for word in said.words:
         if word in _TYPES:
@@ -146,12 +146,12 @@ def _implied(said: Said) -> int:
     return 400 if _phrase(said) else 500
 
 
-def _phrase(said: Said) -> type[CallError] | None:
+def _phrase(said: ErrorBody) -> type[CallError] | None:
     text = said.message.lower()
     return next((kind for words, kind in _PHRASES if words in text), None)
 
 
-def _kind(status: int, said: Said) -> type[CallError]:
+def _kind(status: int, said: ErrorBody) -> type[CallError]:
     refined = _refined(status, said)
     if refined is not None:
         return refined
@@ -160,7 +160,7 @@ def _kind(status: int, said: Said) -> type[CallError]:
     return _STATUSES.get(status, Refused)
 
 
-def _refined(status: int, said: Said) -> type[CallError] | None:
+def _refined(status: int, said: ErrorBody) -> type[CallError] | None:
     text = said.message.lower()
     phrase = _phrase(said)
     if status >= 500:  # noqa: PLR2004 - a broken server's words refine nothing, but Ollama's do

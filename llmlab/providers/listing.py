@@ -22,7 +22,7 @@ _DAY: Final = len("2026-12-11")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedModel:
     """One model as the provider's own list has it; None is what the list does not say."""
 
     id: str
@@ -57,7 +57,7 @@ class _Count(msgspec.Struct):
 
 def health_call(adapter: Adapter, base_url: str) -> HttpCall:
     """Return the call that asks whether the provider answers and takes the key; it is free."""
-    return adapter.home.call(base_url, adapter.home.health)
+    return adapter.profile.call(base_url, adapter.profile.health)
 
 
 def read_health(reply: HttpReply, adapter: Adapter) -> str:
@@ -73,23 +73,23 @@ def read_health(reply: HttpReply, adapter: Adapter) -> str:
     entries = found.models if found.data is None else found.data
     if entries is None:
         raise _strange(adapter)
-    accepted = "" if adapter.home.auth == "none" else "key accepted, "
+    accepted = "" if adapter.profile.auth == "none" else "key accepted, "
     return f"{accepted}{len(entries)} models"
 
 
 def models_call(adapter: Adapter, base_url: str) -> HttpCall:
     """Return the call for the provider's list of models."""
-    return adapter.home.call(base_url, adapter.home.models)
+    return adapter.profile.call(base_url, adapter.profile.models)
 
 
-def read_models(reply: HttpReply, adapter: Adapter) -> tuple[Listed, ...]:
+def read_models(reply: HttpReply, adapter: Adapter) -> tuple[ListedModel, ...]:
     """Return the models in the provider's order; raise the `CallError` that the reply means."""
     found = decode(reply, _List, adapter.provider)
     entries = found.models if found.data is None else found.data
     if entries is None:
         raise _strange(adapter)
     return tuple(
-        Listed(
+        ListedModel(
             id=entry.id or entry.name or "",
             retires=_day(entry.shutdown_date or entry.retires_at),
             context=entry.max_input_tokens,
@@ -109,18 +109,18 @@ def count_call(request: Request, base_url: str, model: Model | None = None) -> H
     """
     # OpenAI counts for Responses only; the words are the same.
     adapter = adapter_of(request.provider, "responses" if request.provider == "openai" else None)
-    home = adapter.home
-    if not home.count:
-        raise BadParameter(f"{home.provider} has no token counter; count with a local tokenizer")
-    if home.count.endswith("tokenize-text"):
+    profile = adapter.profile
+    if not profile.count:
+        raise BadParameter(f"{profile.provider} has no token counter; count with a local tokenizer")
+    if profile.count.endswith("tokenize-text"):
         text = "\n".join(part for part in (request.prompt.system, request.prompt.user) if part)
-        return home.call(base_url, home.count, {"model": request.model, "text": text})
+        return profile.call(base_url, profile.count, {"model": request.model, "text": text})
     asked = Parameters(schema=request.parameters.schema)
     bare = replace(request, stream=False, parameters=asked)
     call = adapter.write(bare, model or unlisted(request), base_url)
     body = msgspec.json.decode(call.body, type=dict[str, Any])
     counted = {name: value for name, value in body.items() if name not in _UNCOUNTED}
-    return home.call(base_url, home.count, counted)
+    return profile.call(base_url, profile.count, counted)
 
 
 def read_count(reply: HttpReply, provider: str) -> int:

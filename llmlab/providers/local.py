@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from llmlab.providers.chat import Chat
-from llmlab.providers.home import Home
+from llmlab.providers.chat.completions import Chat
+from llmlab.providers.profile import ProviderProfile
 
-HOME: Final = Home(
+HOME: Final = ProviderProfile(
     provider="local",
     count="/chat/completions/input_tokens",
 )
-CHAT: Final = Chat(home=HOME, thinking="template")
+CHAT: Final = Chat(profile=HOME, thinking="template")

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from llmlab.providers.chat import Chat
-from llmlab.providers.home import Home
-from llmlab.providers.responses import Responses
+from llmlab.providers.chat.completions import Chat
+from llmlab.providers.profile import ProviderProfile
+from llmlab.providers.responses.responses import Responses
 
-HOME: Final = Home(
+HOME: Final = ProviderProfile(
     provider="openai",
     count="/responses/input_tokens",
 )
-CHAT: Final = Chat(home=HOME, limit_name="max_completion_tokens")
-RESPONSES: Final = Responses(home=HOME)
+CHAT: Final = Chat(profile=HOME, limit_name="max_completion_tokens")
+RESPONSES: Final = Responses(profile=HOME)

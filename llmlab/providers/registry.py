@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from llmlab.errors import UnknownModel
-from llmlab.providers import anthropic, deepseek, local, ollama, openai, xai
+from llmlab.providers import deepseek, local, openai, xai
 from llmlab.providers.adapter import Adapter
+from llmlab.providers.anthropic import messages as anthropic
+from llmlab.providers.ollama import api as ollama
 from llmlab.records import Api
 
 _ROWS: Final[tuple[Adapter, ...]] = (
@@ -52,5 +54,5 @@ def adapter_of(provider: str, api: Api | None = None, *, speaks: str = "") -> Ad
 
 def _lent(adapter: Adapter, provider: str) -> Adapter:
     """Return *adapter* in the name of *provider*: errors and answers name who was asked."""
-    home = replace(adapter.home, provider=provider)
-    return replace(adapter, home=home)  # type: ignore[type-var]  # every adapter is a dataclass
+    profile = replace(adapter.profile, provider=provider)
+    return replace(adapter, profile=profile)  # type: ignore[type-var]  # every adapter is a dataclass

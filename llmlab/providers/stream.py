@@ -7,7 +7,7 @@ from typing import Protocol
 from llmlab.errors import CallError, CutOff, Unreadable
 from llmlab.providers.believed import believed
 from llmlab.providers.failures import request_id_of
-from llmlab.providers.heard import Heard
+from llmlab.providers.response_builder import ResponseBuilder
 from llmlab.providers.sse import Event
 from llmlab.records import Answer, Piece, Usage
 
@@ -24,10 +24,10 @@ class Events(Protocol):
         ...
 
 
-class Reading(Protocol):
+class StreamReading(Protocol):
     """What one wire makes of its events."""
 
-    heard: Heard
+    builder: ResponseBuilder
     ended: bool
 
     def take(self, event: Event) -> Piece | None:
@@ -48,7 +48,7 @@ class Stream:
     """A `Decoder` made of a way to cut bytes and a way to read events."""
 
     provider: str
-    reading: Reading
+    reading: StreamReading
     events: Events
     headers: Mapping[str, str] = field(default_factory=dict)
     failed: CallError | None = None
@@ -57,12 +57,12 @@ class Stream:
     @property
     def text(self) -> str:
         """Return what the model has said so far."""
-        return self.reading.heard.text
+        return self.reading.builder.text
 
     @property
     def usage(self) -> Usage:
         """Return the tokens known so far."""
-        return believed(self.reading.heard.usage)
+        return believed(self.reading.builder.usage)
 
     @property
     def ended(self) -> bool:
@@ -108,7 +108,9 @@ class Stream:
         error.provider = self.provider
         error.partial = error.partial or self.text
         error.status = error.status or 200
-        error.request_id = request_id_of(self.headers) or error.request_id or self.reading.heard.id
+        error.request_id = (
+            request_id_of(self.headers) or error.request_id or self.reading.builder.id
+        )
         return error
 
     def _cut_off(self) -> str:

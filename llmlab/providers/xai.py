@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from llmlab.providers.chat import Chat
-from llmlab.providers.home import Home
-from llmlab.providers.responses import Responses
+from llmlab.providers.chat.completions import Chat
+from llmlab.providers.profile import ProviderProfile
+from llmlab.providers.responses.responses import Responses
 
-HOME: Final = Home(
+HOME: Final = ProviderProfile(
     provider="xai",
     health="/api-key",
     count="/tokenize-text",
 )
-CHAT: Final = Chat(home=HOME, reasoning_apart=True)
-RESPONSES: Final = Responses(home=HOME, system="message", searches=("web", "x"))
+CHAT: Final = Chat(profile=HOME, reasoning_apart=True)
+RESPONSES: Final = Responses(profile=HOME, system="message", searches=("web", "x"))

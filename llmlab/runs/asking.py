@@ -1,56 +1,135 @@
-"""
-What the options of a question come to: which arm is asked, with which parameters, on which wire.
-
-In: the words of a caller. Out: an `Asking`. A loop that asks ten thousand questions with
-the same options has them understood once.
-"""
+"""One question to one model."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from llmlab.catalogue import Catalogue
-from llmlab.records import Api
-from llmlab.runs.asked import OPTIONS
-from llmlab.runs.plan import Asking, asking_of, parameters_of
+from msgspec.structs import replace
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-_REMEMBERED: Final = 64
-
-
-class Askings:
-    """The ways to ask that were understood already, of one catalogue."""
-
-    def __init__(self) -> None:
-        self._catalogue: Catalogue | None = None
-        self._known: dict[Hashable, Asking] = {}
-
-    def of(
-        self, catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
-    ) -> Asking:
-        """
-        Understand *options* of a question to *model*.
-
-        Raises:
-            UnknownModel: There is no such model.
-            BadParameter: There is no such option.
-        """
-        if catalogue is not self._catalogue or len(self._known) >= _REMEMBERED:
-            self._catalogue, self._known = catalogue, {}
-        # With their types: 1, 1.0 and True are one key, but not the same words to a provider.
-        asked = sorted(options.items())
-        name = (model, api, *asked, *(type(value) for _, value in asked))
-        try:
-            found = self._known.get(name)
-        except TypeError:  # an option that is no key, such as a schema: it is understood anew
-            return _understood(catalogue, model, api, options)
-        if found is None:
-            found = self._known[name] = _understood(catalogue, model, api, options)
-        return found
+from llmlab.archive.replay import replayed_answer
+from llmlab.archive.run_store import question_row
+from llmlab.backends.health import require_pulled
+from llmlab.calls.caller import OnPiece
+from llmlab.calls.identity import content_of
+from llmlab.checks.amounts import NUMBERED, SECONDS
+from llmlab.design.grid import parameters_of
+from llmlab.design.options import as_type
+from llmlab.design.question import Question, one_model
+from llmlab.errors import ERRORS_BY_KIND, CallError
+from llmlab.records import Answer, Api, Failure, Parameters, Piece, Prompt
+from llmlab.runs.filling import Filling
+from llmlab.runs.services import Services
+from llmlab.templates import Template
 
 
-def _understood(
-    catalogue: Catalogue, model: str, api: Api | None, options: Mapping[str, Any]
-) -> Asking:
-    return asking_of(catalogue.arms(model)[0], parameters_of(options, own=OPTIONS), api)
+async def answer_of(
+    services: Services,
+    prompt: object,
+    model: object,
+    *,
+    schema: object = None,
+    system: object = None,
+    values: Mapping[str, object] | None = None,
+    **options: Any,
+) -> Answer:
+    """
+    Ask, and hand `parsed` over in the form the caller described: an instance of its type.
+
+    *schema* is a JSON schema, a pydantic model, a msgspec Struct or a dataclass.
+    """
+    asked = Question(prompt=prompt, system=system, values=values)
+    answer = await _answer(services, asked, model, schema=schema, **options)
+    if not isinstance(schema, type):
+        return answer
+    parsed, warnings = as_type(answer.parsed, schema)
+    return replace(answer, parsed=parsed, warnings=(*answer.warnings, *warnings))
+
+
+async def _answer(
+    services: Services,
+    asked: Question,
+    model: object,
+    *,
+    on_piece: OnPiece | None = None,
+    api: Api | None = None,
+    deadline: float | None = None,
+    repeat: int = 0,
+    **parameters: Any,
+) -> Answer:
+    """
+    Ask; the book answers when the question is deterministic and was asked before.
+
+    A question that is under way already, whoever asked it, is not sent a second time.
+
+    In replay mode the tape answers. An answer that is there already is one piece of a stream.
+
+    Raises:
+        UsageError: The input is bad; nothing was sent.
+        ReplayMiss: The tape has no answer to this question.
+        CallError: The call failed.
+    """
+    catalogue = services.catalogue
+    name = services.settings.models if model is None else one_model(model, catalogue.lineups)
+    options = services.options_cache.of(catalogue, name, api, parameters)
+    arm = options.arm
+
+    filling = Filling(services.counting)
+
+    def fill(template: Template, given: Mapping[str, object]) -> Prompt:
+        return filling(template, given, [arm], parameters_of(parameters))[0]
+
+    words = asked.filled(fill)
+    request = options.request(words, repeat=_repeat_of(repeat), stream=on_piece is not None)
+    limit = None if deadline is None else SECONDS.read(deadline, "deadline")
+    if services.settings.mode == "replay":
+        drop = services.settings.drop_parameters
+        return _told(replayed_answer(services.tape, request, arm.model, drop=drop), on_piece)
+    endpoint = await services.backends.endpoint(arm.model.provider)
+    await require_pulled(services.pulled, arm.model, endpoint)
+    caller = services.asker
+    prepared = caller.prepare(request, arm.model, endpoint)
+    services.counting.check(prepared.request, arm.model)
+    answer = await caller.outcome(
+        prepared,
+        deadline=limit or services.deadline(prepared),
+        on_piece=on_piece,
+        reuse=_deterministic(request.parameters),
+        strict=deadline is not None,
+    )
+    if isinstance(answer, Failure):
+        raise _error_of(answer, arm.model.provider)
+    content = content_of(prepared.request)
+    row = question_row(prepared.request, prepared.key, answer, content)
+    services.recorder.question(row, by=endpoint.identity, content=content)
+    if asked.values is None:
+        return answer
+    return replace(answer, warnings=(*answer.warnings, *filling.notes()))
+
+
+def _repeat_of(repeat: object) -> int:
+    """Take a plain count as it is, which it nearly always is."""
+    if type(repeat) is int and repeat >= 0:
+        return repeat
+    return int(NUMBERED.read(repeat, "repeat"))
+
+
+def _told(answer: Answer, on_piece: OnPiece | None) -> Answer:
+    """Hand a whole answer to who waits for pieces."""
+    if on_piece is not None:
+        on_piece(Piece(text=answer.text, reasoning=answer.reasoning))
+    return answer
+
+
+def _deterministic(parameters: Parameters) -> bool:
+    """Say whether asking again should give the same: then the book may answer."""
+    return parameters.temperature == 0.0 or parameters.seed is not None
+
+
+def _error_of(failure: Failure, provider: str) -> CallError:
+    kind = ERRORS_BY_KIND.get(failure.kind, CallError)
+    return kind(
+        failure.message,
+        provider=provider,
+        status=failure.status,
+        request_id=failure.request_id,
+        partial=failure.partial,
+    )

@@ -6,26 +6,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from llmlab.archive.replay import QUESTIONS, plan_of, progress_of, replayed
 from llmlab.backends.health import require_pulled
 from llmlab.backends.served import retirements
-from llmlab.calls.batches import Batches, can_batch, refuse_waiting
+from llmlab.calls.batch.batches import Batches, can_batch, refuse_waiting
 from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
+from llmlab.design.duplicates import occurrences, places
+from llmlab.design.experiment import Experiment
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Outcome, Plan, Progress, Row
 from llmlab.runs.control import Control
-from llmlab.runs.early import Early
-from llmlab.runs.experiment import Experiment
+from llmlab.runs.early_stopping import Early
+from llmlab.runs.eta import EtaInputs, earlier
 from llmlab.runs.forecast import forecast
-from llmlab.runs.pace import Pace, earlier
-from llmlab.runs.parts import STAND_IN_PERMITS, Parts
-from llmlab.runs.replay import QUESTIONS, plan_of, progress_of, replayed
-from llmlab.runs.run import Planned, Runner, Tally, renamed
-from llmlab.runs.twins import occurrences, places
-from llmlab.wire import Stopped
+from llmlab.runs.runner import Planned, Runner, Tally, renamed
+from llmlab.runs.services import STAND_IN_PERMITS, Services
+from llmlab.wire import RunStopped
 
 
-class Watch(Protocol):
+class RunObserver(Protocol):
     """Somebody who looks on; always called on the thread that started the run."""
 
     def planned(self, plan: Plan) -> None:
@@ -49,9 +49,9 @@ class Landed:
 
 
 def conduct(
-    parts: Parts,
+    services: Services,
     experiment: Experiment,
-    watch: Watch,
+    watch: RunObserver,
     *,
     control: Control,
     budget: float | None = None,
@@ -69,14 +69,14 @@ def conduct(
         Stopped: *control* ended it before there was a plan.
     """
     _check(experiment, batch=batch)
-    if parts.settings.mode == "replay":
-        return _replay(parts, experiment, watch)
-    caller = parts.caller(budget)
-    plan = parts.engine.run(_prepared(parts, experiment, caller), brake=control.brake)
+    if services.settings.mode == "replay":
+        return _replay(services, experiment, watch)
+    caller = services.caller(budget)
+    plan = services.engine.run(_prepared(services, experiment, caller), brake=control.brake)
     known = _known(caller, plan, batch=batch)
-    limit = parts.settings.budget.run if budget is None else budget
-    author = parts.backends.author
-    at, at_once = time.time(), _at_once(parts, plan)
+    limit = services.settings.budget.run if budget is None else budget
+    author = services.backends.author
+    at, at_once = time.time(), _at_once(services, plan)
     seen = forecast(
         experiment,
         plan,
@@ -85,11 +85,11 @@ def conduct(
         limit=limit,
         author=author,
         at=at,
-        pace=_pace(parts, at_once, batch=batch),
+        pace=_pace(services, at_once, batch=batch),
         notes=(
             *experiment.notes,
-            *retirements(parts.catalogue, experiment.arms, now=at),
-            *_old_prices(parts),
+            *retirements(services.catalogue, experiment.arms, now=at),
+            *_old_prices(services),
         ),
     )
     watch.planned(seen)
@@ -100,7 +100,7 @@ def conduct(
     runner = Runner(
         name=experiment.name,
         caller=caller,
-        deadline=parts.deadline,
+        deadline=services.deadline,
         at_once=at_once,
         passes=control.passes,
         early=early,
@@ -108,43 +108,47 @@ def conduct(
     apart = [each for each in plan if batch and _goes_by_batch(each, known)]
     todo = [each for each in plan if not (batch and _goes_by_batch(each, known))]
 
-    tick = _ticking(parts, plan, tally, watch, limit)
+    tick = _ticking(services, plan, tally, watch, limit)
     batches = Batches(
         runner.caller,
         run=runner.name,
-        poll=parts.batch_poll_s,
-        grace=parts.batch_grace_s,
+        poll=services.batch_poll_s,
+        grace=services.batch_grace_s,
         passes=runner.passes,
     )
-    with suppress(KeyboardInterrupt, Stopped):
+    with suppress(KeyboardInterrupt, RunStopped):
         work = runner.rows(todo, known, tally=tally, landed=rows)
-        parts.engine.run(work, tick=tick, brake=control.brake)
+        services.engine.run(work, tick=tick, brake=control.brake)
         if apart:
             work = _by_batch(runner, apart, batches, tally=tally, landed=rows)
-            parts.engine.run(work, tick=tick, brake=control.brake)
+            services.engine.run(work, tick=tick, brake=control.brake)
     watch.ended(tally.progress(limit))
-    parts.counting.learn(plan, _answers(rows))
-    notes = (*_notes(parts, experiment, early, rows, len(plan)), *batches.notes)
+    services.counting.learn(plan, _answers(rows))
+    notes = (*_notes(services, experiment, early, rows, len(plan)), *batches.notes)
     by = {each.prepared.request.provider: each.prepared.endpoint.identity for each in plan}
     return Landed(rows=_in_order(rows, plan), notes=notes, by=by)
 
 
 def _ticking(
-    parts: Parts, plan: Sequence[Planned], tally: Tally, watch: Watch, limit: float | None
+    services: Services,
+    plan: Sequence[Planned],
+    tally: Tally,
+    watch: RunObserver,
+    limit: float | None,
 ) -> Callable[[], None]:
     """Return what shows how far the run is, and who makes it wait."""
-    doors = {each.prepared.door for each in plan}
+    gates = {each.prepared.gate for each in plan}
 
     def tick() -> None:
-        watch.moved(replace(tally.progress(limit), waits=_waits(parts, doors)))
+        watch.moved(replace(tally.progress(limit), waits=_waits(services, gates)))
 
     return tick
 
 
-def _waits(parts: Parts, doors: set[str]) -> tuple[tuple[str, float], ...]:
+def _waits(services: Services, gates: set[str]) -> tuple[tuple[str, float], ...]:
     """Return which providers of this run asked to wait, and for how many seconds more."""
-    held = parts.gates.held()
-    return tuple((name, held[name]) for name in sorted(doors & held.keys()))
+    held = services.gates.held()
+    return tuple((name, held[name]) for name in sorted(gates & held.keys()))
 
 
 def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:
@@ -152,19 +156,23 @@ def _answers(rows: Sequence[Row]) -> list[tuple[str, Answer]]:
 
 
 def _notes(
-    parts: Parts, experiment: Experiment, early: Early | None, rows: Sequence[Row], planned: int
+    services: Services,
+    experiment: Experiment,
+    early: Early | None,
+    rows: Sequence[Row],
+    planned: int,
 ) -> tuple[str, ...]:
     """Say what was cut short, who stood in, and what will soon not be repeatable."""
     cut = (_interrupted(len(rows), planned),) if len(rows) < planned else ()
     if early is not None:
         cut = (*(() if early.over else cut), *early.notes(rows))
-    ends = retirements(parts.catalogue, experiment.arms, now=time.time())
-    return (*cut, *_trouble(parts), *ends, *_old_prices(parts))
+    ends = retirements(services.catalogue, experiment.arms, now=time.time())
+    return (*cut, *_trouble(services), *ends, *_old_prices(services))
 
 
-def _old_prices(parts: Parts) -> tuple[str, ...]:
+def _old_prices(services: Services) -> tuple[str, ...]:
     """Say that costs rest on an old price table."""
-    warning = parts.prices.warning()
+    warning = services.prices.warning()
     return () if warning is None else (f"Costs: {warning}.",)
 
 
@@ -219,9 +227,9 @@ def _row(run: str, each: Planned, outcome: Outcome) -> Row:
     )
 
 
-def _replay(parts: Parts, experiment: Experiment, watch: Watch) -> Landed:
-    tape = parts.tape
-    rows = replayed(tape, experiment, drop=parts.settings.drop_parameters)
+def _replay(services: Services, experiment: Experiment, watch: RunObserver) -> Landed:
+    tape = services.tape
+    rows = replayed(tape, experiment, drop=services.settings.drop_parameters)
     watch.planned(plan_of(experiment, rows))
     watch.ended(progress_of(rows))
     return Landed(rows=rows, notes=(f"replayed from {tape.name}: nothing was sent",))
@@ -241,35 +249,35 @@ def _cell_of(row: Row) -> tuple[str, str, str, int]:
     return row.request.prompt.name, row.request.label, row.input_id, row.request.repeat
 
 
-def _at_once(parts: Parts, plan: Sequence[Planned]) -> int:
+def _at_once(services: Services, plan: Sequence[Planned]) -> int:
     """No more workers than the doors let through: a call that stands there cannot be held back."""
-    doors = {(each.prepared.endpoint.provider, each.prepared.endpoint.backend) for each in plan}
-    live = sum(backend == "live" for _, backend in doors)
-    mine = {backend for _, backend in doors if backend != "live"}
-    room = live * parts.settings.per_provider + len(mine) * STAND_IN_PERMITS
-    return max(1, min(parts.settings.max_in_flight, room))
+    gates = {(each.prepared.endpoint.provider, each.prepared.endpoint.backend) for each in plan}
+    live = sum(backend == "live" for _, backend in gates)
+    mine = {backend for _, backend in gates if backend != "live"}
+    room = live * services.settings.per_provider + len(mine) * STAND_IN_PERMITS
+    return max(1, min(services.settings.max_in_flight, room))
 
 
-def _pace(parts: Parts, at_once: int, *, batch: bool) -> Pace:
+def _pace(services: Services, at_once: int, *, batch: bool) -> EtaInputs:
     """Say what is known of how fast this run can go."""
-    return Pace(
+    return EtaInputs(
         at_once=at_once,
-        per_provider=parts.settings.per_provider,
-        earlier=earlier(parts.book),
+        per_provider=services.settings.per_provider,
+        earlier=earlier(services.book),
         batch=batch,
     )
 
 
-async def _prepared(parts: Parts, experiment: Experiment, caller: Caller) -> list[Planned]:
+async def _prepared(services: Services, experiment: Experiment, caller: Caller) -> list[Planned]:
     plan, endpoints = [], {}
     for arm in experiment.arms:
         provider = arm.model.provider
-        endpoints[provider] = await parts.backends.endpoint(provider)
-        await require_pulled(parts.pulled, arm.model, endpoints[provider])
+        endpoints[provider] = await services.backends.endpoint(provider)
+        await require_pulled(services.pulled, arm.model, endpoints[provider])
     for cell in experiment.cells:
         endpoint = endpoints[cell.request.provider]
         prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
-        parts.counting.check(prepared.request, cell.arm.model)
+        services.counting.check(prepared.request, cell.arm.model)
         plan.append(Planned(cell=cell, prepared=prepared))
     place = places(experiment)
     later = occurrences([each.prepared.key for each in plan], place=lambda at: place(plan[at].cell))
@@ -291,6 +299,6 @@ def _interrupted(done: int, total: int) -> str:
     return f"interrupted: {done} of {total} calls are done; run the cell again to send the rest"
 
 
-def _trouble(parts: Parts) -> tuple[str, ...]:
-    trouble = parts.backends.trouble
+def _trouble(services: Services) -> tuple[str, ...]:
+    trouble = services.backends.trouble
     return (f"stand-ins answered by a seeded rule: {trouble}",) if trouble else ()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from llmlab.catalogue import Catalogue
-from llmlab.ops import Secret
+from llmlab.secrets import Secret
 from llmlab.settings import Settings
 
 _UNSET: Final = "-"

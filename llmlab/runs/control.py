@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from llmlab.errors import Closed
-from llmlab.runs.run import always
-from llmlab.wire import Brake, Stopped
+from llmlab.runs.runner import always
+from llmlab.wire import Brake, RunStopped
 
 _PATIENCE: Final = 10.0
 """Seconds that a run may take to keep what landed, when its lab is closed."""
@@ -49,7 +49,7 @@ class UnderWay:
             self._runs[brake] = (threading.current_thread(), ended)
         try:
             yield
-        except Stopped:
+        except RunStopped:
             if not brake.closing:
                 raise
         finally:

@@ -6,16 +6,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from llmlab.book import Book
-from llmlab.catalogue import Arm, Model
+from llmlab.catalogue import Model, ModelVariant
+from llmlab.design.grid import merged
 from llmlab.records import Answer, Parameters, Request
-from llmlab.runs.plan import merged
-from llmlab.runs.run import Planned
+from llmlab.runs.runner import Planned
 from llmlab.settings import Settings
 from llmlab.templates import Template
 from llmlab.templates.written import written
 
 if TYPE_CHECKING:
-    from llmlab.budget import Count, Counters, Fitted, Packer, Room
+    from llmlab.tokens import Count, Counters, Fitted, Packer, TokenRoom
 
 _KEY: Final = "counters"
 _NAME: Final = "learned"
@@ -32,12 +32,12 @@ class Counting:
         self._book = book
         self._settings = settings
         self._lock = threading.Lock()
-        self._rooms: dict[tuple[int, str, int | None], Room] = {}
+        self._rooms: dict[tuple[int, str, int | None], TokenRoom] = {}
 
     @cached_property
     def counters(self) -> "Counters":
         """The counters, with what earlier runs have taught them."""
-        from llmlab.budget import Counters, Learned
+        from llmlab.tokens import Counters, Learned
 
         stored = self._book().labels(_NAME).get(_KEY)
         return Counters(learned=Learned.from_json(stored.encode()) if stored else None)
@@ -45,7 +45,7 @@ class Counting:
     @cached_property
     def packer(self) -> "Packer":
         """The packer, with what it has formatted already."""
-        from llmlab.budget import Packer
+        from llmlab.tokens import Packer
 
         return Packer(self.counters)
 
@@ -54,23 +54,23 @@ class Counting:
         return self.counters.count(text, model)
 
     def fitted(
-        self, template: Template, values: Mapping[str, object], arm: Arm, base: Parameters
+        self, template: Template, values: Mapping[str, object], arm: ModelVariant, base: Parameters
     ) -> "Fitted":
         """
         Fill *template* for one arm, its context blocks packed into what its window leaves.
 
         Raises:
-            BudgetError: A block that must be whole does not fit; says how many tokens are missing.
+            TokenBudgetError: A block that must be whole does not fit; says how many tokens are missing.
         """
-        from llmlab.budget import fit
+        from llmlab.tokens import fit
 
         space = self._room(merged(arm, base).max_tokens, arm.model)
         return fit(template, values, arm.model, space, packer=self.packer)
 
-    def _room(self, max_tokens: int, model: Model) -> "Room":
+    def _room(self, max_tokens: int, model: Model) -> "TokenRoom":
         found = self._rooms.get((max_tokens, model.name, model.context))
         if found is None:
-            from llmlab.budget import Tiers, room
+            from llmlab.tokens import Tiers, room
 
             tiers = Tiers(local=self._settings.tier_local, api=self._settings.tier_api)
             found = room(model, max_tokens=max_tokens, tiers=tiers)
@@ -82,13 +82,13 @@ class Counting:
         Refuse a prompt that for certain does not fit, before it is sent (R-32).
 
         Raises:
-            BudgetError: Prompt and output limit pass the model's window or the tier's budget.
+            TokenBudgetError: Prompt and output limit pass the model's window or the tier's budget.
         """
         space = self._room(request.parameters.max_tokens, model)
         # Bytes bound tokens: most prompts are so short that nothing needs to be counted.
         words = request.prompt.words
         if len(words.encode()) > space.tokens:
-            from llmlab.budget import check
+            from llmlab.tokens import check
 
             check(request.prompt, model, space, self.counters)
 
@@ -112,7 +112,7 @@ class Counting:
 
 def shown(templates: Sequence[Template], values: Mapping[str, object]) -> dict[str, object]:
     """Return what *templates* put into their slots, as who judges the answers reads it: whole."""
-    from llmlab.budget.fit import blocks_of
+    from llmlab.tokens.fit import blocks_of
 
     found: dict[str, object] = {}
     for template in templates:

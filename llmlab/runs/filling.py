@@ -7,15 +7,15 @@ In: a template, values and arms. Out: a prompt an arm, and at the end notes for 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.catalogue import Arm
+from llmlab.catalogue import ModelVariant
+from llmlab.design.grid import filled_alike
 from llmlab.records import Parameters, Prompt
 from llmlab.runs.counting import Counting
-from llmlab.runs.plan import filled_alike
 from llmlab.templates import Template
 from llmlab.templates.reads import spelt
 
 if TYPE_CHECKING:
-    from llmlab.budget import Block, Fitted, Flag
+    from llmlab.tokens import Block, Fitted, Flag
 
 _NAMED: Final = 3
 
@@ -32,16 +32,16 @@ class Filling:
         self,
         template: Template,
         values: Mapping[str, object],
-        arms: Sequence[Arm],
+        arms: Sequence[ModelVariant],
         base: Parameters,
     ) -> Sequence[Prompt]:
         """
         Fill *template*; context blocks are packed for each arm's own window and tokenizer.
 
         Raises:
-            BudgetError: A block that must be whole does not fit; says how many tokens are missing.
+            TokenBudgetError: A block that must be whole does not fit; says how many tokens are missing.
         """
-        from llmlab.budget.fit import blocks_of
+        from llmlab.tokens.fit import blocks_of
 
         blocks = blocks_of(template, values)
         if not blocks:

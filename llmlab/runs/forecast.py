@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from llmlab.design.experiment import Experiment
 from llmlab.records import Answer, Plan
-from llmlab.runs.experiment import Experiment
-from llmlab.runs.pace import Pace, estimate
-from llmlab.runs.run import Planned
+from llmlab.runs.eta import EtaInputs, estimate
+from llmlab.runs.runner import Planned
 
 if TYPE_CHECKING:
     from llmlab.pricing import Prices
@@ -35,7 +35,7 @@ def forecast(  # noqa: PLR0913 - what a plan is made of, by name
     limit: float | None,
     author: str,
     at: float,
-    pace: Pace,
+    pace: EtaInputs,
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """

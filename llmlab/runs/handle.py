@@ -7,13 +7,13 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
+from llmlab.checks.amounts import Allowed
 from llmlab.errors import UsageError
-from llmlab.ops.amounts import Allowed
 from llmlab.records import Plan, Progress
 from llmlab.runs.control import Control
 
 if TYPE_CHECKING:
-    from llmlab.runs.conduct import Watch
+    from llmlab.runs.conduct import RunObserver
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Handle(Generic[T]):
         shown: Somebody who looks on as well.
     """
 
-    def __init__(self, shown: "Watch | None" = None) -> None:
+    def __init__(self, shown: "RunObserver | None" = None) -> None:
         self._shown = shown
         self.control = Control(passes=self.passes)
         self._future: Future[T] = Future()

@@ -12,50 +12,50 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from llmlab.archive.replay import QUESTIONS, asked_apart, question_id
 from llmlab.calls.identity import content_of, recall
+from llmlab.design.duplicates import occurrences
+from llmlab.design.experiment import Experiment
+from llmlab.design.grid import Cell, Input, request_options
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Parameters, Plan, Request, Row
 from llmlab.runs.counting import shown
-from llmlab.runs.experiment import Experiment
-from llmlab.runs.plan import Cell, Input, asking_of
-from llmlab.runs.replay import QUESTIONS, asked_apart, question_id
-from llmlab.runs.run import Planned, Runner, Tally, renamed
-from llmlab.runs.twins import occurrences
+from llmlab.runs.runner import Planned, Runner, Tally, renamed
 from llmlab.scores.judge import (
     CHOICE,
     Judge,
     Judged,
     Match,
-    Settled,
+    MatchResult,
     agreement,
     judged,
     mark_of,
+    match_result,
     matches,
     question,
-    settle,
     verdict_of,
 )
 from llmlab.scores.verdicts import Choice
-from llmlab.wire import Stopped
+from llmlab.wire import RunStopped
 
 if TYPE_CHECKING:
     from llmlab.book import Book
     from llmlab.calls.caller import Caller
-    from llmlab.catalogue import Arm
-    from llmlab.runs.conduct import Watch
+    from llmlab.catalogue import ModelVariant
+    from llmlab.runs.conduct import RunObserver
     from llmlab.runs.control import Control
-    from llmlab.runs.parts import Parts
+    from llmlab.runs.services import Services
     from llmlab.wire import Endpoint
 
 Scored = tuple[list[Row], list[str | None], tuple[str, ...]]
 
 
 def judge_rows(
-    parts: "Parts",
+    services: "Services",
     experiment: Experiment,
     rows: list[Row],
     *,
-    watch: "Watch",
+    watch: "RunObserver",
     control: "Control",
     budget: float | None = None,
 ) -> Scored:
@@ -68,18 +68,18 @@ def judge_rows(
     judge = experiment.judge
     if judge is None or len(experiment.names) < 2:  # noqa: PLR2004 - nothing to compare with
         raise UsageError("a judge compares answers: give two prompts or two models")
-    arm = parts.catalogue.arms(judge.model or parts.settings.models)[0]
+    arm = services.catalogue.arms(judge.model or services.settings.models)[0]
     listed = matches(rows, experiment.names, judge.against)
     cells = _cells(experiment, judge, arm, rows, listed)
     reminders = _cells(experiment, judge, arm, rows, listed, again=True)
-    asked = Asked(first=tuple(cells), again=tuple(reminders))
-    if parts.settings.mode == "replay":
-        replies = _replayed(parts, asked)
+    asked = JudgeQuestions(first=tuple(cells), again=tuple(reminders))
+    if services.settings.mode == "replay":
+        replies = _replayed(services, asked)
     else:
-        replies = _ask(parts, experiment, parts.caller(budget), asked, watch, control)
+        replies = _ask(services, experiment, services.caller(budget), asked, watch, control)
     result = judged(_settled(rows, listed, replies.choices))
     notes = _notes(judge, arm, result, replies)
-    marks = _marks(parts.book, judge, rows)
+    marks = _marks(services.book, judge, rows)
     return (
         [_scored(row, at, result) for at, row in enumerate(rows)],
         [result.said.get(at) for at in range(len(rows))],
@@ -88,7 +88,7 @@ def judge_rows(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class JudgeQuestions:
     """The questions to a judge, and each again with a reminder of the form, in the same order."""
 
     first: tuple[Cell, ...]
@@ -109,7 +109,7 @@ class Replies:
 def _cells(
     experiment: Experiment,
     judge: Judge,
-    arm: "Arm",
+    arm: "ModelVariant",
     rows: Sequence[Row],
     listed: Sequence[Match],
     *,
@@ -117,7 +117,7 @@ def _cells(
 ) -> list[Cell]:
     """Write each comparison twice, once in either order."""
     inputs = {each.id: each for each in experiment.inputs}
-    asking = asking_of(arm, _parameters(judge, arm))
+    options = request_options(arm, _parameters(judge, arm))
     made = []
     for number, match in enumerate(listed):
         if _text(rows[match.one]) == _text(rows[match.other]):
@@ -126,7 +126,7 @@ def _cells(
         task = shown(experiment.templates, about.values)
         texts = _text(rows[match.one]), _text(rows[match.other])
         for order in (texts, texts[::-1]):
-            request = asking.request(
+            request = options.request(
                 question(judge, task, about.target, order, again=again),
                 repeat=rows[match.one].request.repeat,
             )
@@ -134,18 +134,18 @@ def _cells(
     return made
 
 
-def _parameters(judge: Judge, arm: "Arm") -> Parameters:
+def _parameters(judge: Judge, arm: "ModelVariant") -> Parameters:
     """Ask for a choice by a schema where the model follows one."""
     structured = arm.model.rules.schema != "none"
     return Parameters(max_tokens=judge.max_tokens, schema=CHOICE if structured else None)
 
 
 def _ask(
-    parts: "Parts",
+    services: "Services",
     experiment: Experiment,
     caller: "Caller",
-    asked: Asked,
-    watch: "Watch",
+    asked: JudgeQuestions,
+    watch: "RunObserver",
     control: "Control",
 ) -> Replies:
     """
@@ -156,24 +156,26 @@ def _ask(
     """
     if not asked.first or control.brake.is_pulled():
         return Replies(choices=[None for _ in asked.first], rows=[])
-    endpoint = parts.engine.run(parts.backends.endpoint(asked.first[0].request.provider))
+    endpoint = services.engine.run(services.backends.endpoint(asked.first[0].request.provider))
     first, again = (_planned(caller, cells, endpoint) for cells in (asked.first, asked.again))
     known = _known(caller, first)
-    watch.planned(_plan(experiment, first, _worst(first, again), known, parts.settings.budget.run))
+    watch.planned(
+        _plan(experiment, first, _worst(first, again), known, services.settings.budget.run)
+    )
     tally = Tally.of(first)
-    landed = _sent(parts, experiment, caller, first, known, tally, watch, control)
+    landed = _sent(services, experiment, caller, first, known, tally, watch, control)
     unread = _unread(landed)
     reminded = [again[at] for at, each in enumerate(first) if each.prepared.key in unread]
     tally.more(reminded)
     second = _sent(
-        parts, experiment, caller, reminded, _known(caller, reminded), tally, watch, control
+        services, experiment, caller, reminded, _known(caller, reminded), tally, watch, control
     )
     watch.ended(tally.progress(None))
     for row in (*landed, *second):
         content = content_of(row.request)
         # As a single question is kept: a tape then has it, failed ones too.
         asked_for = replace(row, run=QUESTIONS, input_id=question_id(content))
-        parts.keeper.question(asked_for, by=endpoint.identity, content=content)
+        services.recorder.question(asked_for, by=endpoint.identity, content=content)
     keys = [(one.prepared.key, other.prepared.key) for one, other in zip(first, again, strict=True)]
     return _replies(keys, landed, second)
 
@@ -195,13 +197,13 @@ def _known(caller: "Caller", plan: Sequence[Planned]) -> dict[str, Answer]:
 
 
 def _sent(
-    parts: "Parts",
+    services: "Services",
     experiment: Experiment,
     caller: "Caller",
     plan: Sequence[Planned],
     known: Mapping[str, Answer],
     tally: Tally,
-    watch: "Watch",
+    watch: "RunObserver",
     control: "Control",
 ) -> list[Row]:
     """Send what is not known; an interrupt keeps what landed, and the rest has no verdict."""
@@ -211,13 +213,15 @@ def _sent(
     runner = Runner(
         name=experiment.name,
         caller=caller,
-        deadline=parts.deadline,
-        at_once=parts.settings.max_in_flight,
+        deadline=services.deadline,
+        at_once=services.settings.max_in_flight,
         passes=control.passes,
     )
     work = runner.rows(plan, known, tally=tally, landed=landed)
-    with suppress(KeyboardInterrupt, Stopped):
-        parts.engine.run(work, tick=lambda: watch.moved(tally.progress(None)), brake=control.brake)
+    with suppress(KeyboardInterrupt, RunStopped):
+        services.engine.run(
+            work, tick=lambda: watch.moved(tally.progress(None)), brake=control.brake
+        )
     return landed
 
 
@@ -247,23 +251,23 @@ def _replies(
     )
 
 
-def _replayed(parts: "Parts", asked: Asked) -> Replies:
+def _replayed(services: "Services", asked: JudgeQuestions) -> Replies:
     """Take from the tape what was chosen for each cell; `ReplayMiss` when it has not the call."""
-    drop = parts.settings.drop_parameters
-    first = [_from_tape(parts, each) for each in asked_apart(asked.first, drop=drop)]
+    drop = services.settings.drop_parameters
+    first = [_from_tape(services, each) for each in asked_apart(asked.first, drop=drop)]
     reminders = asked_apart(asked.again, drop=drop)
     unread = _unread(first)
     second, keys = [], []
     for row, reminder in zip(first, reminders, strict=True):
-        again = _from_tape(parts, reminder) if row.request_hash in unread else None
+        again = _from_tape(services, reminder) if row.request_hash in unread else None
         keys.append((row.request_hash, "" if again is None else again.request_hash))
         second += [] if again is None else [again]
     return _replies(keys, first, second)
 
 
-def _from_tape(parts: "Parts", request: "Request") -> Row:
+def _from_tape(services: "Services", request: "Request") -> Row:
     name = question_id(content_of(request))
-    line = parts.tape.find(request, run=QUESTIONS, input_id=name)
+    line = services.tape.find(request, run=QUESTIONS, input_id=name)
     return Row(
         run=QUESTIONS, request=request, request_hash=line.key, input_id=name, outcome=line.outcome
     )
@@ -271,12 +275,12 @@ def _from_tape(parts: "Parts", request: "Request") -> Row:
 
 def _settled(
     rows: Sequence[Row], listed: Sequence[Match], answers: Sequence[Choice | None]
-) -> list[Settled]:
+) -> list[MatchResult]:
     choices = iter(answers)
     return [
-        Settled(match=match, result=0.5)
+        MatchResult(match=match, result=0.5)
         if _text(rows[match.one]) == _text(rows[match.other])
-        else settle(match, next(choices), next(choices))
+        else match_result(match, next(choices), next(choices))
         for match in listed
     ]
 
@@ -333,7 +337,7 @@ def _scored(row: Row, at: int, result: Judged) -> Row:
     return replace(row, score=None, score_error=why, reading="unscored")
 
 
-def _notes(judge: Judge, arm: "Arm", result: Judged, replies: Replies) -> tuple[str, ...]:
+def _notes(judge: Judge, arm: "ModelVariant", result: Judged, replies: Replies) -> tuple[str, ...]:
     total = len(result.settled)
     if not total:
         return ("The judge had nothing to compare: no input was answered by two arms.",)

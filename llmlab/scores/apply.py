@@ -19,7 +19,7 @@ Arm = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class ReadAnswers:
     """What each row says (None for a failed call and for a score of plain words), and by whom."""
 
     said: list[Read[Any]]
@@ -27,7 +27,7 @@ class Heard:
     """By arm: numbers such as `1,234` that were read by what its other answers show."""
 
 
-def heard(rows: Sequence[Row], scorer: Scorer, *, alone: bool = False) -> Heard:
+def heard(rows: Sequence[Row], scorer: Scorer, *, alone: bool = False) -> ReadAnswers:
     """
     Read every row; what is ambiguous is read again by what the other answers show.
 
@@ -38,7 +38,7 @@ def heard(rows: Sequence[Row], scorer: Scorer, *, alone: bool = False) -> Heard:
     unsure = [at for at, each in enumerate(said) if isinstance(each, Unread) and each.by_others]
     settled: dict[Arm, int] = defaultdict(int)
     if alone or not unsure or scorer.informed is None:
-        return Heard(said=said, settled=settled)
+        return ReadAnswers(said=said, settled=settled)
     texts: dict[Arm, list[str]] = defaultdict(list)
     for row in rows:
         if isinstance(row.outcome, Answer) and not row.outcome.gap:
@@ -50,7 +50,7 @@ def heard(rows: Sequence[Row], scorer: Scorer, *, alone: bool = False) -> Heard:
             if _arm(rows[at]) == arm and knowing is not None:
                 said[at] = _read(rows[at], knowing)
                 settled[arm] += not isinstance(said[at], Unread)
-    return Heard(said=said, settled=settled)
+    return ReadAnswers(said=said, settled=settled)
 
 
 def scored(

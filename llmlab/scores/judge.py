@@ -71,7 +71,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class MatchResult:
     """What became of a match: 1 when `one` is better, 0 when `other` is, 0.5 tied, None unknown."""
 
     match: Match
@@ -85,7 +85,7 @@ class Judged:
 
     scores: Mapping[int, float]
     said: Mapping[int, str]
-    settled: tuple[Settled, ...] = ()
+    settled: tuple[MatchResult, ...] = ()
     flips: int = 0
     lost: int = 0
     """Matches without a result: a call failed, or the judge's reply could not be read."""
@@ -182,17 +182,17 @@ def verdict_of(answer: Answer) -> Choice | None:
 _PARSED: Final[Mapping[str, Choice]] = {"A": "A", "B": "B", "tie": "T"}
 
 
-def settle(match: Match, first: Choice | None, second: Choice | None) -> Settled:
+def match_result(match: Match, first: Choice | None, second: Choice | None) -> MatchResult:
     """Join both orders; in the second, `other` was shown as A."""
     if first is None or second is None:
-        return Settled(match=match, result=None)
+        return MatchResult(match=match, result=None)
     one, two = _VALUE[first], 1.0 - _VALUE[second]
     if one == two:
-        return Settled(match=match, result=one)
-    return Settled(match=match, result=0.5, flipped={one, two} == {0.0, 1.0})
+        return MatchResult(match=match, result=one)
+    return MatchResult(match=match, result=0.5, flipped={one, two} == {0.0, 1.0})
 
 
-def judged(settled: Iterable[Settled]) -> Judged:
+def judged(settled: Iterable[MatchResult]) -> Judged:
     """Return for each answer the share of its matches that it won, ties half."""
     listed = tuple(settled)
     results: dict[int, list[float]] = defaultdict(list)
@@ -221,7 +221,7 @@ class Agreement:
     """How often (people, judge) said which result."""
 
 
-def agreement(settled: Iterable[Settled], marks: Mapping[int, float]) -> Agreement:
+def agreement(settled: Iterable[MatchResult], marks: Mapping[int, float]) -> Agreement:
     """
     Compare the judge's results with people's *marks* of single answers, by place.
 

@@ -5,23 +5,23 @@ A loopback server written from the providers' documentation alone, so that a mis
 llmlab's own adapters meets somebody who does not share it.
 """
 
-from llmlab.sim.author import Asked, Author, Written
-from llmlab.sim.author_embedded import EmbeddedAuthor
-from llmlab.sim.author_rule import RuleAuthor
-from llmlab.sim.faults import Fault, Faults
-from llmlab.sim.limits import Limit
+from llmlab.sim.authors.author import Asked, Author, Written
+from llmlab.sim.authors.embedded import EmbeddedAuthor
+from llmlab.sim.authors.rule import RuleAuthor
 from llmlab.sim.serve import environment, serve
-from llmlab.sim.server import Served, Simulator
+from llmlab.sim.server.faults import Faults, SimulatedFault
+from llmlab.sim.server.limits import Limit
+from llmlab.sim.server.server import Served, Simulator
 
 __all__ = [
     "Asked",
     "Author",
     "EmbeddedAuthor",
-    "Fault",
     "Faults",
     "Limit",
     "RuleAuthor",
     "Served",
+    "SimulatedFault",
     "Simulator",
     "Written",
     "environment",

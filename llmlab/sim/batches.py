@@ -14,11 +14,14 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from typing import Any, TypeAlias
 
-from llmlab.sim import anthropic, openai_chat, responses, xai_chat
-from llmlab.sim.anthropic_rules import check_version
+from llmlab.sim.anthropic import messages as anthropic
+from llmlab.sim.anthropic.rules import check_version
 from llmlab.sim.call import Call, Json, Rejection, Reply, as_json, dump
+from llmlab.sim.openai import chat as openai_chat
 from llmlab.sim.refusals import refuse
+from llmlab.sim.responses import responses
 from llmlab.sim.shapes import check_shapes
+from llmlab.sim.xai import chat as xai_chat
 
 _Endpoint: TypeAlias = Callable[[Call], Awaitable[Reply]]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from llmlab.sim.author import Author
+from llmlab.sim.authors.author import Author
 from llmlab.sim.memory import Memory
 
 Json: TypeAlias = dict[str, Any]

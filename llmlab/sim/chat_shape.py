@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmlab.sim.author import Written
+from llmlab.sim.authors.author import Written
 from llmlab.sim.call import Call, Json
 
 FINISHES = {"stop": "stop", "length": "length", "filter": "content_filter", "refusal": "stop"}

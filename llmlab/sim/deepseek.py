@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from uuid import UUID
 
-from llmlab.sim.author import Asked, Written, count_prompt
+from llmlab.sim.authors.author import Asked, Written, count_prompt
 from llmlab.sim.call import Call, Json, Rejection, Reply, as_json
 from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
 from llmlab.sim.messages import conversation, stops
-from llmlab.sim.models import Model, find
+from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import nested
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import DONE, KEEP_ALIVE, data, sse, words
@@ -53,7 +53,7 @@ def _refuse(status: int, message: str) -> Rejection:
     return nested(status, message, code="invalid_request_error")
 
 
-def _model(call: Call) -> Model:
+def _model(call: Call) -> SimulatedModel:
     for name in ("model", "messages"):
         if not call.body.get(name):
             raise _refuse(400, f"Failed to deserialize the JSON body: missing field `{name}`")
@@ -63,7 +63,7 @@ def _model(call: Call) -> Model:
     return model
 
 
-def _asked(call: Call, model: Model) -> Asked:
+def _asked(call: Call, model: SimulatedModel) -> Asked:
     body = call.body
     _check_parameters(body)
     system, user = conversation(body["messages"])
@@ -116,7 +116,7 @@ def _check_format(body: Mapping[str, object], prompt: str) -> None:
         )
 
 
-def _check_window(prompt: int, body: Mapping[str, object], model: Model) -> None:
+def _check_window(prompt: int, body: Mapping[str, object], model: SimulatedModel) -> None:
     wanted = body.get("max_tokens") or 0
     completion = wanted if isinstance(wanted, int) else 0
     if prompt + completion > model.context:

@@ -4,10 +4,10 @@ What costs nothing to ask: model lists, balances, keys and counts.
 Dead models are left out, except at Anthropic, whose list keeps retired ones and says so.
 """
 
-from llmlab.sim.anthropic_rules import check_version
-from llmlab.sim.author import count_tokens
+from llmlab.sim.anthropic.rules import check_version
+from llmlab.sim.authors.author import count_tokens
 from llmlab.sim.call import Call, Json, Reply, as_json
-from llmlab.sim.models import MODELS, Model, find
+from llmlab.sim.models import MODELS, SimulatedModel, find
 from llmlab.sim.refusals import flat, refuse, typed
 
 _CREATED = 1_767_225_600
@@ -31,7 +31,7 @@ async def show_model(call: Call) -> Reply:
     return as_json(_model(call.provider, model))
 
 
-def _model(provider: str, model: Model) -> Json:
+def _model(provider: str, model: SimulatedModel) -> Json:
     shown: Json = {"id": model.id, "object": "model", "owned_by": provider}
     if provider != "deepseek":
         shown["created"] = _CREATED
@@ -69,7 +69,7 @@ async def show_claude(call: Call) -> Reply:
     return as_json(_claude(model, call.clock()))
 
 
-def _claude(model: Model, now: float) -> Json:
+def _claude(model: SimulatedModel, now: float) -> Json:
     efforts = {level: {"supported": level in model.efforts}
                for level in ("low", "medium", "high", "xhigh", "max")}  # fmt: skip
     types = {kind: {"supported": kind in model.thinking}

@@ -16,7 +16,7 @@ while it does not reason, or never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class SimulatedRates:
     """Dollars per million tokens; above `threshold` prompt tokens all of them double."""
 
     input: str
@@ -26,7 +26,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class SimulatedModel:
     """One model of one provider."""
 
     id: str
@@ -41,7 +41,7 @@ class Model:
     """Accepted `thinking.type`s; the first is what holds when it is left out."""
     prefill: bool = True
     dies: str = ""
-    rates: Rates | None = None
+    rates: SimulatedRates | None = None
 
     @property
     def reported(self) -> str:
@@ -64,8 +64,8 @@ _GPT5 = ("medium", "minimal", "low", "high")
 def _gpt(
     name: str, sampling: Sampling = "effort-none", efforts: tuple[str, ...] = _GPT6,
     *, context: int = 1_050_000, dies: str = "", answers_as: str = "",
-) -> Model:  # fmt: skip
-    return Model(
+) -> SimulatedModel:  # fmt: skip
+    return SimulatedModel(
         id=name, context=context, sampling=sampling, efforts=efforts,
         dies=dies, answers_as=answers_as,
     )  # fmt: skip
@@ -113,8 +113,8 @@ def _claude(
     name: str, sampling: Sampling, thinking: tuple[str, ...],
     efforts: tuple[str, ...] = ("high", "low", "medium", "xhigh", "max"),
     *, prefill: bool = True,
-) -> Model:  # fmt: skip
-    return Model(
+) -> SimulatedModel:  # fmt: skip
+    return SimulatedModel(
         id=name, context=1_000_000, sampling=sampling, thinking=thinking,
         efforts=efforts, prefill=prefill,
     )  # fmt: skip
@@ -125,9 +125,9 @@ _ALWAYS = ("adaptive",)
 _ON = ("adaptive", "disabled")
 
 ANTHROPIC = (
-    Model(id="claude-haiku-4-5", answers_as="claude-haiku-4-5-20251001", context=200_000,
+    SimulatedModel(id="claude-haiku-4-5", answers_as="claude-haiku-4-5-20251001", context=200_000,
           max_output=64_000, thinking=("disabled", "enabled")),
-    Model(id="claude-sonnet-4-5", answers_as="claude-sonnet-4-5-20250929", context=1_000_000,
+    SimulatedModel(id="claude-sonnet-4-5", answers_as="claude-sonnet-4-5-20250929", context=1_000_000,
           max_output=64_000, thinking=("disabled", "enabled"), dies="2026-11-30"),
     _claude("claude-sonnet-4-6", "yes", (*_OFF, "enabled"), ("high", "low", "medium", "max")),
     _claude("claude-opus-4-6", "yes", (*_OFF, "enabled"), ("high", "low", "medium", "max")),
@@ -141,52 +141,52 @@ ANTHROPIC = (
     *(_claude(name, "never", _ALWAYS, prefill=False) for name in (
         "claude-fable-5", "claude-fable-5-1", "claude-fable-5-2",
         "claude-mythos-5", "claude-mythos-5-1", "claude-mythos-5-2")),
-    Model(id="claude-opus-4-0", context=200_000, dies="2026-06-15"),
-    Model(id="claude-sonnet-4-0", context=200_000, dies="2026-06-15"),
+    SimulatedModel(id="claude-opus-4-0", context=200_000, dies="2026-06-15"),
+    SimulatedModel(id="claude-sonnet-4-0", context=200_000, dies="2026-06-15"),
 )  # fmt: skip
 
 DEEPSEEK = (
-    Model(id="deepseek-flash", context=1_048_565, max_output=384_000),
-    Model(id="deepseek-v4-flash", answers_as="deepseek-flash", context=1_048_565,
+    SimulatedModel(id="deepseek-flash", context=1_048_565, max_output=384_000),
+    SimulatedModel(id="deepseek-v4-flash", answers_as="deepseek-flash", context=1_048_565,
           max_output=384_000),
-    Model(id="deepseek-v4-pro", context=1_048_565, max_output=384_000),
-    Model(id="deepseek-chat", context=1_048_565, dies="2026-07-24T15:59"),
-    Model(id="deepseek-reasoner", context=1_048_565, dies="2026-07-24T15:59"),
+    SimulatedModel(id="deepseek-v4-pro", context=1_048_565, max_output=384_000),
+    SimulatedModel(id="deepseek-chat", context=1_048_565, dies="2026-07-24T15:59"),
+    SimulatedModel(id="deepseek-reasoner", context=1_048_565, dies="2026-07-24T15:59"),
 )  # fmt: skip
 
-_GROK43 = Rates(input="1.25", cached="0.2", output="2.5")
+_GROK43 = SimulatedRates(input="1.25", cached="0.2", output="2.5")
 _GROK43_EFFORTS = ("low", "none", "medium", "high")
 
 XAI = (
-    Model(id="grok-4.7", context=500_000, efforts=("high", "low", "medium"),
-          rates=Rates(input="2", cached="0.5", output="6")),
-    Model(id="grok-4.6", context=500_000, efforts=("high", "low", "medium"),
-          rates=Rates(input="2", cached="0.5", output="6")),
-    Model(id="grok-4.5", context=500_000, efforts=("high", "low", "medium"),
-          rates=Rates(input="2", cached="0.3", output="6")),
-    Model(id="grok-4.3", context=1_000_000, efforts=_GROK43_EFFORTS, rates=_GROK43),
-    Model(id="grok-4.20", context=1_000_000, rates=_GROK43),
-    Model(id="grok-build-0.1", context=256_000, rates=Rates(input="1", cached="0.2", output="2")),
-    *(Model(id=name, answers_as="grok-4.3", context=1_000_000, efforts=_GROK43_EFFORTS,
+    SimulatedModel(id="grok-4.7", context=500_000, efforts=("high", "low", "medium"),
+          rates=SimulatedRates(input="2", cached="0.5", output="6")),
+    SimulatedModel(id="grok-4.6", context=500_000, efforts=("high", "low", "medium"),
+          rates=SimulatedRates(input="2", cached="0.5", output="6")),
+    SimulatedModel(id="grok-4.5", context=500_000, efforts=("high", "low", "medium"),
+          rates=SimulatedRates(input="2", cached="0.3", output="6")),
+    SimulatedModel(id="grok-4.3", context=1_000_000, efforts=_GROK43_EFFORTS, rates=_GROK43),
+    SimulatedModel(id="grok-4.20", context=1_000_000, rates=_GROK43),
+    SimulatedModel(id="grok-build-0.1", context=256_000, rates=SimulatedRates(input="1", cached="0.2", output="2")),
+    *(SimulatedModel(id=name, answers_as="grok-4.3", context=1_000_000, efforts=_GROK43_EFFORTS,
             rates=_GROK43)
       for name in ("grok-4-1-fast-reasoning", "grok-4-1-fast-non-reasoning",
                    "grok-4-fast-reasoning", "grok-4-fast-non-reasoning")),
-    *(Model(id=name, context=256_000, dies="2026-05-15")
+    *(SimulatedModel(id=name, context=256_000, dies="2026-05-15")
       for name in ("grok-4-0709", "grok-4", "grok-code-fast-1", "grok-3", "grok-3-mini")),
 )  # fmt: skip
 
 OLLAMA = (
-    Model(id="qwen2.5:7b", context=32_768),
-    Model(id="qwen3:8b", context=40_960, thinking=("enabled", "disabled")),
-    Model(id="llama3.2:latest", context=131_072),
+    SimulatedModel(id="qwen2.5:7b", context=32_768),
+    SimulatedModel(id="qwen3:8b", context=40_960, thinking=("enabled", "disabled")),
+    SimulatedModel(id="llama3.2:latest", context=131_072),
 )
 
-MODELS: Mapping[str, tuple[Model, ...]] = {
+MODELS: Mapping[str, tuple[SimulatedModel, ...]] = {
     "openai": OPENAI, "anthropic": ANTHROPIC, "deepseek": DEEPSEEK, "xai": XAI, "ollama": OLLAMA,
 }  # fmt: skip
 
 
-def find(provider: str, name: object, now: float) -> Model | None:
+def find(provider: str, name: object, now: float) -> SimulatedModel | None:
     """Find a living model by its id or by the dated name its answers carry."""
     for model in MODELS[provider]:
         if name in (model.id, model.reported) and model.alive(now):

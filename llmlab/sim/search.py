@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from llmlab.sim.author import Asked, Written, count_tokens, draw
+from llmlab.sim.authors.author import Asked, Written, count_tokens, draw
 
 Tool: TypeAlias = Literal["web_search", "x_search"]
 
@@ -19,7 +19,7 @@ _MOST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class SimulatedSearch:
     """One server-side search and the page it found."""
 
     tool: Tool
@@ -27,7 +27,7 @@ class Search:
     url: str
 
 
-def searches(tools: object, asked: Asked, limit: int = _MOST) -> tuple[Search, ...]:
+def searches(tools: object, asked: Asked, limit: int = _MOST) -> tuple[SimulatedSearch, ...]:
     """Run every search tool that was offered, one to `limit` times each."""
     return tuple(
         search for tool in _offered(tools) for search in _run(tool, asked, min(limit, _MOST))
@@ -44,12 +44,14 @@ def _offered(tools: object) -> Iterable[Mapping[str, Any]]:
     )
 
 
-def _run(tool: Mapping[str, Any], asked: Asked, limit: int) -> Iterable[Search]:
+def _run(tool: Mapping[str, Any], asked: Asked, limit: int) -> Iterable[SimulatedSearch]:
     kind: Tool = "x_search" if tool["type"].startswith("x_") else "web_search"
     times = 1 + int(draw("search", asked.user, kind) * limit)
     query = " ".join(asked.user.split()[:6])
     for number in range(times):
-        yield Search(tool=kind, query=query, url=f"https://{_domain(tool, kind)}/page-{number + 1}")
+        yield SimulatedSearch(
+            tool=kind, query=query, url=f"https://{_domain(tool, kind)}/page-{number + 1}"
+        )
 
 
 def _domain(tool: Mapping[str, Any], kind: Tool) -> str:
@@ -60,7 +62,7 @@ def _domain(tool: Mapping[str, Any], kind: Tool) -> str:
     return "x.example.org" if kind == "x_search" else "www.example.org"
 
 
-def with_searches(written: Written, found: tuple[Search, ...], *, cite: bool) -> Written:
+def with_searches(written: Written, found: tuple[SimulatedSearch, ...], *, cite: bool) -> Written:
     """Add what searching adds: tokens of the results, and a citation at the end of the text."""
     if not found:
         return written
@@ -73,6 +75,6 @@ def with_searches(written: Written, found: tuple[Search, ...], *, cite: bool) ->
     )
 
 
-def citation(search: Search) -> str:
+def citation(search: SimulatedSearch) -> str:
     """Return the mark that cites a page."""
     return f"[[1]]({search.url})"

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from llmlab.sim.author import Author
-from llmlab.sim.author_rule import RuleAuthor
-from llmlab.sim.faults import Faults
-from llmlab.sim.routes import VARIABLES
-from llmlab.sim.server import Simulator
+from llmlab.sim.authors.author import Author
+from llmlab.sim.authors.rule import RuleAuthor
+from llmlab.sim.server.faults import Faults
+from llmlab.sim.server.routes import VARIABLES
+from llmlab.sim.server.server import Simulator
 
 
 def environment(simulator: Simulator) -> dict[str, str]:

@@ -14,13 +14,13 @@ from llmlab.stats.intervals import (
     t_interval,
     wilson,
 )
-from llmlab.stats.looked import looked_arms, looked_pairs
 from llmlab.stats.multiple import compact_letters, holm
 from llmlab.stats.paired import Pair, pairs
-from llmlab.stats.planning import Plan, inputs_needed, plan
+from llmlab.stats.planning import SamplePlan, inputs_needed, plan
 from llmlab.stats.power import detectable
 from llmlab.stats.race import PairedRace
-from llmlab.stats.sequential import PairedSequence, Stopped, stop_when_clear
+from llmlab.stats.sequential import PairedSequence, StoppedEarly, stop_when_clear
+from llmlab.stats.sequential_pairs import looked_arms, looked_pairs
 from llmlab.stats.verdict import Verdict, verdict
 
 __all__ = [
@@ -35,8 +35,8 @@ __all__ = [
     "Pair",
     "PairedRace",
     "PairedSequence",
-    "Plan",
-    "Stopped",
+    "SamplePlan",
+    "StoppedEarly",
     "Verdict",
     "arms",
     "best_of",

@@ -27,7 +27,7 @@ SURE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SamplePlan:
     """What it takes to see `difference` between two arms."""
 
     a: Name
@@ -79,7 +79,7 @@ def plan(
     alpha: float = 0.05,
     in_flight: int = 8,
     cluster: Cluster = None,
-) -> tuple[Plan, ...]:
+) -> tuple[SamplePlan, ...]:
     """
     Return what each pair of a pilot needs, fewest inputs first.
 
@@ -122,14 +122,14 @@ class _Wish:
     in_flight: int
 
 
-def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _Wish) -> Plan:
+def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _Wish) -> SamplePlan:
     units = pair.clusters or pair.inputs
     needed = _units(pair, wish)
     more = _units(pair, wish, _caution(units - 1))
     size = pair.inputs / units
     inputs, cautious = math.ceil(needed * size), math.ceil(more * size)
     busy = sum(inputs * _repeats(arm) * seconds[arm.name] for arm in both)
-    return Plan(
+    return SamplePlan(
         a=pair.a,
         b=pair.b,
         difference=wish.difference,

@@ -31,7 +31,7 @@ _STEPS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
+class StoppedEarly:
     """Where a sequential comparison stopped, and what it knew then."""
 
     inputs: int
@@ -180,7 +180,7 @@ def stop_when_clear(
     comparisons: int = 1,
     bound: float = 1.0,
     least: int = 1,
-) -> Stopped:
+) -> StoppedEarly:
     """
     Take differences one by one until zero is excluded, or until there are no more.
 
@@ -192,7 +192,7 @@ def stop_when_clear(
         sequence.feed(difference)
         if sequence.clear and sequence.inputs >= least:
             break
-    return Stopped(
+    return StoppedEarly(
         inputs=sequence.inputs,
         clear=sequence.clear,
         mean=sequence.mean,

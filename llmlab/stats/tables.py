@@ -15,11 +15,11 @@ from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import best_of, deflate
 from llmlab.stats.equivalence import Equivalence, equivalence
 from llmlab.stats.frontier import break_even, frontier
-from llmlab.stats.looked import Watched, looked_equivalence
 from llmlab.stats.matrix import Matrix, Name, matrix, numbers
 from llmlab.stats.multiple import holm
 from llmlab.stats.onesided import above
 from llmlab.stats.planning import plan
+from llmlab.stats.sequential_pairs import Watched, looked_equivalence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,13 +1,13 @@
 """Every fault of a template file at once: front matter, Jinja, slots, blocks, schema, words."""
 
-from llmlab.templates.fault import Fault
+from llmlab.templates.fault import TemplateFault
 from llmlab.templates.lines import Lined, read_lines
 from llmlab.templates.reads import reads_of
 from llmlab.templates.rules import CHECKS, Looked
-from llmlab.templates.source import TOO_DEEP, Source, split
+from llmlab.templates.source import TOO_DEEP, TemplateSource, split
 
 
-def check(text: str, *, file: str, stem: str) -> tuple[Fault, ...]:
+def check(text: str, *, file: str, stem: str) -> tuple[TemplateFault, ...]:
     """
     Return every fault of a template, in the order of its lines.
 
@@ -22,39 +22,43 @@ def check(text: str, *, file: str, stem: str) -> tuple[Fault, ...]:
     faults = [*broken, *jinja]
     for where, line in lined.twice:
         what = f"`{'.'.join(where)}` stands there twice"
-        faults.append(Fault(file=file, line=line, what=what, fix="keep one"))
+        faults.append(TemplateFault(file=file, line=line, what=what, fix="keep one"))
     looked = Looked(file=file, source=source, lined=lined, slots=slots)
     checks = () if broken else CHECKS
     for each in checks:
         for where, what, fix in each(looked):
-            faults.append(Fault(file=file, line=lined.line(*where), what=what, fix=fix))
+            faults.append(TemplateFault(file=file, line=lined.line(*where), what=what, fix=fix))
     name = lined.data.get("name")
     if isinstance(name, str) and name != stem:
         fix = f"write `name: {stem}` or rename the file to {name}.md"
         what = f"the file is called {stem}.md, the template {name!r}"
-        faults.append(Fault(file=file, line=lined.line("name"), what=what, fix=fix))
+        faults.append(TemplateFault(file=file, line=lined.line("name"), what=what, fix=fix))
     return tuple(sorted(faults, key=lambda fault: fault.line))
 
 
-def _front(source: Source, file: str) -> tuple[Lined, list[Fault]]:
+def _front(source: TemplateSource, file: str) -> tuple[Lined, list[TemplateFault]]:
     import yaml
 
     if source.front is None:
         fix = "begin it with `---`, the entries, `---`; docs/prompts.md lists them"
-        return Lined(data={}), [Fault(file=file, line=1, what="there is no front matter", fix=fix)]
+        return Lined(data={}), [
+            TemplateFault(file=file, line=1, what="there is no front matter", fix=fix)
+        ]
     try:
         return read_lines(source.front, 2), []
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 1
         what = f"front matter is not YAML: {error.problem}"
-        fault = Fault(file=file, line=line, what=what, fix="quote text that has `: ` or `{` in it")
+        fault = TemplateFault(
+            file=file, line=line, what=what, fix="quote text that has `: ` or `{` in it"
+        )
     except (yaml.YAMLError, ValueError) as error:
         what = " ".join(str(error).split())
-        fault = Fault(file=file, line=2, what=what, fix="write one entry a line")
+        fault = TemplateFault(file=file, line=2, what=what, fix="write one entry a line")
     return Lined(data={}), [fault]
 
 
-def _slots(source: Source, file: str) -> tuple[frozenset[str], list[Fault]]:
+def _slots(source: TemplateSource, file: str) -> tuple[frozenset[str], list[TemplateFault]]:
     """Return the names the words use; a part that is no Jinja is a fault with its own line."""
     import jinja2
 
@@ -62,15 +66,15 @@ def _slots(source: Source, file: str) -> tuple[frozenset[str], list[Fault]]:
     faults = []
     if not source.part("user").strip():
         what, fix = "there is no prompt", "write the words after a line `[user]`"
-        faults.append(Fault(file=file, line=source.body_line, what=what, fix=fix))
+        faults.append(TemplateFault(file=file, line=source.body_line, what=what, fix=fix))
     for piece in source.pieces:
         try:
             names |= reads_of(piece.words).names
         except jinja2.TemplateSyntaxError as error:
             line = piece.line + error.lineno - 1
             fix = "close every {{ and {% and write literal braces as {{ '{{' }}"
-            faults.append(Fault(file=file, line=line, what=str(error.message), fix=fix))
+            faults.append(TemplateFault(file=file, line=line, what=str(error.message), fix=fix))
         except RecursionError:
             what, _, fix = TOO_DEEP.partition("; ")
-            faults.append(Fault(file=file, line=piece.line, what=what, fix=fix))
+            faults.append(TemplateFault(file=file, line=piece.line, what=what, fix=fix))
     return frozenset(names), faults

@@ -8,7 +8,7 @@ class TemplateWarning(UserWarning):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class TemplateFault:
     """One fault of a template file."""
 
     file: str
@@ -20,7 +20,7 @@ class Fault:
         return f"{self.file}, line {self.line}: {self.what}; {self.fix}"
 
 
-def listed(faults: tuple[Fault, ...]) -> str:
+def listed(faults: tuple[TemplateFault, ...]) -> str:
     """Return every fault on a line of its own, under their number when there are several."""
     if len(faults) == 1:
         return str(faults[0])

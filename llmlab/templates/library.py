@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from llmlab.checks.files import MOST, NotText, require_file, text_of
 from llmlab.errors import TemplateError
-from llmlab.ops.files import MOST, NotText, require_file, text_of
 from llmlab.templates.check import check
-from llmlab.templates.fault import Fault, TemplateWarning, listed
+from llmlab.templates.fault import TemplateFault, TemplateWarning, listed
 from llmlab.templates.history import Version
 from llmlab.templates.template import Template, parse
 
@@ -19,7 +19,7 @@ Strictness: TypeAlias = Literal["production", "development"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LibraryEntry:
     """One line of the list of templates."""
 
     name: str
@@ -27,7 +27,7 @@ class Entry:
     tier: int | None
     description: str
     slots: tuple[str, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[TemplateFault, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Library:
             self._read[name] = known
         return known[1]
 
-    def check(self, name: str | None = None) -> tuple[Fault, ...]:
+    def check(self, name: str | None = None) -> tuple[TemplateFault, ...]:
         """
         Return every fault of a template, or of all templates of the folder.
 
@@ -92,9 +92,11 @@ class Library:
         if not os.path.lexists(path):
             raise TemplateError(self._absent(name))
         text = _text(path)
-        return (text,) if isinstance(text, Fault) else check(text, file=path.name, stem=name)
+        return (
+            (text,) if isinstance(text, TemplateFault) else check(text, file=path.name, stem=name)
+        )
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[LibraryEntry, ...]:
         """Read every template and return what a list of them shows, faulty ones too."""
         return tuple(self._entry(name) for name in self.names())
 
@@ -103,7 +105,7 @@ class Library:
         plain = isinstance(words := _text(path), str) and not words.startswith("---")
         if faults and self.mode == "production":
             raise TemplateError(f"prompt {name!r} is refused in production: {listed(faults)}")
-        if isinstance(words, Fault):
+        if isinstance(words, TemplateFault):
             raise TemplateError(str(words))
         template = replace(parse(words, name=name, path=path), faults=faults, sent=self.sent)
         if faults and not plain:
@@ -114,14 +116,16 @@ class Library:
             )
         return template
 
-    def _entry(self, name: str) -> Entry:
+    def _entry(self, name: str) -> LibraryEntry:
         faults = self.check(name)
         words = _text(self._path(name))
         try:
             read = parse(words if isinstance(words, str) else "", name=name)
         except TemplateError:
-            return Entry(name=name, version="", tier=None, description="", slots=(), faults=faults)
-        return Entry(
+            return LibraryEntry(
+                name=name, version="", tier=None, description="", slots=(), faults=faults
+            )
+        return LibraryEntry(
             name=name,
             version=read.version,
             tier=read.about.tier,
@@ -143,13 +147,15 @@ class Library:
         return f"no prompt is called {name!r}; {self.folder} {there}"
 
 
-def _text(path: Path) -> str | Fault:
+def _text(path: Path) -> str | TemplateFault:
     try:
         require_file(path, "the template", error=TemplateError, most=MOST)
         return text_of(path.read_bytes())
     except NotText as error:
         fix = "save the file as UTF-8"
-        return Fault(file=path.name, line=error.line, what=str(error), fix=fix)
+        return TemplateFault(file=path.name, line=error.line, what=str(error), fix=fix)
     except (TemplateError, OSError) as error:
         what = str(error).removeprefix(f"{path}: ")
-        return Fault(file=path.name, line=1, what=what, fix="put the text of a prompt there")
+        return TemplateFault(
+            file=path.name, line=1, what=what, fix="put the text of a prompt there"
+        )

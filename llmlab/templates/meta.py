@@ -56,7 +56,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockMeta:
-    """How much a context block of the template matters; see `llmlab.budget.BlockRule`."""
+    """How much a context block of the template matters; see `llmlab.tokens.BlockRule`."""
 
     priority: int = 50
     minimum: int = 0

@@ -9,7 +9,7 @@ from llmlab.templates.lines import Lined, Where
 from llmlab.templates.meta import ENTRIES, FIXES, MODELS, NEEDED, REQUIRES, is_whole
 from llmlab.templates.schema import schema_faults
 from llmlab.templates.slots import block_faults, near, slot_faults, unknown
-from llmlab.templates.source import Source
+from llmlab.templates.source import TemplateSource
 
 Found: TypeAlias = Iterator[tuple[Where, str, str]]
 """Place in the front matter, what is wrong, what to do."""
@@ -22,7 +22,7 @@ class Looked:
     """What the checks look at."""
 
     file: str
-    source: Source
+    source: TemplateSource
     lined: Lined
     slots: frozenset[str]
 

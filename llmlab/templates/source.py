@@ -15,7 +15,7 @@ _FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)(?:\n|(?<=\n))---[ \t]*(?:\n|\Z)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class TemplatePart:
     """Words of one part, as they stand in the file."""
 
     part: Literal["system", "user"]
@@ -24,12 +24,12 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class TemplateSource:
     """A file: its front matter as text, and its pieces in order."""
 
     front: str | None
     """None when the file does not begin with `---`."""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TemplatePart, ...]
     body_line: int
 
     def part(self, name: Literal["system", "user"]) -> str:
@@ -38,18 +38,18 @@ class Source:
         return "\n\n".join(filter(None, words))
 
 
-def split(text: str) -> Source:
+def split(text: str) -> TemplateSource:
     """Cut a file at `---`, `[system]` and `[user]` lines; words before those are the user's."""
     found = _FRONT.match(text)
     body = text[found.end() :] if found else text
     start = text[: len(text) - len(body)].count("\n") + 1
-    pieces = [Piece(part="user", words=_until(body, _PART), line=start)]
+    pieces = [TemplatePart(part="user", words=_until(body, _PART), line=start)]
     for match in _PART.finditer(body):
         words = _until(body[match.end() :], _PART)
         line = start + body[: match.end()].count("\n")
         part: Literal["system", "user"] = "system" if match[1] == "system" else "user"
-        pieces.append(Piece(part=part, words=words, line=line))
-    return Source(front=found[1] if found else None, pieces=tuple(pieces), body_line=start)
+        pieces.append(TemplatePart(part=part, words=words, line=line))
+    return TemplateSource(front=found[1] if found else None, pieces=tuple(pieces), body_line=start)
 
 
 def environment() -> "jinja2.Environment":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.errors import TemplateError
 from llmlab.records import Prompt
-from llmlab.templates.fault import Fault
+from llmlab.templates.fault import TemplateFault
 from llmlab.templates.meta import BlockMeta, Meta, typed
 from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
 from llmlab.templates.slots import QUERY
@@ -39,7 +39,7 @@ class Template:
     """The version that the front matter declares."""
     meta: Mapping[str, object] = field(default_factory=dict)
     path: Path | None = None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[TemplateFault, ...] = ()
     """What is wrong with its file; development mode uses it all the same."""
     sent: "Callable[[str], Sequence[Version]] | None" = field(
         default=None, compare=False, repr=False

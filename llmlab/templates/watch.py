@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from llmlab.errors import UsageError
-from llmlab.templates.library import Entry, Library
+from llmlab.templates.library import Library, LibraryEntry
 
 if TYPE_CHECKING:
     import asyncio
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 async def watch(
     library: Library, *, stop: "asyncio.Event | None" = None
-) -> AsyncGenerator[list[Entry]]:
+) -> AsyncGenerator[list[LibraryEntry]]:
     """
     Yield the templates that were changed, each with its faults, until *stop* is set.
 

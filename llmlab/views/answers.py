@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from llmlab.views import form
+from llmlab.views.text import form
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ LONGEST = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ShownAnswer:
     """What one arm said about one input."""
 
     key: str
@@ -28,11 +28,11 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ShownInput:
     """One input, with what each arm said about it, in the order of the arms."""
 
     name: str
-    said: tuple[Said, ...]
+    said: tuple[ShownAnswer, ...]
 
     @property
     def disagree(self) -> bool:
@@ -46,18 +46,18 @@ class Asked:
 
 def beside(
     rows: "pd.DataFrame", order: "Sequence[tuple[str, str]]" = ()
-) -> tuple[list[str], list[Asked]]:
+) -> tuple[list[str], list[ShownInput]]:
     """Return the arms' names, and each input (and repeat) with all that was said about it."""
     arms = list(dict.fromkeys([*order, *zip(rows["prompt"], rows["label"], strict=True)]))
     place = {arm: at for at, arm in enumerate(arms)}
-    found: dict[str, list[Said]] = {}
+    found: dict[str, list[ShownAnswer]] = {}
     many = bool((rows["repeat"] != 0).any())
     for row in rows.to_dict("records"):
         name = f"{row['input_id']} (repeat {row['repeat']})" if many else str(row["input_id"])
-        line = found.setdefault(name, [Said(key="", text="")] * len(arms))
+        line = found.setdefault(name, [ShownAnswer(key="", text="")] * len(arms))
         line[place[row["prompt"], row["label"]]] = _said(row)
     heads = [f"{prompt} \u00b7 {label}" for prompt, label in arms]
-    asked = [Asked(name=name, said=tuple(found[name])) for name in sorted(found, key=_place)]
+    asked = [ShownInput(name=name, said=tuple(found[name])) for name in sorted(found, key=_place)]
     return heads, asked
 
 
@@ -67,7 +67,7 @@ def _place(name: str) -> tuple[int, str]:
     return (int(number), name) if number.isdigit() else (sys.maxsize, name)
 
 
-def words_html(said: Said, first: Said | None = None) -> str:
+def words_html(said: ShownAnswer, first: ShownAnswer | None = None) -> str:
     """Return the words, escaped; what *first* has not is underlined, what only it has struck."""
     text = said.text[:LONGEST] + ("\u2026" if len(said.text) > LONGEST else "")
     if said.failed:
@@ -88,10 +88,10 @@ def _difference(old: Sequence[str], new: Sequence[str]) -> str:
     return " ".join(parts)
 
 
-def _said(row: dict[Any, Any]) -> Said:
+def _said(row: dict[Any, Any]) -> ShownAnswer:
     failed = row["status"] == "error"
     score = row["score"]
-    return Said(
+    return ShownAnswer(
         key=str(row["request_hash"]),
         text=_text(row["error"] if failed else row["text"]),
         score=None if score is None or score != score else float(score),  # noqa: PLR0124 - NaN
@@ -105,6 +105,6 @@ def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
 
 
-def score_of(said: Said) -> str:
+def score_of(said: ShownAnswer) -> str:
     """Return the score as a cell's foot says it."""
     return "" if said.score is None else f"score {form.score(said.score)}"

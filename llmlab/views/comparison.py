@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import pandas as pd
 
-_Record = TypeVar("_Record", bound="Arm | Pair")
+_Record = TypeVar("_Record", bound="ArmView | PairView")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shown:
+class ComparisonView:
     """A comparison, ready to be looked at: its frames, its words, and where its prices are from."""
 
     name: str
@@ -40,8 +40,8 @@ LOST = ("unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """One row of `Shown.summary`; None is unknown, never zero."""
+class ArmView:
+    """One row of `ComparisonView.summary`; None is unknown, never zero."""
 
     prompt: str = ""
     label: str = ""
@@ -100,8 +100,8 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """One row of `Shown.pairs`: B minus A, on the inputs compared."""
+class PairView:
+    """One row of `ComparisonView.pairs`: B minus A, on the inputs compared."""
 
     prompt_a: str = ""
     label_a: str = ""
@@ -116,14 +116,14 @@ class Pair:
     test: str = ""
 
 
-def arms(shown: Shown) -> list[Arm]:
+def arms(shown: ComparisonView) -> list[ArmView]:
     """Return the arms, best first: by score, else by cost, then by latency; unknown goes last."""
-    return sorted(_records(Arm, shown.summary), key=_rank)
+    return sorted(_records(ArmView, shown.summary), key=_rank)
 
 
-def pairs(shown: Shown) -> list[Pair]:
+def pairs(shown: ComparisonView) -> list[PairView]:
     """Return the paired comparisons in the order given."""
-    return _records(Pair, shown.pairs)
+    return _records(PairView, shown.pairs)
 
 
 def known(values: list[float | None]) -> list[float]:
@@ -131,12 +131,12 @@ def known(values: list[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def has_scores(shown: Shown) -> bool:
+def has_scores(shown: ComparisonView) -> bool:
     """Return whether any arm was scored."""
     return any(arm.score is not None for arm in arms(shown))
 
 
-def mark_notes(shown: Shown) -> list[str]:
+def mark_notes(shown: ComparisonView) -> list[str]:
     """Return one line for each mark in use: what `stand-in`, `mixed` and `local` mean."""
     marks = {arm.mark for arm in arms(shown)}
     return [f"{mark}: {words}" for mark, words in _MARKS.items() if mark in marks]
@@ -151,7 +151,7 @@ _MARKS = {
 }
 
 
-def _rank(arm: Arm) -> tuple[float, float, float]:
+def _rank(arm: ArmView) -> tuple[float, float, float]:
     far = float("inf")
     score = -arm.score if arm.score is not None else far
     cost = arm.cost_per_1000_usd if arm.cost_per_1000_usd is not None else far

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llmlab.views import form, markup
+from llmlab.views.html import markup
 from llmlab.views.table import text_table
+from llmlab.views.text import form
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from llmlab.views.plan import Plan, plan_html, plan_text
 from llmlab.views.progress import Progress, progress_html, progress_line
 
 
-class Watch(Protocol):
+class LiveView(Protocol):
     """Somebody who looks on."""
 
     def planned(self, plan: Plan) -> None:
@@ -105,7 +105,7 @@ class _Both:
         return self._text
 
 
-def watch_of(*, quiet: bool = False) -> Watch:
+def watch_of(*, quiet: bool = False) -> LiveView:
     """Choose by where we are: a kernel shows in the cell, a terminal on stderr, else nowhere."""
     if quiet:
         return Nobody()

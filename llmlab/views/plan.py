@@ -3,7 +3,8 @@
 import math
 
 from llmlab.records import Plan
-from llmlab.views import form, markup
+from llmlab.views.html import markup
+from llmlab.views.text import form
 
 __all__ = ["Plan", "plan_html", "plan_text"]
 

@@ -3,8 +3,9 @@
 from html import escape
 
 from llmlab.records import Progress
-from llmlab.views import form, markup
-from llmlab.views.bars import done_bar
+from llmlab.views.html import markup
+from llmlab.views.html.bars import done_bar
+from llmlab.views.text import form
 
 __all__ = ["Progress", "progress_html", "progress_line", "progress_text"]
 

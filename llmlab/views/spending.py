@@ -4,8 +4,9 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from llmlab.views import form, markup
-from llmlab.views.style import OKABE_ITO
+from llmlab.views.html import markup
+from llmlab.views.plots.style import OKABE_ITO
+from llmlab.views.text import form
 from llmlab.views.tokens import CSS
 
 if TYPE_CHECKING:

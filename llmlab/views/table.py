@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from llmlab.views import form
-from llmlab.views.comparison import LOST, Arm, Shown, arms, known, mark_notes
+from llmlab.views.comparison import LOST, ArmView, ComparisonView, arms, known, mark_notes
+from llmlab.views.text import form
 
 TIED = "Arms that share a letter are tied: their difference may be chance, all pairs considered."
 NEAR_CHANCE = "\u00b0 not clearly better than chance"
@@ -14,11 +14,11 @@ _ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class TableColumn:
     """A column of the summary: its heading and what it says of an arm."""
 
     head: str
-    text: Callable[[Arm], str]
+    text: Callable[[ArmView], str]
     side: Literal["", "r"] = "r"
     points: bool = False
     """Whether decimal points stand under each other."""
@@ -26,7 +26,7 @@ class Column:
     """Whether a page has it as the second line of the column before it."""
 
 
-def summary_text(shown: Shown) -> str:
+def summary_text(shown: ComparisonView) -> str:
     """Return the same for a terminal."""
     listed, used = arms(shown), columns(shown)
     stacks = [[each.head, *map(_plain, texts_of(each, listed))] for each in used]
@@ -56,11 +56,11 @@ def text_table(stacks: list[list[str]], sides: Sequence[str]) -> list[str]:
     return made
 
 
-def columns(shown: Shown) -> list[Column]:
+def columns(shown: ComparisonView) -> list[TableColumn]:
     """Return the columns for which any arm has something to say."""
     listed = arms(shown)
-    used = [Column(head="Prompt", text=lambda a: a.prompt, side="")]
-    used += [Column(head="Model", text=lambda a: a.label or a.model, side="")]
+    used = [TableColumn(head="Prompt", text=lambda a: a.prompt, side="")]
+    used += [TableColumn(head="Model", text=lambda a: a.label or a.model, side="")]
     used += _score_columns(shown, listed) + _MONEY
     if known([arm.ttft_p50_s for arm in listed]):
         used.append(TTFT)
@@ -69,7 +69,7 @@ def columns(shown: Shown) -> list[Column]:
     return used if len(inputs) == 1 else [*used, _INPUTS]
 
 
-def caption(shown: Shown) -> str:
+def caption(shown: ComparisonView) -> str:
     """Return the size of the experiment in one line."""
     listed = arms(shown)
     inputs = {arm.inputs for arm in listed}
@@ -83,7 +83,7 @@ def caption(shown: Shown) -> str:
     return " \u00b7 ".join(parts)
 
 
-def footnotes(shown: Shown) -> list[str]:
+def footnotes(shown: ComparisonView) -> list[str]:
     """Return the quiet lines under a table: letters, marks and where prices come from."""
     listed = arms(shown)
     made = []
@@ -96,71 +96,71 @@ def footnotes(shown: Shown) -> list[str]:
     return made + mark_notes(shown) + ([shown.basis] if shown.basis else [])
 
 
-def near_chance(arm: Arm) -> bool:
+def near_chance(arm: ArmView) -> bool:
     """Return whether the arm was tested against chance and did not clearly beat it."""
     return arm.p_chance_adjusted is not None and arm.p_chance_adjusted >= _ALPHA
 
 
-def _score_columns(shown: Shown, listed: list[Arm]) -> list[Column]:
+def _score_columns(shown: ComparisonView, listed: list[ArmView]) -> list[TableColumn]:
     if not any(arm.score is not None for arm in listed):
         return []
-    used = [Column(head=shown.score_name or "score", text=score_text)]
+    used = [TableColumn(head=shown.score_name or "score", text=score_text)]
     if any(arm.score_low is not None for arm in listed):
         used.append(_INTERVAL)
     if any(arm.tied for arm in listed):
-        used.append(Column(head="tied", text=lambda a: a.tied, side=""))
+        used.append(TableColumn(head="tied", text=lambda a: a.tied, side=""))
     return used
 
 
-def _lost(listed: list[Arm]) -> list[Column]:
+def _lost(listed: list[ArmView]) -> list[TableColumn]:
     """Return a column for each thing that answers were instead of scored; none where all were."""
     names = [name for name in LOST if any(name in arm.lost for arm in listed)]
     shown = ["scored", *names] if names else []
     return [
-        Column(head=name, text=partial(_counted, name), second=bool(at % 2))
+        TableColumn(head=name, text=partial(_counted, name), second=bool(at % 2))
         for at, name in enumerate(shown)
     ]
 
 
-def _counted(name: str, arm: Arm) -> str:
+def _counted(name: str, arm: ArmView) -> str:
     return form.count(getattr(arm, name))
 
 
-def score_text(arm: Arm) -> str:
+def score_text(arm: ArmView) -> str:
     """Return the score, marked where it is not clearly better than chance."""
     return form.score(arm.score) + ("\u00b0" if near_chance(arm) else "")
 
 
-def _tokens(arm: Arm) -> str:
+def _tokens(arm: ArmView) -> str:
     return f"{form.count(arm.input_tokens)} / {form.count(arm.output_tokens)}"
 
 
-TOKENS = Column(head="tokens in / out", text=_tokens)
-_INTERVAL = Column(
+TOKENS = TableColumn(head="tokens in / out", text=_tokens)
+_INTERVAL = TableColumn(
     head="interval", text=lambda a: form.interval(a.score_low, a.score_high), second=True
 )
 _MONEY = [
-    Column(head="cost", text=lambda a: form.money(a.cost_usd, 3), points=True),
-    Column(
+    TableColumn(head="cost", text=lambda a: form.money(a.cost_usd, 3), points=True),
+    TableColumn(
         head="per 1,000",
         text=lambda a: form.money(a.cost_per_1000_usd),
         points=True,
         second=True,
     ),
-    Column(head="latency p50", text=lambda a: form.seconds(a.latency_p50_s)),
-    Column(head="p95", text=lambda a: form.seconds(a.latency_p95_s), second=True),
+    TableColumn(head="latency p50", text=lambda a: form.seconds(a.latency_p50_s)),
+    TableColumn(head="p95", text=lambda a: form.seconds(a.latency_p95_s), second=True),
 ]
-FAILED = Column(head="failed", text=lambda a: form.count(a.failures), second=True)
-TTFT = Column(head="first token p50", text=lambda a: form.seconds(a.ttft_p50_s))
+FAILED = TableColumn(head="failed", text=lambda a: form.count(a.failures), second=True)
+TTFT = TableColumn(head="first token p50", text=lambda a: form.seconds(a.ttft_p50_s))
 _REST = [
     TOKENS,
-    Column(head="calls", text=lambda a: form.count(a.calls)),
+    TableColumn(head="calls", text=lambda a: form.count(a.calls)),
     FAILED,
 ]
-_INPUTS = Column(head="inputs", text=lambda a: form.count(a.inputs))
+_INPUTS = TableColumn(head="inputs", text=lambda a: form.count(a.inputs))
 
 
-def texts_of(column: Column, listed: list[Arm]) -> list[str]:
+def texts_of(column: TableColumn, listed: list[ArmView]) -> list[str]:
     """Return what a column says of each arm, decimal points under each other where asked."""
     texts = [column.text(arm) for arm in listed]
     return form.aligned(texts) if column.points else texts

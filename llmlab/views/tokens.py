@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from llmlab.views import form, markup
-from llmlab.views.style import OKABE_ITO
+from llmlab.views.html import markup
+from llmlab.views.plots.style import OKABE_ITO
+from llmlab.views.text import form
 
 CSS = """
 .llmlab .ll-fill{display:flex;width:260px;height:14px;border-radius:3px;overflow:hidden;
@@ -17,7 +18,7 @@ border-right:1px solid var(--jp-layout-color0,Canvas)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PromptPart:
     """A part of a prompt: its tokens, and what became of it."""
 
     name: str
@@ -31,7 +32,7 @@ class Filled:
     """A prompt in the room of one model."""
 
     model: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PromptPart, ...] = ()
     room: int = 0
     window: int | None = None
     reserved: int = 0

@@ -12,9 +12,9 @@ from llmlab.comparison import Comparison
 from llmlab.comparison.marks import LABEL, NONE, VALUES, marked, marks_of
 from llmlab.errors import UsageError
 from llmlab.lab import Lab
-from llmlab.views import markup
-from llmlab.views.answers import Asked, Said, beside, score_of, words_html
-from llmlab.widgets.still import Still
+from llmlab.views.answers import ShownAnswer, ShownInput, beside, score_of, words_html
+from llmlab.views.html import markup
+from llmlab.widgets.static_snapshot import StaticSnapshot
 
 _CSS: Final = """
 .ll-answers .ll-bar-row{display:flex;gap:14px;align-items:center;flex-wrap:wrap;margin:4px 0 8px}
@@ -37,7 +37,7 @@ min-width:9em;max-width:26em;border-bottom:1px solid var(--ll-line)}
 """
 
 
-class Answers(Still, anywidget.AnyWidget):
+class Answers(StaticSnapshot, anywidget.AnyWidget):
     """
     One line an input, one column an arm; tick and cross mark an answer right or wrong.
 
@@ -106,10 +106,10 @@ class Answers(Still, anywidget.AnyWidget):
         self.page = 0
         self._draw()
 
-    def _listed(self) -> list[Asked]:
+    def _listed(self) -> list[ShownInput]:
         return [each for each in self._asked if each.disagree or not self.only_disagreement]
 
-    def _shown(self) -> list[Asked]:
+    def _shown(self) -> list[ShownInput]:
         first = self.page * self._per_page
         return self._listed()[first : first + self._per_page]
 
@@ -128,10 +128,10 @@ class Answers(Still, anywidget.AnyWidget):
                 for asked in self._shown()
             ]  # fmt: skip
 
-    def _cell(self, asked: Asked, said: Said) -> dict[str, Any]:
+    def _cell(self, asked: ShownInput, said: ShownAnswer) -> dict[str, Any]:
         return {"key": said.key, "html": self._words(asked, said), "score": score_of(said)}
 
-    def _words(self, asked: Asked, said: Said) -> str:
+    def _words(self, asked: ShownInput, said: ShownAnswer) -> str:
         return words_html(said, asked.said[0] if self.diff else None)
 
     def _keep(self, change: Any) -> None:

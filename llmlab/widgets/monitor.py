@@ -8,15 +8,15 @@ from ipywidgets import HTML, Button, HBox, VBox
 from traitlets import Float, Int, Unicode
 
 from llmlab.records import Progress
-from llmlab.views import markup
+from llmlab.views.html import markup
 from llmlab.views.progress import progress_html
-from llmlab.widgets.still import Still
+from llmlab.widgets.static_snapshot import StaticSnapshot
 
 if TYPE_CHECKING:
     from llmlab.runs.handle import Handle
 
 
-class RunMonitor(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
+class RunMonitor(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
     """Shows a `Handle` while it runs; any number of monitors may show the same run."""
 
     pictured = ("state", "done")

@@ -12,13 +12,14 @@ from traitlets import Bool, Dict, Unicode
 from traitlets import List as ListOf
 
 from llmlab import default
+from llmlab.checks.files import read_text, toml_of
 from llmlab.errors import ConfigError, LabError
 from llmlab.lab import Lab
-from llmlab.ops.files import read_text, toml_of
-from llmlab.views import form, markup
-from llmlab.views.files import write_whole
+from llmlab.views.export.whole_file import write_whole
+from llmlab.views.html import markup
 from llmlab.views.listing import NONE
-from llmlab.widgets.still import Still
+from llmlab.views.text import form
+from llmlab.widgets.static_snapshot import StaticSnapshot
 
 _HEADS: Final = (
     ("model", ""), ("provider", ""), ("window", "r"), ("$ in", "r"), ("$ out", "r"),
@@ -39,7 +40,7 @@ background:var(--jp-layout-color0,var(--vscode-editor-background,Canvas))}
 """
 
 
-class ModelPicker(Still, anywidget.AnyWidget):
+class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
     """
     A table of the catalogue to tick models in; `chosen` is the list of their names.
 

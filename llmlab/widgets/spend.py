@@ -9,10 +9,10 @@ from traitlets import Float
 from llmlab import default
 from llmlab.lab import Lab
 from llmlab.views.spending import spending_html
-from llmlab.widgets.still import Still
+from llmlab.widgets.static_snapshot import StaticSnapshot
 
 
-class SpendBoard(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
+class SpendBoard(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
     """The last two weeks from the book, which several notebooks may share; Refresh reads again."""
 
     pictured = ("today_usd",)

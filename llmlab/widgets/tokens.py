@@ -8,22 +8,22 @@ from traitlets import Int, Unicode
 from traitlets import List as ListOf
 
 from llmlab import default
-from llmlab.budget import Fitted, Packer, fit, room
 from llmlab.catalogue import Model
 from llmlab.errors import LabError
 from llmlab.lab import Lab
 from llmlab.templates import Template, parse
-from llmlab.views.tokens import Filled, Part, filled_html
-from llmlab.widgets.still import Still
+from llmlab.tokens import Fitted, Packer, fit, room
+from llmlab.views.tokens import Filled, PromptPart, filled_html
+from llmlab.widgets.static_snapshot import StaticSnapshot
 
 
-class TokenBudget(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
+class TokenBudget(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets comes untyped
     """
     Bars per block against the room of each model, and what would be left out.
 
     Args:
         template: Text with slots, or the name of a template in the prompts folder.
-        values: By slot: words, or blocks (DataFrames, `llmlab.budget` blocks).
+        values: By slot: words, or blocks (DataFrames, `llmlab.tokens` blocks).
         models: A line-up, names, or a `ModelPicker`, which the bars then follow.
         max_tokens: Kept free for the answer.
     """
@@ -113,16 +113,16 @@ class TokenBudget(Still, VBox):  # type: ignore[misc]  # ipywidgets comes untype
             exact=fitted.count.how == "exact",
         )
 
-    def _parts(self, template: Template, model: Model, fitted: Fitted) -> tuple[Part, ...]:
+    def _parts(self, template: Template, model: Model, fitted: Fitted) -> tuple[PromptPart, ...]:
         """Return the words, then the blocks; where counts are estimates, at their upper bounds."""
         shares = fitted.packed.shares if fitted.packed else ()
         bare = template.fill({**self._values, **dict.fromkeys((s.name for s in shares), "")})
         words = self._packer.counters.prompt(bare, model).high
         blocks = [
-            Part(name=share.name, tokens=share.given, wanted=share.wanted, fate=share.fate)
+            PromptPart(name=share.name, tokens=share.given, wanted=share.wanted, fate=share.fate)
             for share in shares
         ]
-        return (Part(name="words", tokens=words, wanted=words), *blocks)
+        return (PromptPart(name="words", tokens=words, wanted=words), *blocks)
 
     def _draw(self) -> None:
         self._bars.value = self.still()

@@ -1,6 +1,6 @@
 """In: an `HttpCall`. Out: an `HttpReply`, or its bytes as they come. The only socket of a lab."""
 
-from llmlab.wire.brake import Brake, Stopped
+from llmlab.wire.brake import Brake, RunStopped
 from llmlab.wire.channel import Channel
 from llmlab.wire.endpoint import Endpoint
 from llmlab.wire.engine import Engine
@@ -8,6 +8,14 @@ from llmlab.wire.gate import Gate, Gates
 from llmlab.wire.session import Exchange, Flow, Session
 
 __all__ = [
-    "Brake", "Channel", "Endpoint", "Engine", "Exchange", "Flow", "Gate", "Gates", "Session",
-    "Stopped",
+    "Brake",
+    "Channel",
+    "Endpoint",
+    "Engine",
+    "Exchange",
+    "Flow",
+    "Gate",
+    "Gates",
+    "RunStopped",
+    "Session",
 ]  # fmt: skip

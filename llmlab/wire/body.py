@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from llmlab.errors import CallError, Unreadable
-from llmlab.ops import Scrubber, Strain
-from llmlab.wire.meaning import errors_of
+from llmlab.secrets import Scrubber, Strain
+from llmlab.wire.transport_errors import errors_of
 from llmlab.wire.unpacking import unpacking
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Bound:
             )
 
 
-class Response(Protocol):
+class PackedResponse(Protocol):
     """What aiohttp's `ClientResponse` and `DirectReply` share; it comes packed, as it was sent."""
 
     @property
@@ -67,7 +67,7 @@ class Response(Protocol):
         ...
 
 
-async def whole(response: Response, bound: Bound, provider: str, scrubber: Scrubber) -> bytes:
+async def whole(response: PackedResponse, bound: Bound, provider: str, scrubber: Scrubber) -> bytes:
     """
     Return the body, unpacked.
 
@@ -89,7 +89,7 @@ async def whole(response: Response, bound: Bound, provider: str, scrubber: Scrub
 
 
 async def pieces(
-    response: Response,
+    response: PackedResponse,
     bound: Bound,
     provider: str,
     strain: Strain,

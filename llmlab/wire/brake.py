@@ -7,7 +7,7 @@ from typing import Any
 from llmlab.errors import LabError
 
 
-class Stopped(LabError):
+class RunStopped(LabError):
     """What was waited for was ended by its `Brake`; whoever holds what came so far keeps it."""
 
     def __init__(self) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from llmlab.errors import ConfigError
-from llmlab.ops import Address, Scrubber, Secret, Shy
 from llmlab.records import Auth, Backend
+from llmlab.secrets import Address, Scrubber, Secret, Shy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

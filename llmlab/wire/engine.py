@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from llmlab.errors import Closed, UsageError
-from llmlab.wire.brake import Brake, Stopped
-from llmlab.wire.crossing import CLOSED, Crossing, Ferry
+from llmlab.wire.brake import Brake, RunStopped
+from llmlab.wire.loop_bridge import CLOSED, BridgedCall, LoopBridge
 from llmlab.wire.threads import Threads
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._ferries: dict[asyncio.AbstractEventLoop, Ferry] = {}
+        self._bridges: dict[asyncio.AbstractEventLoop, LoopBridge] = {}
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -83,7 +83,7 @@ class Engine:
         brake = brake or Brake()
         if brake.is_pulled():
             work.close()
-            raise Stopped
+            raise RunStopped
         let_go = threading.Event()
         future = self.submit(_announced(work, let_go))
         brake.hold(future)
@@ -96,7 +96,7 @@ class Engine:
             if future.cancel():
                 let_go.wait(_PATIENCE)
             if isinstance(error, concurrent.futures.CancelledError):
-                raise (Stopped() if brake.is_pulled() else Closed(CLOSED)) from None
+                raise (RunStopped() if brake.is_pulled() else Closed(CLOSED)) from None
             raise
         finally:
             brake.hold(None)
@@ -112,19 +112,19 @@ class Engine:
         if here is there:
             return await work
         arrived: asyncio.Future[T] = here.create_future()
-        ferry = self._ferry(here, there)
-        crossing = Crossing(work, arrived, ferry)
-        ferry.aboard.add(crossing)
-        ferry.over.post(crossing.start)
+        bridge = self._bridge(here, there)
+        bridged = BridgedCall(work, arrived, bridge)
+        bridge.aboard.add(bridged)
+        bridge.over.post(bridged.start)
         try:
             return await arrived
         except (asyncio.CancelledError, GeneratorExit):
             # Not by the mailbox: a loop that is being closed has no next round to ring in.
             with suppress(RuntimeError):  # the engine is closed: nothing of it runs
-                there.call_soon_threadsafe(crossing.cancel)
+                there.call_soon_threadsafe(bridged.cancel)
             raise
         finally:
-            ferry.aboard.discard(crossing)
+            bridge.aboard.discard(bridged)
 
     def close(self, *, timeout: float = 5.0) -> None:
         """Stop the loop and join its thread; calling it again does nothing."""
@@ -144,22 +144,24 @@ class Engine:
                 loop.close()
             self._strand(loop)
 
-    def _ferry(self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop) -> Ferry:
+    def _bridge(
+        self, here: asyncio.AbstractEventLoop, there: asyncio.AbstractEventLoop
+    ) -> LoopBridge:
         with self._lock:
-            found = self._ferries.get(here)
+            found = self._bridges.get(here)
             if found is None or found.there is not there:
                 # A ferry knows its loop, so a weak dictionary would keep both: look for the closed.
-                self._ferries = {k: v for k, v in self._ferries.items() if not k.is_closed()}
-                found = self._ferries[here] = Ferry(here, there)
+                self._bridges = {k: v for k, v in self._bridges.items() if not k.is_closed()}
+                found = self._bridges[here] = LoopBridge(here, there)
             return found
 
     def _strand(self, there: asyncio.AbstractEventLoop) -> None:
         """Let go who waits for work on *there*, which runs no more: it brings nothing back."""
         with self._lock:
-            stranded = [ferry for ferry in self._ferries.values() if ferry.there is there]
-        for ferry in stranded:
+            stranded = [bridge for bridge in self._bridges.values() if bridge.there is there]
+        for bridge in stranded:
             with suppress(RuntimeError):  # its loop is closed: nobody waits there
-                ferry.here.call_soon_threadsafe(ferry.strand)
+                bridge.here.call_soon_threadsafe(bridge.strand)
 
     def _start(self) -> None:
         loop = asyncio.new_event_loop()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from llmlab.errors import BreakerOpen, CallError, Throttled
-from llmlab.providers.waits import room_of
+from llmlab.providers.rate_headers import room_of
 from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
 from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
@@ -71,7 +71,7 @@ class Gate:
         self._in_flight = 0
         self._look_again = 0
 
-    def passed(self, tokens: float = 0.0) -> "Passage":
+    def passed(self, tokens: float = 0.0) -> "GatePass":
         """
         Hold a permit of this provider and one of the total while the body runs.
 
@@ -79,7 +79,7 @@ class Gate:
         the rate limit comes before the permits of the total: a provider that is slow by its
         own limit does not keep the others from sending.
         """
-        return Passage(self, tokens)
+        return GatePass(self, tokens)
 
     async def enter(self, tokens: float) -> Start:
         """Wait until a call may be sent, without a task switch where it may now; then `leave`."""
@@ -183,7 +183,7 @@ def _above(said: str | None, most: float) -> bool:
     return said is not None and _COUNT.fullmatch(said) is not None and int(said) > most
 
 
-class Passage:
+class GatePass:
     """One call's way through a gate, for `async with`; leaner than a generator, made per call."""
 
     __slots__ = ("_gate", "_tokens")

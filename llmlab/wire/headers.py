@@ -5,8 +5,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 
 from llmlab.errors import ConfigError
-from llmlab.ops import Shy
 from llmlab.records import HttpCall
+from llmlab.secrets import Shy
 from llmlab.wire.endpoint import Endpoint
 
 if TYPE_CHECKING:

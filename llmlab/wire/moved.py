@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from llmlab.errors import Refused
-from llmlab.ops import redact
+from llmlab.secrets import redact
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 

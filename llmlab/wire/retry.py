@@ -12,7 +12,7 @@ _FIRST: Final = 0.5
 _CAP: Final = 8.0
 
 
-def wait_of(error: CallError, *, failed: int, jitter: float) -> float | None:
+def backoff(error: CallError, *, failed: int, jitter: float) -> float | None:
     """
     Return the seconds to wait after *failed* attempts, or None when waiting cannot help.
 

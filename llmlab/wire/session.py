@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from llmlab.ops import Scrubber, Strain
 from llmlab.records import HttpCall, HttpReply
+from llmlab.secrets import Scrubber, Strain
 from llmlab.settings import MAX_BATCH_MB, MAX_REPLY_MB
-from llmlab.wire.body import Bound, Response, pieces, whole
+from llmlab.wire.body import Bound, PackedResponse, pieces, whole
 from llmlab.wire.endpoint import Endpoint
 from llmlab.wire.fast import Direct, differences
 from llmlab.wire.headers import headers_of
-from llmlab.wire.meaning import errors_of
 from llmlab.wire.moved import REDIRECTS, moved
 from llmlab.wire.proxies import proxy_of
+from llmlab.wire.transport_errors import errors_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -46,7 +46,7 @@ class Flow:
     headers: Mapping[str, str]
     """The reply's; `get` takes lower-case names."""
     ttfb: float
-    response: Response
+    response: PackedResponse
     bound: Bound
     provider: str
     scrubber: Scrubber
@@ -136,9 +136,9 @@ class Session:
             # Gives the connection back when the body was read, closes it when it was not.
             response.release()
 
-    async def _request(self, call: HttpCall, endpoint: Endpoint) -> Response:
+    async def _request(self, call: HttpCall, endpoint: Endpoint) -> PackedResponse:
         session = self._session or self._make()
-        response: Response
+        response: PackedResponse
         if self._direct is not None and call.method == "POST":
             response = await self._direct.post(call, endpoint)
         else:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from llmlab.views.report import report_html
+from llmlab.views.export.report import report_html
 from tests.browser.conftest import Lab
 from tests.browser.desk import idle, notebook, open_notebook, run_all
 from tests.test_views import made
 
 CELL = """%load_ext llmlab
 from IPython.display import Markdown, display
-from llmlab.notebook.said import Said
+from llmlab.notebook.stream_display import Said
 from llmlab.records import Answer, Piece, Usage
 
 def show(text):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
-from llmlab.views.summary import summary_html
+from llmlab.views.html.summary import summary_html
 from tests.browser.desk import picture
 from tests.test_views import arm, made
 

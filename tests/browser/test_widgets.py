@@ -52,7 +52,7 @@ def test_a_background_run_is_paused_and_stopped_by_its_buttons(
 
 
 BUDGET = """from llmlab.widgets import ModelPicker, TokenBudget
-from llmlab.budget import Text
+from llmlab.tokens import Text
 picker = ModelPicker(["gpt", "smollm"])
 news = Text([f"News item {i}: margins widen while costs fall." for i in range(300)], "news")
 budget = TokenBudget("Summarise for the desk.\\n{{ news }}\\n{{ table }}",

@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from llmlab.ops import ShyBytes
 from llmlab.records import HttpCall
+from llmlab.secrets import ShyBytes
 from llmlab.wire.endpoint import Endpoint
 from llmlab.wire.headers import headers_of
 
@@ -30,7 +30,7 @@ _MOST: Final = 256
 """Heads to keep: more than a lab has addresses, and few enough for labs that make up new ones."""
 
 
-class Head:
+class ResponseHead:
     """All of a request that comes before its length. It holds the key, so it is shy."""
 
     __slots__ = ("data", "request")
@@ -66,7 +66,7 @@ class Direct:
 
     def __init__(self, session: "aiohttp.ClientSession") -> None:
         self._session = session
-        self._heads: dict[tuple[object, ...], Head] = {}
+        self._heads: dict[tuple[object, ...], ResponseHead] = {}
 
     async def post(self, call: HttpCall, endpoint: Endpoint) -> DirectReply:
         """
@@ -103,7 +103,7 @@ class Direct:
 
             raise aiohttp.ConnectionTimeoutError("no connection in time") from None
 
-    def _head(self, call: HttpCall, endpoint: Endpoint) -> Head:
+    def _head(self, call: HttpCall, endpoint: Endpoint) -> ResponseHead:
         name = (call.url, call.auth, endpoint.key, *call.headers.items())
         head = self._heads.get(name)
         if head is None:
@@ -112,7 +112,7 @@ class Direct:
             head = self._heads[name] = self._written(call, endpoint)
         return head
 
-    def _written(self, call: HttpCall, endpoint: Endpoint) -> Head:
+    def _written(self, call: HttpCall, endpoint: Endpoint) -> ResponseHead:
         from aiohttp.client_reqrep import ClientRequest
         from yarl import URL
 
@@ -128,7 +128,7 @@ class Direct:
         host = {"host": request.headers["Host"]}
         first = f"POST {url.raw_path_qs} HTTP/1.1\r\n"
         # In one expression: a local with the key in it would show in a verbose traceback.
-        return Head(_joined(first, host | headers_of(call, endpoint, url)), request)
+        return ResponseHead(_joined(first, host | headers_of(call, endpoint, url)), request)
 
 
 def _joined(first: str, headers: Mapping[str, str]) -> ShyBytes:
@@ -147,7 +147,7 @@ def _cut(connection: "Connection") -> bool:
     return True
 
 
-def _write(transport: asyncio.Transport | None, head: Head, body: bytes) -> None:
+def _write(transport: asyncio.Transport | None, head: ResponseHead, body: bytes) -> None:
     """Put the whole request on the wire in one write: one system call, one packet if it fits."""
     if transport is None:
         import aiohttp

@@ -1,0 +1,210 @@
+"""
+Tapes as text: a line that says what the file is, then one JSON object a line, sorted.
+
+In: lines of a tape. Out: text that diffs well in git and holds no key; and the lines again.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import NODEFAULT
+from msgspec.structs import fields
+
+from llmlab.archive.tape import Tape, TapeLine
+from llmlab.checks.files import read_text
+from llmlab.errors import UsageError
+from llmlab.records import Answer, Failure, Usage
+from llmlab.secrets import private, redact
+
+SCHEMA: Final = "llmlab tape 1"
+
+_MOST: Final = 16 * 2**30
+"""Bytes of a tape; ten million calls have some ten thousand million."""
+_HEAD: Final = msgspec.json.encode({"schema": SCHEMA}).decode()
+_WORDS: Final = frozenset({"text", "reasoning", "parsed", "sources", "partial"})
+"""What a model said. There `redact` would also take Markdown rules and addresses that belong
+to the answer, and an answer that was changed would be scored as another one."""
+
+_KEY: Final = re.compile(
+    r"\b(?:sk|xai|pk|rk)-[A-Za-z0-9_-]{16,}|(?i:\bbearer\s+[A-Za-z0-9._~+/=-]{16,})"
+)
+
+
+def text_of(lines: Iterable[TapeLine]) -> str:
+    """Return the file's text; the same lines always make the same text."""
+    body = [_encoded(line) for line in sorted(lines, key=lambda line: line.order)]
+    return "\n".join([_HEAD, *body, ""])
+
+
+def write(path: Path, lines: Iterable[TapeLine]) -> None:
+    """
+    Write a tape in one step: a reader finds the old file or the new one, never a half.
+
+    It holds prompts and answers, so only its owner may read it, wherever it lies.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    extra_columns = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if private.is_private_place(path.absolute()):
+            private.make_folder(path.absolute().parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        private.write(extra_columns, text_of(lines).encode())
+        extra_columns.replace(path)
+    except OSError as error:
+        extra_columns.unlink(missing_ok=True)
+        raise UsageError(f"the tape {path} cannot be written: {error.strerror}") from error
+
+
+def read(path: Path) -> Tape:
+    """
+    Read a tape; errors that it raises will call it by the file's name.
+
+    Raises:
+        UsageError: There is no such file, or a line is not what it should be; its number is said.
+    """
+    return Tape(_lines(path), name=path.name)
+
+
+def _lines(path: Path) -> list[TapeLine]:
+    first, *rest = _raw(path)
+    if first != _HEAD:
+        raise UsageError(f"{path}, line 1: not a tape of this version: {_HEAD} is missing")
+    return [_decoded(text, f"{path}, line {number}") for number, text in enumerate(rest, 2)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedLine:
+    """What is on a tape, and what is wrong with it."""
+
+    answers: int
+    failures: int
+    runs: Mapping[str, int]
+    """Cells of each run."""
+    models: Mapping[str, int]
+    """Outcomes of each model."""
+    backends: Mapping[str, int]
+    problems: Sequence[str] = field(default_factory=tuple)
+
+
+def check(path: Path) -> CheckedLine:
+    """
+    Look a tape over: is it sorted, free of keys, without a doubt about who is meant.
+
+    Raises:
+        UsageError: It cannot be read at all.
+    """
+    lines = _lines(path)
+    return CheckedLine(
+        answers=sum(line.answer is not None for line in lines),
+        failures=sum(line.failure is not None for line in lines),
+        runs=Counter(use.run for line in lines for use in line.uses),
+        models=Counter(line.model for line in lines),
+        backends=Counter(line.outcome.backend for line in lines),
+        problems=tuple(_problems(path, lines)),
+    )
+
+
+def _problems(path: Path, lines: Sequence[TapeLine]) -> list[str]:
+    found = []
+    raw = _raw(path)[1:]
+    places = [line.order for line in lines]
+    for number, (line, text, place) in enumerate(zip(lines, raw, places, strict=True), 2):
+        if number > 2 and place <= places[number - 3]:  # noqa: PLR2004 - the first has none before
+            found.append(f"line {number} is out of order, or twice there")
+        # Writing cleans, so what changes in being written again was not clean.
+        if _encoded(line) != text:
+            found.append(f"line {number} is not as llmlab writes it, or holds what looks secret")
+    return found
+
+
+def _raw(path: Path) -> list[str]:
+    """Split at line feeds only: JSON may hold the other characters that end a line."""
+    if not os.path.lexists(path):
+        raise UsageError(
+            f"there is no tape {path}: record one with mode='record', or save one with save_tape"
+        )
+    return read_text(path, "the tape", most=_MOST).removesuffix("\n").split("\n")
+
+
+def _decoded(text: str, where: str) -> TapeLine:
+    try:
+        line = _DECODER.decode(text)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise UsageError(f"{where}: not a line of a tape: {error}") from error
+    except RecursionError:
+        raise UsageError(f"{where}: not a line of a tape: it nests too deep") from None
+    if (line.answer is None) is (line.failure is None):
+        raise UsageError(f"{where}: not a line of a tape: it needs an answer or a failure")
+    if wrong := next(_out_of_bounds(line), None):
+        raise UsageError(f"{where}: not a line of a tape: {wrong}")
+    return line
+
+
+_DECODER: Final = msgspec.json.Decoder(TapeLine)
+
+
+def _out_of_bounds(line: TapeLine) -> Iterator[str]:
+    """Yield the numbers that no table can hold, or that no call can have."""
+    outcome, usage = line.outcome, getattr(line.answer, "usage", None)
+    counts = (name for name in Usage.__struct_fields__ if name != "estimated")
+    for record, name, most in (
+        (line, "repeat", 1e15), (outcome, "attempts", 1e15), (outcome, "started_at", 9e9),
+        *((usage, name, 1e15) for name in counts),
+    ):  # fmt: skip
+        value = getattr(record, name, None)
+        if value is not None and not 0 <= value <= most:
+            yield f"{name} is {str(value)[:40]}; it must be from 0 to {most:g}"
+    for name in ("cost", "billed"):
+        dollars: Decimal | None = getattr(outcome, name, None)
+        if dollars is not None and not dollars.is_finite():
+            yield f"{name} is {dollars}; it must be a number of dollars"
+
+
+def _encoded(line: TapeLine) -> str:
+    plain = msgspec.to_builtins(line, order="deterministic")
+    for name, kind in (("answer", Answer), ("failure", Failure)):
+        if plain[name] is None:
+            del plain[name]
+        else:
+            plain[name] = _short(plain[name], kind)
+            if "usage" in plain[name]:
+                plain[name]["usage"] = _short(plain[name]["usage"], Usage)
+    return msgspec.json.encode(_clean(plain)).decode()
+
+
+def _short(plain: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    """Leave out what says nothing: a field at its default."""
+    usual = {
+        item.name: item.default if item.default is not NODEFAULT else {}
+        for item in fields(kind)
+        if not item.required
+    }
+    return {
+        name: value
+        for name, value in plain.items()
+        if name not in usual or not _same(value, usual[name])
+    }
+
+
+def _same(value: object, usual: object) -> bool:
+    return value == (list(usual) if isinstance(usual, tuple) else usual)
+
+
+def _clean(value: Any, *, words: bool = False) -> Any:
+    """Take out what looks like a key, and from all but the model's own words ids and addresses."""
+    if isinstance(value, str):
+        return _KEY.sub(lambda found: redact(found[0]), value) if words else redact(value)
+    if isinstance(value, dict):
+        return {name: _clean(inner, words=words or name in _WORDS) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_clean(inner, words=words) for inner in value]
+    return value

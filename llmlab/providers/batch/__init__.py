@@ -1,0 +1,1 @@
+"""The batch endpoints of OpenAI, Anthropic and xAI, and what they share."""

@@ -1,0 +1,1 @@
+"""Chat completions: what is sent, what comes back, and its records."""

@@ -1,0 +1,57 @@
+"""Who a provider is: its addresses, its key, its free endpoints."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from llmlab.records import Auth, HttpCall
+
+_ENCODER: Final = msgspec.json.Encoder()
+_WORDS: Final = frozenset({"model", "messages", "prompt", "system", "input", "instructions"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderProfile:
+    """What all of a provider's APIs share on the wire; its address and key are the catalogue's."""
+
+    provider: str
+    auth: Auth = "bearer"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    base_of: Callable[[str], str] = str
+    """Puts a base address that a user wrote in order."""
+    health: str = "/models"
+    models: str = "/models"
+    count: str = ""
+    """Path of the free token counter; empty where there is none."""
+
+    def call(self, base_url: str, path: str, body: Mapping[str, object] | None = None) -> HttpCall:
+        """Return the call of *path*: a POST of *body* as JSON, or a GET without one."""
+        url = self.base_of(base_url).rstrip("/") + path
+        if body is None:
+            return HttpCall(url=url, method="GET", headers=self.headers, auth=self.auth)
+        return HttpCall(
+            url=url,
+            body=_ENCODER.encode(body),
+            headers=self.headers,
+            auth=self.auth,
+            sent={name: value for name, value in body.items() if name not in _WORDS},
+        )
+
+    def file(self, base_url: str, path: str) -> HttpCall:
+        """Return the call that fetches a file of many answers."""
+        return structs.replace(self.call(base_url, path), bulk=True)
+
+
+class HasProfile:
+    """Lets an adapter speak for its home."""
+
+    __slots__ = ()
+    profile: ProviderProfile
+
+    @property
+    def provider(self) -> str:
+        """Return the provider's name."""
+        return self.profile.provider

@@ -1,0 +1,1 @@
+"""The Responses API: what is sent, what comes back, and its records."""

@@ -1,0 +1,123 @@
+"""The Responses wire: OpenAI's, and xAI's and DeepSeek's with their differences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import msgspec
+
+from llmlab.catalogue.models import Model
+from llmlab.errors import BadParameter
+from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.decoding import decode
+from llmlab.providers.failures import request_id_of
+from llmlab.providers.profile import HasProfile, ProviderProfile
+from llmlab.providers.response_builder import ResponseBuilder
+from llmlab.providers.responses.read import FINISHES, ResponsesReading
+from llmlab.providers.responses.wire import ResponseObject
+from llmlab.providers.sse import Sse
+from llmlab.providers.stream import Stream
+from llmlab.providers.switches import effort_of
+from llmlab.records import Answer, Api, HttpCall, HttpReply, Parameters, Request, Search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responses(HasProfile):
+    """Speaks Responses; the fields say how this provider's dialect differs."""
+
+    profile: ProviderProfile
+    api: Api = "responses"
+    system: Literal["instructions", "message"] = "instructions"
+    """Where the system prompt goes: a field of its own, or the first message."""
+    searches: tuple[Literal["web", "x"], ...] = ("web",)
+    """The searches that run on the server."""
+    switch: bool = True
+    """Whether `reasoning.effort: none` turns thinking off; DeepSeek documents no switch here."""
+
+    def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
+        """Put *request* into Responses; raise `BadParameter` for what it cannot say."""
+        return self.profile.call(base_url, "/responses", self._body(request, model))
+
+    def read(self, reply: HttpReply, request: Request) -> Answer:
+        """Join the output's texts; raise the `CallError` the reply means."""
+        reading = self._reading(request)
+        reading.hear(decode(reply, ResponseObject, self.provider))
+        return reading.answer(request_id_of(reply.headers))
+
+    def stream(self, request: Request, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:
+        """Return a decoder of `response.*` events up to a terminal one."""
+        reading = self._reading(request)
+        return Stream(provider=self.provider, reading=reading, events=Sse(), headers=headers)
+
+    def _reading(self, request: Request) -> ResponsesReading:
+        to_answer = partial(self._answer, request)
+        return ResponsesReading(provider=self.provider, to_answer=to_answer)
+
+    def _answer(self, request: Request, builder: ResponseBuilder, request_id: str | None) -> Answer:
+        return builder.answer(request, FINISHES, request_id)
+
+    def _body(self, request: Request, model: Model) -> dict[str, Any]:
+        refuse(request, ("seed", "stop"), "Responses has none; use api='chat'")
+        refuse(request, ("context",), "only Ollama lets the caller set it")
+        asked = request.parameters
+        body: dict[str, Any] = {"model": request.model} | self._words(request)
+        named = {
+            "max_output_tokens": asked.max_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "reasoning": self._reasoning(request, model),
+            "text": _text(asked),
+            "tools": self._tools(request, asked.search),
+            "stream": request.stream or None,
+            # The default keeps prompt and answer on the server for 30 days.
+            "store": False,
+        }
+        return body | {name: value for name, value in named.items() if value is not None}
+
+    def _words(self, request: Request) -> dict[str, Any]:
+        prompt = request.prompt
+        user = {"role": "user", "content": prompt.user}
+        if not prompt.system:
+            return {"input": [user]}
+        if self.system == "instructions":
+            return {"instructions": prompt.system, "input": [user]}
+        system = {"role": "system", "content": prompt.system}
+        return {"input": [system, user]}
+
+    def _reasoning(self, request: Request, model: Model) -> dict[str, object] | None:
+        asked = request.parameters
+        if not self.switch and asked.thinking is False:
+            raise BadParameter(f"{request.name} has no thinking switch here; use api='chat'")
+        effort = effort_of(asked, model.rules)
+        return None if effort is None else {"effort": effort}
+
+    def _tools(self, request: Request, search: Search | None) -> list[dict[str, object]] | None:
+        if search is None:
+            return None
+        asked = [name for name, wanted in (("web", search.web), ("x", search.x)) if wanted]
+        missing = [name for name in asked if name not in self.searches]
+        if missing or not asked:
+            has = " and ".join(self.searches) or "no search"
+            raise BadParameter(f"{request.name} offers {has}, not {missing or 'nothing'}")
+        if not search.x and (search.from_date or search.to_date):
+            raise BadParameter(f"{request.name}: only the search of X takes dates (x=True)")
+        return [_tool(name, search) for name in asked]
+
+
+def _text(asked: Parameters) -> dict[str, object] | None:
+    if asked.schema is None:
+        return None
+    document = msgspec.to_builtins(asked.schema.document)
+    described = {"type": "json_schema", "name": asked.schema.name, "strict": True}
+    return {"format": described | {"schema": document}}
+
+
+def _tool(name: str, search: Search) -> dict[str, object]:
+    tool: dict[str, object] = {"type": f"{name}_search"}
+    if name == "x":
+        dates = {"from_date": search.from_date, "to_date": search.to_date}
+        return tool | {key: day for key, day in dates.items() if day}
+    if search.allowed_domains:
+        tool["filters"] = {"allowed_domains": list(search.allowed_domains)}
+    return tool

@@ -1,0 +1,1 @@
+"""Anthropic's side of the Messages API."""

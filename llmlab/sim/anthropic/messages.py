@@ -1,0 +1,173 @@
+"""
+Anthropic `/v1/messages`: input is counted in three separate parts, thinking is in the output.
+
+A prompt whose block carries `cache_control` is written to the cache the first time and read
+from it afterwards, from 1024 tokens on; without the mark, what the author found cached is
+reported as read.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llmlab.sim.anthropic.rules import check_body, thinking_type
+from llmlab.sim.anthropic.stream import ending, envelope, stream
+from llmlab.sim.authors.author import Asked, Written, count_prompt
+from llmlab.sim.call import Call, Json, Reply, as_json, plain_text
+from llmlab.sim.messages import conversation
+from llmlab.sim.models import SimulatedModel
+from llmlab.sim.refusals import typed
+from llmlab.sim.search import SimulatedSearch, searches, with_searches
+from llmlab.sim.settle import settled
+from llmlab.sim.streams import sse
+
+CACHE_MINIMUM = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The prompt's tokens as Anthropic counts them: three numbers that add up to all."""
+
+    plain: int
+    read: int = 0
+    written_5m: int = 0
+    written_1h: int = 0
+
+
+async def messages(call: Call) -> Reply:
+    """Answer one message, whole or streamed."""
+    model = check_body(call)
+    asked = _asked(call, model)
+    found = searches(call.body.get("tools"), asked, _max_uses(call.body))
+    written = await call.author.write(asked) if asked.max_tokens else _warm_only(asked)
+    written = with_searches(written, found, cite=False)
+    split = _split(call, written)
+    usage = usage_of(written, split, len(found))
+    blocks = _blocks(call, asked, written, found)
+    if call.body.get("stream"):
+        reply = sse(stream(call, model, written, blocks, usage))
+    else:
+        reply = as_json({**envelope(call, model), "content": blocks, **ending(written),
+                         "usage": usage})  # fmt: skip
+    return settled(reply, asked, written, model)
+
+
+async def count_tokens(call: Call) -> Reply:
+    """Count a prompt, free of charge; the newer version refuses sampling here too."""
+    check_body(call, counting=True)
+    system, user = _prompt(call.body)
+    return as_json({"input_tokens": count_prompt(system, user)})
+
+
+def _prompt(body: Mapping[str, Any]) -> tuple[str, str]:
+    _, user = conversation(body["messages"])
+    return plain_text(body.get("system") or ""), user
+
+
+def _asked(call: Call, model: SimulatedModel) -> Asked:
+    body = call.body
+    system, user = _prompt(body)
+    tokens = count_prompt(system, user)
+    if tokens > model.context:
+        raise typed(400, f"prompt is too long: {tokens} tokens > {model.context} maximum")
+    form = (body.get("output_config") or {}).get("format") or {}
+    return Asked(
+        provider="anthropic",
+        model=model.id,
+        system=system,
+        user=user,
+        temperature=body.get("temperature"),
+        max_tokens=body["max_tokens"],
+        stop=tuple(body.get("stop_sequences") or ()),
+        thinking=thinking_type(body, model) != "disabled",
+        schema=form.get("schema"),
+    )
+
+
+def _max_uses(body: Mapping[str, Any]) -> int:
+    uses = [tool["max_uses"] for tool in body.get("tools") or () if tool.get("max_uses")]
+    return min(uses, default=3)
+
+
+def _warm_only(asked: Asked) -> Written:
+    tokens = count_prompt(asked.system, asked.user)
+    return Written(text="", input_tokens=tokens, output_tokens=0, finish="length")
+
+
+def _split(call: Call, written: Written) -> Split:
+    marked = _marked(call.body)
+    if marked is None or written.input_tokens < CACHE_MINIMUM:
+        return Split(plain=written.input_tokens - written.cached_tokens, read=written.cached_tokens)
+    prefix, hour = marked
+    whole = count_prompt("", prefix)
+    tokens = min(whole, written.input_tokens)
+    rest = written.input_tokens - tokens
+    digest = hashlib.sha256(f"{call.body['model']}\n{prefix}".encode()).hexdigest()
+    if call.memory.warm(digest):
+        return Split(plain=rest, read=tokens)
+    return Split(plain=rest, written_1h=tokens) if hour else Split(plain=rest, written_5m=tokens)
+
+
+def _marked(body: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """Return the text up to the last cache mark, and whether it is to be kept for an hour."""
+    said, marked, hour = [], None, False
+    for block in _blocks_in(body):
+        said.append(str(block.get("text", "")))
+        mark = block.get("cache_control")
+        if mark:
+            marked, hour = "\n".join(said), mark.get("ttl") == "1h"
+    top = body.get("cache_control")
+    if top:
+        marked, hour = "\n".join(said), top.get("ttl") == "1h"
+    return None if marked is None else (marked, hour)
+
+
+def _blocks_in(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    contents = [body.get("system") or [], *(turn["content"] for turn in body["messages"])]
+    for content in contents:
+        yield from [{"text": content}] if isinstance(content, str) else content
+
+
+def usage_of(written: Written, split: Split, found: int = 0) -> Json:
+    """Count Anthropic's way: `input_tokens` is only what no cache touched."""
+    usage: Json = {
+        "input_tokens": split.plain,
+        "cache_creation_input_tokens": split.written_5m + split.written_1h,
+        "cache_read_input_tokens": split.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": split.written_5m,
+            "ephemeral_1h_input_tokens": split.written_1h,
+        },
+        "output_tokens": written.output_tokens,
+        "service_tier": "standard",
+        "inference_geo": "not_available",
+    }
+    if written.reasoning_tokens:
+        usage["output_tokens_details"] = {"thinking_tokens": written.reasoning_tokens}
+    if found:
+        usage["server_tool_use"] = {"web_search_requests": found, "web_fetch_requests": 0}
+    return usage
+
+
+def _blocks(
+    call: Call, asked: Asked, written: Written, found: tuple[SimulatedSearch, ...]
+) -> list[Json]:
+    blocks: list[Json] = []
+    if asked.thinking and written.reasoning:
+        shown = (call.body.get("thinking") or {}).get("display") != "omitted"
+        thought = written.reasoning if shown else ""
+        blocks.append({"type": "thinking", "thinking": thought, "signature": f"sim{call.serial}"})
+    for number, search in enumerate(found):
+        blocks += _searched(f"srvtoolu_{call.serial[:20]}{number:02d}", search)
+    if written.text:
+        blocks.append({"type": "text", "text": written.text})
+    return blocks
+
+
+def _searched(name: str, search: SimulatedSearch) -> list[Json]:
+    page = {"type": "web_search_result", "url": search.url, "title": "Example page",
+            "encrypted_content": "sim", "page_age": None}  # fmt: skip
+    use = {"type": "server_tool_use", "id": name, "name": "web_search",
+           "input": {"query": search.query}}  # fmt: skip
+    return [use, {"type": "web_search_tool_result", "tool_use_id": name, "content": [page]}]

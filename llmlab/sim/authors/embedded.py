@@ -1,0 +1,166 @@
+"""
+Let a small local model write: real words and real counts behind every wire format.
+
+The six stand-ins share one model, so each arm gets its own seed and, when the client sets
+none, its own temperature; otherwise all arms would answer alike.
+
+A model of 135 million parameters seldom obeys "answer with one word"; the models it plays do.
+So a prompt that offers labels ("positive, negative or neutral") is answered under a grammar of
+those labels: which one is the model's own choice, that it is one of them is not.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from llmlab.errors import CallError, TooLong, Unavailable
+from llmlab.secrets import Shy
+from llmlab.sim.authors.author import Asked, Finish, Written, draw
+from llmlab.sim.authors.rule import labels_in
+from llmlab.sim.authors.turns import Turns
+
+if TYPE_CHECKING:
+    import aiohttp
+
+ROOM = 4096
+"""Tokens for reasoning that is not done: `REASONING_ROOM` of `llmlab.design.grid`."""
+WARMEST = 0.9
+_SEEDS = 2**31
+_CHOOSE = re.compile(
+    r"\b(?:label|classify|choose|pick|one word|(?:answer|reply) (?:with|only))\b",
+    re.IGNORECASE,
+)
+
+
+class EmbeddedAuthor:
+    """
+    Writes with an OpenAI-compatible llama.cpp server.
+
+    A question that asks for thinking gets an answer without reasoning text or reasoning
+    tokens: the model does not reason, and none is made up. What its limit leaves above
+    `ROOM` is the answer's, for llmlab gives that much room to reason; a smaller limit is the
+    answer's whole.
+
+    Prompt tokens that llama.cpp found in its own cache are not reported as cached: the
+    provider that is played would not have had them, and would not have made them cheaper.
+
+    Args:
+        address: Where the server is, such as `http://127.0.0.1:8080`, without `/v1`; or where
+            each of its copies is.
+        key: Its API key; empty for none.
+    """
+
+    name = "embedded"
+
+    def __init__(self, address: str | Sequence[str], key: str = "") -> None:
+        addresses = (address,) if isinstance(address, str) else tuple(address)
+        self._headers = {"authorization": Shy(f"Bearer {key}")} if key else {}
+        self._turns = Turns(tuple(each.rstrip("/") for each in addresses))
+        self._session: aiohttp.ClientSession | None = None
+
+    async def write(self, asked: Asked) -> Written:
+        """
+        Answer, one question at a time for each copy.
+
+        Raises:
+            Unavailable: The server is gone or broken.
+            TooLong: The prompt does not fit the model's context.
+        """
+        import aiohttp
+
+        async with self._turns.take(f"{asked.system}\n{asked.user}") as address:
+            url = f"{address}/v1/chat/completions"
+            try:
+                async with self._open().post(url, json=_body(asked)) as reply:
+                    body = await reply.json(content_type=None)
+                    status = reply.status
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise Unavailable(f"the embedded model does not answer: {error}") from error
+        if status != 200:  # noqa: PLR2004 - anything else is a failure
+            raise _failure(status, body)
+        return _written(body)
+
+    async def close(self) -> None:
+        """Close the session; the next question opens another one."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> "aiohttp.ClientSession":
+        import aiohttp
+
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers=self._headers, timeout=aiohttp.ClientTimeout(total=600)
+            )
+        return self._session
+
+
+def arm_seed(asked: Asked) -> int:
+    """Derive the seed of an arm from provider, model and the seed the client gave."""
+    return int(draw("seed", asked.provider, asked.model, asked.seed) * _SEEDS)
+
+
+def arm_temperature(asked: Asked) -> float:
+    """Return the temperature asked for, or the model's own one in [0, 0.9)."""
+    if asked.temperature is not None:
+        return asked.temperature
+    return round(draw("temperature", asked.model) * WARMEST, 3)
+
+
+def _body(asked: Asked) -> dict[str, Any]:
+    turns = [("system", asked.system), ("user", asked.user)]
+    body: dict[str, Any] = {
+        "messages": [{"role": role, "content": text} for role, text in turns if text],
+        "max_tokens": _answer_limit(asked),
+        "temperature": arm_temperature(asked),
+        "seed": arm_seed(asked),
+        "cache_prompt": True,
+    }
+    if asked.stop:
+        body["stop"] = list(asked.stop)
+    if asked.schema is not None:
+        named = {"name": "answer", "strict": True, "schema": dict(asked.schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    elif labels := _choice(f"{asked.system}\n{asked.user}"):
+        body["grammar"] = _grammar_of(labels)
+    return body
+
+
+def _answer_limit(asked: Asked) -> int:
+    spare = asked.max_tokens - ROOM
+    return spare if asked.thinking and spare > 0 else asked.max_tokens
+
+
+def _choice(prompt: str) -> list[str]:
+    """Return the labels of a prompt that asks for one; "cats or dogs" in passing is no choice."""
+    return labels_in(prompt) if _CHOOSE.search(prompt) else []
+
+
+def _grammar_of(labels: Sequence[str]) -> str:
+    """Return a GBNF grammar (llama.cpp, `grammars/README.md`) of exactly these words."""
+    return "root ::= " + " | ".join(json.dumps(label) for label in labels)
+
+
+def _written(body: Mapping[str, Any]) -> Written:
+    try:
+        choice, usage = body["choices"][0], body["usage"]
+        finish: Finish = "length" if choice["finish_reason"] == "length" else "stop"
+        return Written(
+            text=choice["message"]["content"] or "",
+            input_tokens=usage["prompt_tokens"],
+            output_tokens=usage["completion_tokens"],
+            finish=finish,
+        )
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise Unavailable(f"the embedded model's answer lacks {error}") from error
+
+
+def _failure(status: int, body: object) -> CallError:
+    error = body.get("error") if isinstance(body, Mapping) else None
+    detail = error if isinstance(error, Mapping) else {}
+    message = f"the embedded model said {status}: {detail.get('message', 'no reason given')}"
+    if detail.get("type") == "exceed_context_size_error":
+        return TooLong(message, status=status)
+    return Unavailable(message, status=status)

@@ -1,0 +1,190 @@
+"""
+Ollama `/api/chat` and `/api/generate`: streams by default, cuts long prompts silently.
+
+The default context is what a machine with less than 24 GiB of video memory gets. Durations
+are the measured time, shared out by tokens; a count or duration of zero is left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from llmlab.sim.authors.author import BYTES_PER_TOKEN, Asked, Written, count_prompt
+from llmlab.sim.call import Call, Json, Reply, as_json, plain_text
+from llmlab.sim.messages import SYSTEM_ROLES, conversation, stops
+from llmlab.sim.models import SimulatedModel, find
+from llmlab.sim.refusals import bare
+from llmlab.sim.settle import settled
+from llmlab.sim.streams import ndjson, words
+
+Kind: TypeAlias = Literal["chat", "generate"]
+DEFAULT_CONTEXT = 4096
+_EVAL_WEIGHT = 4
+"""Writing a token takes about this many times as long as reading one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sheet:
+    call: Call
+    kind: Kind
+    model: SimulatedModel
+    written: Written
+    seconds: float
+
+    def line(self, text: str, thinking: str = "", **rest: Any) -> Json:
+        """Make one line: a piece of text or of thinking."""
+        at = datetime.fromtimestamp(self.call.clock(), UTC).isoformat().replace("+00:00", "Z")
+        head: Json = {"model": self.call.body["model"], "created_at": at}
+        thought = {"thinking": thinking} if thinking else {}
+        if self.kind == "generate":
+            return {**head, "response": text, **thought, "done": False, **rest}
+        message = {"role": "assistant", "content": text, **thought}
+        return {**head, "message": message, "done": False, **rest}
+
+    def metrics(self, reason: str) -> Json:
+        """Return the last line's fields; what is zero is absent."""
+        written, total = self.written, round(self.seconds * 1e9)
+        weights = written.input_tokens + _EVAL_WEIGHT * written.output_tokens
+        reading = total * written.input_tokens // max(1, weights)
+        counts = {
+            "total_duration": total,
+            "prompt_eval_count": written.input_tokens,
+            "prompt_eval_cached_count": written.cached_tokens,
+            "prompt_eval_duration": reading,
+            "eval_count": written.output_tokens,
+            "eval_duration": total - reading,
+        }
+        present = {name: value for name, value in counts.items() if value}
+        return {"done": True, "done_reason": reason, **present}
+
+
+async def chat(call: Call) -> Reply:
+    """Answer `/api/chat`."""
+    messages = _fitted(call, list(call.body.get("messages") or ()))
+    return await _answer(call, "chat", *conversation(messages))
+
+
+async def generate(call: Call) -> Reply:
+    """Answer `/api/generate`; a long prompt loses its beginning."""
+    system, prompt = str(call.body.get("system") or ""), str(call.body.get("prompt") or "")
+    over = count_prompt(system, prompt) - context_of(call)
+    if over > 0:
+        _refuse_cut(call)
+        prompt = prompt.encode()[over * BYTES_PER_TOKEN :].decode(errors="ignore")
+    return await _answer(call, "generate", system, prompt)
+
+
+async def _answer(call: Call, kind: Kind, system: str, user: str) -> Reply:
+    model = model_of(call)
+    began = call.clock()
+    if not user:
+        return _loaded(call, kind, model)
+    asked = _asked(call, model, system, user)
+    call.memory.loaded[model.id] = context_of(call)
+    written = await call.author.write(asked)
+    if not asked.thinking:
+        written = replace(written, reasoning="")
+    sheet = _Sheet(call=call, kind=kind, model=model, written=written, seconds=call.clock() - began)
+    reason = "length" if written.finish == "length" else "stop"
+    if call.body.get("stream", True):
+        reply = ndjson(_lines(sheet, reason))
+    else:
+        body = sheet.line(written.text, written.reasoning, **sheet.metrics(reason))
+        reply = as_json(body)
+    return settled(reply, asked, written, model)
+
+
+def model_of(call: Call) -> SimulatedModel:
+    """Find a pulled model; a name without a tag means `:latest`."""
+    name = call.body.get("model") or call.body.get("name")
+    if not name:
+        raise bare(400, "model is required")
+    full = name if ":" in str(name) else f"{name}:latest"
+    model = find("ollama", full, call.clock())
+    if model is None:
+        raise bare(404, f"model '{name}' not found")
+    return model
+
+
+def context_of(call: Call) -> int:
+    """Return the context in tokens that the call gets."""
+    return int(options_of(call).get("num_ctx") or DEFAULT_CONTEXT)
+
+
+def options_of(call: Call) -> Mapping[str, Any]:
+    """Return `options`; sampling outside of it is ignored, as Ollama ignores it."""
+    options = call.body.get("options")
+    return options if isinstance(options, Mapping) else {}
+
+
+def _fitted(call: Call, turns: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Drop the oldest turns until the rest fits, but never system turns nor the last one."""
+    while count_prompt(*conversation(turns)) > context_of(call):
+        _refuse_cut(call)
+        oldest = next((n for n, turn in enumerate(turns[:-1]) if _droppable(turn)), None)
+        if oldest is None:
+            return _cut_last(turns, context_of(call))
+        turns = turns[:oldest] + turns[oldest + 1 :]
+    return turns
+
+
+def _droppable(turn: Mapping[str, Any]) -> bool:
+    return turn.get("role") not in SYSTEM_ROLES
+
+
+def _cut_last(turns: list[Mapping[str, Any]], context: int) -> list[Mapping[str, Any]]:
+    """Cut the last message to what fits, as the runner does when even it is too long."""
+    over = count_prompt(*conversation(turns)) - context
+    text = plain_text(turns[-1].get("content", "")).encode()[over * BYTES_PER_TOKEN :]
+    return [*turns[:-1], {**turns[-1], "content": text.decode(errors="ignore")}]
+
+
+def _refuse_cut(call: Call) -> None:
+    if call.body.get("truncate") is False:
+        raise bare(400, "the input length exceeds the context length")
+
+
+def _asked(call: Call, model: SimulatedModel, system: str, user: str) -> Asked:
+    options, form = options_of(call), call.body.get("format")
+    if form == "json":
+        form = {"type": "object"}
+    predict = int(options.get("num_predict") or -1)
+    return Asked(
+        provider="ollama",
+        model=model.id,
+        system=system,
+        user=user,
+        temperature=options.get("temperature"),
+        seed=options.get("seed"),
+        max_tokens=predict if predict > 0 else context_of(call),
+        stop=stops(options.get("stop")),
+        thinking=_thinking(call, model),
+        schema=form if isinstance(form, Mapping) else None,
+    )
+
+
+def _thinking(call: Call, model: SimulatedModel) -> bool:
+    think = call.body.get("think")
+    if think and not model.thinking:
+        raise bare(400, f'"{call.body["model"]}" does not support thinking')
+    return bool(model.thinking) if think is None else bool(think)
+
+
+def _loaded(call: Call, kind: Kind, model: SimulatedModel) -> Reply:
+    unload = call.body.get("keep_alive") in (0, "0")
+    if unload:
+        call.memory.loaded.pop(model.id, None)
+    else:
+        call.memory.loaded[model.id] = context_of(call)
+    nothing = Written(text="", input_tokens=0, output_tokens=0)
+    sheet = _Sheet(call=call, kind=kind, model=model, written=nothing, seconds=0.0)
+    return as_json(sheet.line("", done=True, done_reason="unload" if unload else "load"))
+
+
+def _lines(sheet: _Sheet, reason: str) -> Iterator[Json]:
+    for word in words(sheet.written.reasoning):
+        yield sheet.line("", word)
+    for word in words(sheet.written.text):
+        yield sheet.line(word)
+    yield sheet.line("", **sheet.metrics(reason))

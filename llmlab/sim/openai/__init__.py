@@ -1,0 +1,1 @@
+"""OpenAI's side of chat completions, and what it refuses."""

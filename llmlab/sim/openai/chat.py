@@ -1,0 +1,130 @@
+"""OpenAI `/v1/chat/completions`: usage counts reasoning in and is streamed only on request."""
+
+from collections.abc import Iterator, Mapping
+
+from llmlab.sim.authors.author import Asked, Written
+from llmlab.sim.call import Call, Json, Reply, as_json
+from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
+from llmlab.sim.messages import conversation, stops
+from llmlab.sim.models import SimulatedModel
+from llmlab.sim.openai.rules import (
+    CHAT_FIELDS,
+    cache_write,
+    check_effort,
+    check_fields,
+    check_sampling,
+    check_schema,
+    check_stop,
+    check_window,
+    model_of,
+    require,
+    unsupported_parameter,
+)
+from llmlab.sim.refusals import nested
+from llmlab.sim.settle import settled
+from llmlab.sim.streams import DONE, data, sse, words
+
+
+async def chat(call: Call) -> Reply:
+    """Answer one chat completion, whole or streamed."""
+    check_fields(call.body, CHAT_FIELDS)
+    require(call.body, "model", "messages")
+    model = model_of(call, missing=404)
+    asked = _asked(call, model)
+    check_window(asked, model, "messages")
+    written = await call.author.write(asked)
+    frame = Frame(
+        id=f"chatcmpl-{call.serial[:29]}",
+        created=call.now,
+        model=model.reported,
+        fingerprint=f"fp_{call.serial[:10]}",
+        extra={"service_tier": "default"},
+    )
+    usage = usage_of(written, cache_write(call, model, written))
+    if call.body.get("stream"):
+        return settled(sse(_stream(call, frame, written, usage)), asked, written, model)
+    message = {**_said(written), "annotations": []}
+    body = frame.completion(message, finish_of(written), usage)
+    return settled(as_json(body), asked, written, model)
+
+
+def _asked(call: Call, model: SimulatedModel) -> Asked:
+    body = call.body
+    effort = check_effort(model, body.get("reasoning_effort"), "reasoning_effort")
+    if model.efforts and body.get("max_tokens") is not None:
+        raise unsupported_parameter("max_tokens", "max_completion_tokens")
+    check_sampling(body, model, effort)
+    check_stop(body, model)
+    system, user = conversation(body["messages"])
+    _check_format(body, system + user)
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    return Asked(
+        provider=call.provider,
+        model=model.id,
+        system=system,
+        user=user,
+        temperature=body.get("temperature"),
+        seed=body.get("seed"),
+        max_tokens=limit or 4096,
+        stop=stops(body.get("stop")),
+        thinking=bool(model.efforts) and effort != "none",
+        schema=schema_of(call),
+    )
+
+
+def _check_format(body: Mapping[str, object], prompt: str) -> None:
+    form = body.get("response_format")
+    if not isinstance(form, Mapping):
+        return
+    named = form.get("json_schema")
+    if form.get("type") == "json_object" and "json" not in prompt.lower():
+        message = (
+            "'messages' must contain the word 'json' in some form, to use 'response_format' "
+            "of type 'json_object'."
+        )
+        raise nested(400, message, param="messages")
+    if isinstance(named, Mapping) and named.get("strict"):
+        check_schema(named.get("schema"), "response_format")
+
+
+def usage_of(written: Written, cache_write: int = 0) -> Json:
+    """Count OpenAI's way: cached and written tokens in the prompt, reasoning in the completion."""
+    return {
+        "prompt_tokens": written.input_tokens,
+        "completion_tokens": written.output_tokens,
+        "total_tokens": written.input_tokens + written.output_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": written.cached_tokens,
+            "cache_write_tokens": cache_write,
+            "audio_tokens": 0,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": written.reasoning_tokens,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _said(written: Written) -> Json:
+    refused = written.finish == "refusal"
+    return {
+        "role": "assistant",
+        "content": None if refused else written.text,
+        "refusal": written.text if refused else None,
+    }
+
+
+def _stream(call: Call, frame: Frame, written: Written, usage: Json) -> Iterator[bytes]:
+    with_usage = wants_usage(call)
+    silent = {"usage": None} if with_usage else {}
+    first = {"role": "assistant", "content": "", "refusal": None}
+    yield data(frame.chunk(first, **silent))
+    field = "refusal" if written.finish == "refusal" else "content"
+    for word in words(written.text):
+        yield data({**frame.chunk({field: word}, **silent), "obfuscation": call.serial[:9]})
+    yield data(frame.chunk({}, finish_of(written), **silent))
+    if with_usage:
+        yield data(frame.usage_chunk(usage))
+    yield DONE

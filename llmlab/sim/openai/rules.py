@@ -1,0 +1,180 @@
+"""
+What OpenAI refuses before a model is asked.
+
+Source: the reference of 2026-11 on request fields, sampling by family and error codes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmlab.sim.authors.author import Asked, Written, count_prompt
+from llmlab.sim.call import Call, Rejection
+from llmlab.sim.models import SimulatedModel, find
+from llmlab.sim.refusals import nested
+
+_CHAT = """
+model messages max_completion_tokens max_tokens temperature top_p n stop seed
+presence_penalty frequency_penalty logit_bias logprobs top_logprobs response_format tools
+tool_choice parallel_tool_calls reasoning_effort verbosity stream stream_options
+service_tier store metadata prompt_cache_key prompt_cache_options safety_identifier
+web_search_options moderation user
+"""
+_RESPONSES = """
+model input instructions max_output_tokens max_tool_calls reasoning text tools tool_choice
+parallel_tool_calls previous_response_id conversation store include truncation temperature
+top_p top_logprobs service_tier background metadata prompt_cache_key prompt_cache_options
+safety_identifier stream stream_options user
+"""
+CHAT_FIELDS = frozenset(_CHAT.split())
+RESPONSES_FIELDS = frozenset(_RESPONSES.split())
+_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias",
+             "logprobs", "top_logprobs")  # fmt: skip
+_DEFAULTS: Mapping[str, object] = {
+    "temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "logprobs": False,
+    "top_logprobs": 0,
+}  # fmt: skip
+_RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2),
+           "frequency_penalty": (-2, 2)}  # fmt: skip
+_MOST_STOPS = 4
+_CACHE_MINIMUM = 1024
+
+
+def check_fields(body: Mapping[str, Any], known: frozenset[str]) -> None:
+    """Refuse the first field that the endpoint does not have."""
+    for name in body:
+        if name not in known:
+            message = f"Unknown parameter: '{name}'."
+            raise nested(400, message, param=name, code="unknown_parameter")
+
+
+def require(body: Mapping[str, Any], *names: str) -> None:
+    """Refuse a body that lacks one of `names`."""
+    for name in names:
+        if not body.get(name):
+            message = f"Missing required parameter: '{name}'."
+            raise nested(400, message, param=name, code="missing_required_parameter")
+
+
+def model_of(call: Call, *, missing: int) -> SimulatedModel:
+    """Find the model; an unknown or dead one is `missing` (404 in chat, 400 in Responses)."""
+    name = call.body["model"]
+    model = find(call.provider, name, call.clock())
+    if model is not None:
+        return model
+    if missing == 404:  # noqa: PLR2004 - chat completions' form
+        message = f"The model `{name}` does not exist or you do not have access to it."
+        raise nested(404, message, code="model_not_found")
+    message = f"The requested model '{name}' does not exist."
+    raise nested(400, message, param="model", code="model_not_found")
+
+
+def check_effort(model: SimulatedModel, effort: str | None, param: str) -> str:
+    """Return the effort that holds; refuse one that the model does not have."""
+    if effort is None:
+        return model.efforts[0] if model.efforts else "none"
+    if not model.efforts:
+        raise unsupported_parameter(param)
+    if effort not in model.efforts:
+        supported = ", ".join(f"'{name}'" for name in model.efforts)
+        message = (
+            f"Unsupported value: '{param}' does not support '{effort}' with this model. "
+            f"Supported values are: {supported}."
+        )
+        raise nested(400, message, param=param, code="unsupported_value")
+    return effort
+
+
+def unsupported_parameter(name: str, instead: str = "") -> Rejection:
+    """Refuse a parameter that this model does not take."""
+    message = f"Unsupported parameter: '{name}' is not supported with this model."
+    hint = f" Use '{instead}' instead." if instead else ""
+    return nested(400, message + hint, param=name, code="unsupported_parameter")
+
+
+def check_sampling(body: Mapping[str, Any], model: SimulatedModel, effort: str) -> None:
+    """Refuse sampling parameters out of range, or that the model does not take now."""
+    for name, (low, high) in _RANGES.items():
+        _check_range(name, body.get(name), low, high)
+    if model.sampling == "yes" or (model.sampling == "effort-none" and effort == "none"):
+        return
+    for name in _SAMPLING:
+        value = body.get(name)
+        if value is None or value == _DEFAULTS.get(name):
+            continue
+        if name == "temperature":
+            message = (
+                f"Unsupported value: 'temperature' does not support {value} with this model. "
+                "Only the default (1) value is supported."
+            )
+            raise nested(400, message, param=name, code="unsupported_value")
+        raise unsupported_parameter(name)
+
+
+def _check_range(name: str, value: float | None, low: float, high: float) -> None:
+    if value is None:
+        return
+    side, word, bound = ("below_min", "below minimum", low)
+    if value > high:
+        side, word, bound = ("above_max", "above maximum", high)
+    if not low <= value <= high:
+        sign = ">=" if value < low else "<="
+        message = (
+            f"Invalid '{name}': decimal {word} value. Expected a value {sign} {bound}, "
+            f"but got {value} instead."
+        )
+        raise nested(400, message, param=name, code=f"decimal_{side}_value")
+
+
+def check_stop(body: Mapping[str, Any], model: SimulatedModel) -> None:
+    """Refuse too many stop sequences, and any at all with a model that cannot stop early."""
+    stop = body.get("stop")
+    if not stop:
+        return
+    if model.sampling == "never":
+        raise unsupported_parameter("stop")
+    if isinstance(stop, list) and len(stop) > _MOST_STOPS:
+        message = f"Invalid 'stop': array too long. Expected at most {_MOST_STOPS}."
+        raise nested(400, message, param="stop", code="array_above_max_length")
+
+
+def check_window(asked: Asked, model: SimulatedModel, param: str) -> None:
+    """Refuse a prompt that does not fit the model's window."""
+    if count_prompt(asked.system, asked.user) > model.context:
+        message = (
+            "Your input exceeds the context window of this model. "
+            "Please adjust your input and try again."
+        )
+        raise nested(400, message, param=param, code="context_length_exceeded")
+
+
+def check_schema(schema: object, param: str) -> None:
+    """Refuse a strict schema whose objects are open or have optional properties."""
+    if not isinstance(schema, Mapping):
+        return
+    for part in _objects(schema):
+        fault = ""
+        if part.get("additionalProperties") is not False:
+            fault = "'additionalProperties' is required to be supplied and to be false"
+        elif set(part.get("required", ())) != set(part.get("properties", {})):
+            fault = "'required' is required to be an array including every key in properties"
+        if fault:
+            message = f"Invalid schema for response_format: {fault}."
+            raise nested(400, message, param=param, code="invalid_json_schema")
+
+
+def _objects(node: object) -> list[Mapping[str, Any]]:
+    if isinstance(node, list):
+        return [found for part in node for found in _objects(part)]
+    if not isinstance(node, Mapping):
+        return []
+    found = [found for part in node.values() for found in _objects(part)]
+    return [node, *found] if node.get("type") == "object" else found
+
+
+def cache_write(call: Call, model: SimulatedModel, written: Written) -> int:
+    """Count a cache write: gpt-5.6 and later, when caching is asked for, from 1024 tokens on."""
+    asked_for = call.body.get("prompt_cache_key") or call.body.get("prompt_cache_options")
+    late = model.id.startswith(("gpt-5.6", "gpt-6"))
+    if asked_for and late and written.input_tokens >= _CACHE_MINIMUM:
+        return written.input_tokens - written.cached_tokens
+    return 0

@@ -1,0 +1,122 @@
+"""`/v1/responses` as OpenAI and xAI speak it: items in, items out, reasoning counted in output."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmlab.sim.authors.author import Asked, count_prompt
+from llmlab.sim.call import Call, Reply, as_json
+from llmlab.sim.messages import conversation
+from llmlab.sim.models import SimulatedModel
+from llmlab.sim.openai.rules import (
+    RESPONSES_FIELDS,
+    check_effort,
+    check_fields,
+    check_sampling,
+    check_schema,
+    check_window,
+    model_of,
+    require,
+)
+from llmlab.sim.refusals import flat
+from llmlab.sim.responses.shape import Sheet
+from llmlab.sim.responses.stream import stream
+from llmlab.sim.search import searches, with_searches
+from llmlab.sim.settle import settled
+from llmlab.sim.streams import numbered, sse
+from llmlab.sim.xai.rules import check_effort as check_xai_effort
+from llmlab.sim.xai.rules import dollars, ticks
+from llmlab.sim.xai.rules import model_of as xai_model_of
+
+_MOST_DOMAINS = 5
+
+
+async def openai_responses(call: Call) -> Reply:
+    """Answer as OpenAI: unknown fields and unknown models are both a 400."""
+    check_fields(call.body, RESPONSES_FIELDS)
+    require(call.body, "model", "input")
+    model = model_of(call, missing=400)
+    effort = check_effort(model, _effort(call.body), "reasoning.effort")
+    check_sampling(call.body, model, effort)
+    form = _format(call.body)
+    if form.get("strict"):
+        check_schema(form.get("schema"), "text.format")
+    asked = _asked(call, model, effort)
+    if call.body.get("truncation") != "auto":
+        check_window(asked, model, "input")
+    return await _answer(call, model, asked, effort)
+
+
+async def xai_responses(call: Call) -> Reply:
+    """Answer as xAI: same items, with the charge in ticks and tool calls counted."""
+    model = xai_model_of(call, "input")
+    effort = check_xai_effort(model, _effort(call.body))
+    _check_filters(call.body.get("tools") or ())
+    return await _answer(call, model, _asked(call, model, effort), effort)
+
+
+async def count_input(call: Call) -> Reply:
+    """Count a Responses body without answering it, free of charge."""
+    require(call.body, "model", "input")
+    model_of(call, missing=400)
+    system, user = _prompt(call.body)
+    tokens = count_prompt(system, user)
+    return as_json({"object": "response.input_tokens", "input_tokens": tokens})
+
+
+async def _answer(call: Call, model: SimulatedModel, asked: Asked, effort: str) -> Reply:
+    found = searches(call.body.get("tools"), asked, call.body.get("max_tool_calls") or 3)
+    written = await call.author.write(asked)
+    written = with_searches(written, found, cite=asked.schema is None)
+    charge = ticks(model, written, len(found)) if call.provider == "xai" else None
+    sheet = Sheet(
+        call=call, model=model, written=written, effort=effort, searches=found, charge=charge
+    )
+    reply = sse(numbered(stream(sheet))) if call.body.get("stream") else as_json(sheet.document())
+    return settled(reply, asked, written, model, None if charge is None else dollars(charge))
+
+
+def _effort(body: Mapping[str, Any]) -> str | None:
+    reasoning = body.get("reasoning")
+    return reasoning.get("effort") if isinstance(reasoning, Mapping) else None
+
+
+def _format(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    text = body.get("text")
+    form = text.get("format") if isinstance(text, Mapping) else None
+    return form if isinstance(form, Mapping) else {}
+
+
+def _prompt(body: Mapping[str, Any]) -> tuple[str, str]:
+    system, user = conversation(body["input"])
+    parts = (body.get("instructions") or "", system)
+    return "\n\n".join(part for part in parts if part), user
+
+
+def _asked(call: Call, model: SimulatedModel, effort: str) -> Asked:
+    system, user = _prompt(call.body)
+    form = _format(call.body)
+    schema = form.get("schema")
+    return Asked(
+        provider=call.provider,
+        model=model.id,
+        system=system,
+        user=user,
+        temperature=call.body.get("temperature"),
+        max_tokens=call.body.get("max_output_tokens") or 4096,
+        thinking=bool(model.efforts) and effort != "none",
+        schema=schema if isinstance(schema, Mapping) else _any_object(form),
+    )
+
+
+def _any_object(form: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return {"type": "object"} if form.get("type") == "json_object" else None
+
+
+def _check_filters(tools: Iterable[Mapping[str, Any]]) -> None:
+    for tool in tools:
+        filters = tool.get("filters") or {}
+        allowed, excluded = filters.get("allowed_domains"), filters.get("excluded_domains")
+        if allowed and excluded:
+            raise flat(400, "allowed_domains and excluded_domains cannot be used together.")
+        if len(allowed or excluded or ()) > _MOST_DOMAINS:
+            raise flat(400, f"At most {_MOST_DOMAINS} domains are allowed in filters.")

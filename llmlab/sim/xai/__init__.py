@@ -1,0 +1,1 @@
+"""xAI's side of chat completions, and what it refuses."""

@@ -1,0 +1,86 @@
+"""xAI `/v1/chat/completions`: OpenAI's shape, but completion tokens exclude reasoning."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from llmlab.sim.authors.author import Asked, Written
+from llmlab.sim.call import Call, Json, Reply, as_json
+from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
+from llmlab.sim.messages import conversation, stops
+from llmlab.sim.models import SimulatedModel
+from llmlab.sim.settle import settled
+from llmlab.sim.streams import DONE, data, sse, words
+from llmlab.sim.xai.rules import check_effort, dollars, model_of, ticks
+
+
+async def chat(call: Call) -> Reply:
+    """Answer one chat completion, whole or streamed; newer models keep their reasoning."""
+    model = model_of(call, "messages")
+    asked = _asked(call, model)
+    written = await call.author.write(asked)
+    charge = ticks(model, written)
+    frame = Frame(
+        id=str(UUID(call.serial[:32])),
+        created=call.now,
+        model=model.reported,
+        fingerprint=f"fp_{call.serial[:10]}",
+    )
+    usage = usage_of(written, charge)
+    if call.body.get("stream"):
+        reply = sse(_stream(call, frame, written, usage))
+    else:
+        message = {"role": "assistant", "content": written.text, "refusal": None}
+        reply = as_json(frame.completion(message, finish_of(written), usage))
+    return settled(reply, asked, written, model, dollars(charge))
+
+
+def _asked(call: Call, model: SimulatedModel) -> Asked:
+    body = call.body
+    effort = check_effort(model, body.get("reasoning_effort"))
+    system, user = conversation(body["messages"])
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    return Asked(
+        provider="xai",
+        model=model.id,
+        system=system,
+        user=user,
+        temperature=body.get("temperature"),
+        seed=body.get("seed"),
+        max_tokens=limit or 4096,
+        stop=stops(body.get("stop")),
+        thinking=bool(model.efforts) and effort != "none",
+        schema=schema_of(call),
+    )
+
+
+def usage_of(written: Written, charge: int) -> Json:
+    """Count xAI's way: total = prompt + completion + reasoning, and the charge in ticks."""
+    return {
+        "prompt_tokens": written.input_tokens,
+        "completion_tokens": written.output_tokens - written.reasoning_tokens,
+        "total_tokens": written.input_tokens + written.output_tokens,
+        "prompt_tokens_details": {
+            "text_tokens": written.input_tokens,
+            "audio_tokens": 0,
+            "image_tokens": 0,
+            "cached_tokens": written.cached_tokens,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": written.reasoning_tokens,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+        "num_sources_used": 0,
+        "cost_in_usd_ticks": charge,
+    }
+
+
+def _stream(call: Call, frame: Frame, written: Written, usage: Json) -> Iterator[bytes]:
+    yield data(frame.chunk({"role": "assistant", "content": ""}))
+    for word in words(written.text):
+        yield data(frame.chunk({"content": word}))
+    yield data(frame.chunk({}, finish_of(written)))
+    if wants_usage(call):
+        yield data(frame.usage_chunk(usage))
+    yield DONE

@@ -1,0 +1,57 @@
+"""The reading of a comparison as Markdown, tables included."""
+
+from collections.abc import Sequence
+
+from llmlab.views.comparison import ArmView, ComparisonView, PairView, arms, pairs
+from llmlab.views.table import columns, footnotes
+from llmlab.views.text import form
+
+PAIR_HEADS = ("A", "B", "inputs", "B \u2212 A", "interval", "p", "adjusted p", "test")
+_SPECIAL = str.maketrans(
+    {char: "\\" + char for char in "\\`*_[]|#!~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+    | {"\n": " ", "\r": " "}
+)  # fmt: skip
+
+
+def markdown(shown: ComparisonView) -> str:
+    """Return title, notices, verdict, the table of arms and that of pairs."""
+    parts = [f"# {_safe(shown.title)}", *(f"> **{_safe(note)}**" for note in shown.notes)]
+    parts += [_safe(shown.verdict), _arms(shown)]
+    parts += [f"_{_safe(note)}_" for note in footnotes(shown)]
+    if compared := pairs(shown):
+        parts += ["## Pairs", _table(PAIR_HEADS, [pair_cells(pair) for pair in compared])]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def pair_cells(pair: PairView) -> list[str]:
+    """Return what a table says of one paired comparison, in the order of `PAIR_HEADS`."""
+    return [
+        f"{pair.label_a} \u00b7 {pair.prompt_a}",
+        f"{pair.label_b} \u00b7 {pair.prompt_b}",
+        form.count(pair.inputs),
+        form.difference(pair.difference),
+        form.interval(pair.low, pair.high, signed=True),
+        form.probability(pair.p),
+        form.probability(pair.p_adjusted),
+        pair.test,
+    ]
+
+
+def _arms(shown: ComparisonView) -> str:
+    used = columns(shown)
+    rows = [[column.text(arm) + _mark(column.head, arm) for column in used] for arm in arms(shown)]
+    return _table([column.head for column in used], rows)
+
+
+def _mark(head: str, arm: ArmView) -> str:
+    return f" ({arm.mark})" if head == "Model" and arm.mark else ""
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[_safe(head) for head in heads], ["---"] * len(heads)]
+    lines += [[_safe(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _safe(text: str) -> str:
+    return text.translate(_SPECIAL)

@@ -1,0 +1,1 @@
+"""HTML for a notebook cell and for the report."""

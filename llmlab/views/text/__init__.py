@@ -1,0 +1,1 @@
+"""Plain text for a terminal, and numbers as a person reads them."""

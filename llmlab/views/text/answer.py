@@ -1,0 +1,33 @@
+"""One answer's figures, in one quiet line."""
+
+from llmlab.records import Answer
+from llmlab.views.text import form
+
+
+def figures(answer: Answer) -> str:
+    """Return model, tokens, cost and time; what is simulated or from the book says so."""
+    usage = answer.usage
+    parts = [
+        answer.requested or answer.model,
+        f"{form.count(usage.input)} in, {form.count(usage.output)} out",
+        _cost(answer),
+        form.seconds(answer.latency),
+    ]
+    if answer.ttft is not None:
+        parts.append(f"first word {form.seconds(answer.ttft)}")
+    if answer.finish != "stop":
+        parts.append(f"ended by {answer.finish}")
+    if answer.from_book:
+        parts.append("from the book, not sent again")
+    if answer.backend != "live":
+        parts.append(
+            {"stand-in": "stand-in: not this model", "local": "local model"}[answer.backend]
+        )
+    return " · ".join([*parts, *answer.warnings])
+
+
+def _cost(answer: Answer) -> str:
+    if answer.cost is None:
+        return "cost unknown"
+    dollars = form.money(float(answer.cost), 3)
+    return f"{dollars} (simulated)" if answer.backend == "stand-in" else dollars

@@ -21,7 +21,6 @@ from llmlab.scores.ranks import influences
 from llmlab.stats.costs import ratio_interval
 from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import deflate
-from llmlab.stats.differences import mcnemar, paired_rates
 from llmlab.stats.equivalence import equivalence
 from llmlab.stats.intervals import (
     Interval,
@@ -34,6 +33,7 @@ from llmlab.stats.intervals import (
 from llmlab.stats.matrix import Matrix
 from llmlab.stats.paired import pairs_of
 from llmlab.stats.planning import inputs_needed
+from llmlab.stats.rates import PairedRates, mcnemar
 from llmlab.stats.sequential import PairedSequence
 from llmlab.stats.signflip import sign_flip
 
@@ -162,7 +162,7 @@ def _t_clusters(rng: np.random.Generator, n: int) -> Limits:
 
 def _bonett_price(rng: np.random.Generator, n: int) -> Limits:
     only_b, only_a = rng.multinomial(n, [0.2, 0.1, 0.7])[:2]
-    return paired_rates(int(only_a), int(only_b), n, LEVEL)
+    return PairedRates(int(only_a), int(only_b), n).limits(LEVEL)
 
 
 def _paired_t(rng: np.random.Generator, n: int) -> Limits:
@@ -235,7 +235,7 @@ SCENARIOS: Final = tuple(
         ("t", "skewed (exponential)", 1.0, _t_skewed),
         ("cluster t", "skewed, clusters of 5", 1.0, _t_clusters),
         ("t (clusters ignored)", "skewed, clusters of 5", 1.0, _t_ignoring),
-        ("paired, Bonett-Price", "binary, 30 % discordant", 0.1, _bonett_price),
+        ("paired, Tango", "binary, 30 % discordant", 0.1, _bonett_price),
         ("paired t", "skewed, shared difficulty", 1.0 / 9.0, _paired_t),
         ("bootstrap, p50", "log-normal", 1.0, _latency),
         ("bootstrap, p95", "log-normal", float(np.exp(1.6448536269514722)), _latency_p95),
@@ -258,7 +258,7 @@ def single_tests(rng: np.random.Generator, replications: int) -> Iterator[str]:
     yield "| test | data | " + " | ".join(f"n = {size:,}" for size in SIZES) + " |"
     yield "| --- | --- |" + " ---: |" * len(SIZES)
     laws: tuple[tuple[str, str, Callable[[int], float]], ...] = (
-        ("McNemar exact", "binary, 30 % discordant", lambda n: _false_mcnemar(rng, n)),
+        ("McNemar, score and mid-p", "binary, 30 % discordant", lambda n: _false_mcnemar(rng, n)),
         ("sign-flip", "symmetric, heavy tails", lambda n: _false_flip(rng.standard_t(3, n))),
         ("sign-flip", "skewed", lambda n: _false_flip(rng.exponential(size=n) - 1.0)),
         ("cluster sign-flip", "clusters of 5", lambda n: _false_clusters(rng, n)),

@@ -7,9 +7,10 @@ import numpy as np
 
 from llmlab.stats.arms import Arm
 from llmlab.stats.matrix import Name
+from llmlab.stats.means import SERIAL
 from llmlab.stats.outcomes import gap_note
 from llmlab.stats.paired import Pair
-from llmlab.stats.reach import Reach, least_units
+from llmlab.stats.reach import Reach, least_of, worth
 
 FEW_INPUTS: Final = 30
 FEW_CLUSTERS: Final = 10
@@ -72,13 +73,13 @@ def size_notes(
 
 def _few_units(pairs: Sequence[Pair], alpha: float) -> str:
     """Say that no difference at all could have been found, where that is so."""
-    units = max((pair.clusters or pair.inputs for pair in pairs), default=0)
-    if not units or any(pair.test == "betting, any look" for pair in pairs):
+    if not pairs or any(pair.test == "betting, any look" for pair in pairs):
         return ""
-    least = least_units(alpha / len(pairs))
+    units = max(pair.clusters or pair.inputs for pair in pairs)
+    least = min(least_of(pair, alpha / len(pairs)) for pair in pairs)
+    if not units or units >= least:
+        return ""
     kind = "clusters" if any(pair.clusters for pair in pairs) else "inputs"
-    if units >= least:
-        return ""
     family = "1 comparison needs" if len(pairs) == 1 else f"{len(pairs)} comparisons need"
     return (
         f"With {units} {kind} no difference can be found, however large: {family} at least "
@@ -93,7 +94,8 @@ def _detectable_note(pairs: Sequence[Pair], alpha: float) -> list[str]:
         return []
     pair = usable[(len(usable) - 1) // 2]
     units, kind = pair.clusters or pair.inputs, "clusters" if pair.clusters else "inputs"
-    least = Reach.of(pair, alpha / len(pairs)).detectable(units, POWER)
+    kind = "dates" if pair.test == SERIAL else kind
+    least = Reach.of(pair, alpha / len(pairs)).detectable(worth(pair), POWER)
     if least > 1.0 and all(abs(each.difference) <= 1.0 for each in usable):
         return [f"With {units:,} {kind} no possible difference is found in {POWER:.0%} of runs."]
     family = f"{len(pairs)} comparison{'' if len(pairs) == 1 else 's'}"

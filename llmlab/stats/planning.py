@@ -14,7 +14,7 @@ from llmlab.stats.clusters import Cluster
 from llmlab.stats.matrix import Name
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.power import paired_power
-from llmlab.stats.reach import Reach
+from llmlab.stats.reach import Reach, worth
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class SamplePlan:
     alpha: float
     """Of this one comparison, after sharing it with the others."""
     clusters: int | None = None
-    """Clusters that those inputs must come from."""
+    """Clusters, or dates, that those inputs must come from."""
 
 
 def inputs_needed(sd: float, difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -123,7 +123,7 @@ class _Wish:
 
 
 def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _Wish) -> SamplePlan:
-    units = pair.clusters or pair.inputs
+    units = worth(pair)
     needed = _units(pair, wish)
     more = _units(pair, wish, _caution(units - 1))
     size = pair.inputs / units
@@ -142,7 +142,7 @@ def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _
         minutes=busy / wish.in_flight / 60.0,
         power=wish.power,
         alpha=wish.alpha,
-        clusters=needed if pair.clusters else None,
+        clusters=math.ceil(needed * pair.clusters / units) if pair.clusters else None,
     )
 
 

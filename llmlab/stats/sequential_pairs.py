@@ -9,7 +9,7 @@ import numpy as np
 
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import Flags, Floats, Ints, positive
-from llmlab.stats.clusters import Cluster
+from llmlab.stats.clusters import Cluster, Dated
 from llmlab.stats.differences import standard_error
 from llmlab.stats.equivalence import Equivalence
 from llmlab.stats.matrix import Matrix, Name, matrix, numbers
@@ -216,6 +216,8 @@ def _coded(table: Matrix) -> Ints:
 def _largest(table: Matrix, rows: "pd.DataFrame", cluster: Cluster) -> int:
     """Count the largest cluster: of the whole design, where *cluster* names all its inputs."""
     import pandas as pd
+
+    cluster = cluster.dates if isinstance(cluster, Dated) else cluster
 
     seen = int(np.bincount(_coded(table)).max())
     if cluster is None or isinstance(cluster, str):

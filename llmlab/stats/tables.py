@@ -108,13 +108,16 @@ def not_worse(
 
 
 def _equivalence(table: Matrix, base: int, at: int, *, margin: float, alpha: float) -> Equivalence:
-    lines = table.of_pair(base, at)
+    lines, (low, high) = table.of_pair(base, at), table.limits
+    reach = high - low
     return equivalence(
         table.scores[lines, base],
         table.scores[lines, at],
         margin=margin,
         clusters=_listed(table.clusters_of(lines)),
         alpha=alpha,
+        ends=(-reach, reach),
+        steps=table.steps,
     )
 
 
@@ -200,8 +203,8 @@ def deflated(
         if name == skipped or keep.sum() < 2 or np.ptp(gaps[keep]) == 0.0:  # noqa: PLR2004
             continue
         codes = table.clusters_of(keep)
-        found = deflate(gaps[keep], trials, codes=codes)
-        p = above(gaps[keep], 0.0, codes)
+        found = deflate(gaps[keep], trials, codes=codes, steps=table.steps)
+        p = above(gaps[keep], 0.0, codes, steps=table.steps)
         lines.append(
             {
                 "prompt": name[0],
@@ -262,6 +265,7 @@ def cuped_pair(
         np.asarray(pool.loc[sample.index], dtype=float),
         np.asarray(pool, dtype=float),
         codes=table.clusters_of(usable),
+        steps=table.steps,
     )
     return pd.Series(asdict(found))
 

@@ -218,6 +218,7 @@ class Lab:
         repeats: int = 1,
         cluster: str | None = None,
         as_of: str | None = None,
+        horizon: int | str | None = None,
         stop_when_clear: bool = False,
         aa: bool = False,
         missing: Missing | None = None,
@@ -246,6 +247,8 @@ class Lab:
             repeats: How often each question is asked; repeats are averaged within an input.
             cluster: The column whose equal values belong together (same day, same ticker).
             as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
+            horizon: How far targets look ahead, where those of neighbouring dates overlap: 5 of
+                the run's dates, or a span such as "7D". Dates are those of as_of, or the cluster.
             stop_when_clear: Whether to look after every input (cluster) and to send no more
                 once one arm is clear of every other; the error stays at 5 % all the same.
             aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
@@ -280,6 +283,7 @@ class Lab:
             target=target,
             cluster=cluster,
             as_of=as_of,
+            horizon=horizon,
             values=values,
             repeats=repeats,
             parameters=parameters_of(parameters, own=tuple(signature(self.abtest).parameters)),

@@ -55,7 +55,16 @@ class Comparison(Questions):
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
         found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
+        found = (*found, *self._in_time())
         return (*self._notes, *found, *self._verdict.notes, *self._watched(), *self._tried())
+
+    def _in_time(self) -> tuple[str, ...]:
+        """Say that dates go with their neighbours, where nobody said how far targets look."""
+        from llmlab.stats.overlap import overlap_notes
+
+        if self.horizon is not None or self.dates is None or not self._verdict.best:
+            return ()
+        return overlap_notes(self.rows, self.dates)
 
     def _watched(self) -> tuple[str, ...]:
         if not self.watched:
@@ -121,6 +130,7 @@ class Comparison(Questions):
             chance=self.chance,
             score_name=self.score_name,
             clusters=self.clusters,
+            depends=self.depends,
         )
 
     def __len__(self) -> int:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from llmlab.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from llmlab.stats import Arm, Pair, Verdict
+    from llmlab.stats.clusters import Cluster
 
 
 class Kept:
@@ -26,6 +29,8 @@ class Kept:
             its pairs are then tested by a confidence sequence.
         aa: Whether each prompt was asked twice over, the second named `... again`.
         trials: How many arms were ever tried on these inputs.
+        horizon: How far targets look ahead: a number of the run's dates, or a span such as "7D".
+            The dates are those of the column `as_of`, or the clusters.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -41,6 +46,7 @@ class Kept:
         bound: float | None = None,
         aa: bool = False,
         trials: int | None = None,
+        horizon: "int | str | None" = None,
     ) -> None:
         self.name = name
         self.rows = rows
@@ -49,6 +55,8 @@ class Kept:
         self.score_name = score_name
         self.trials = trials
         """Arms that were ever tried on these inputs, by the book; None when nobody counted."""
+        self.horizon = horizon
+        """How far targets look ahead; None where nobody said so."""
         self._cluster = cluster
         self._notes = notes
         self._bound = bound
@@ -73,6 +81,7 @@ class Kept:
             "bound": self._bound,
             "aa": self._aa,
             "trials": self.trials,
+            "horizon": self.horizon,
         }
 
     @cached_property
@@ -80,8 +89,8 @@ class Kept:
         from llmlab.stats import looked_pairs, pairs
 
         if self._bound is not None:
-            return looked_pairs(self.rows, bound=self._bound, cluster=self.clusters)
-        return pairs(self.rows, cluster=self.clusters)
+            return looked_pairs(self.rows, bound=self._bound, cluster=self.depends)
+        return pairs(self.rows, cluster=self.depends)
 
     @cached_property
     def _arms(self) -> "tuple[Arm, ...]":
@@ -93,9 +102,9 @@ class Kept:
                 bound=self._bound,
                 compared=self._pairs,
                 chance=self.chance,
-                cluster=self.clusters,
+                cluster=self.depends,
             )
-        return arms(self.rows, chance=self.chance, cluster=self.clusters, compared=self._pairs)
+        return arms(self.rows, chance=self.chance, cluster=self.depends, compared=self._pairs)
 
     @cached_property
     def _verdict(self) -> "Verdict":
@@ -113,3 +122,33 @@ class Kept:
         if "cluster" not in self.rows.columns or self.rows["cluster"].isna().all():
             return None
         return self.rows.drop_duplicates("input_id").set_index("input_id")["cluster"]
+
+    @property
+    def depends(self) -> "Cluster":
+        """
+        How inputs depend on each other, as every method of `llmlab.stats` takes it.
+
+        Raises:
+            UsageError: There is a horizon, and neither `as_of` nor clusters that are dates.
+        """
+        if self.horizon is None:
+            return self.clusters
+        from llmlab.stats.clusters import Dated
+
+        dates = self.dates
+        if dates is None:
+            raise UsageError(
+                f"horizon={self.horizon!r} needs the order in time of inputs: name a column of "
+                "dates with as_of=, or as the cluster"
+            )
+        return Dated(dates, self.horizon)
+
+    @property
+    def dates(self) -> "pd.Series[Any] | None":
+        """The date of each input, by input id: `as_of`, or a cluster that is one; else None."""
+        from llmlab.stats.clusters import as_dates
+
+        if "as_of" in self.rows.columns and self.rows["as_of"].notna().all():
+            return self.rows.drop_duplicates("input_id").set_index("input_id")["as_of"]
+        clusters = self.clusters
+        return None if clusters is None or as_dates(clusters) is None else clusters

@@ -38,7 +38,7 @@ class Questions(Kept):
             than=than,
             margin=margin,
             alpha=alpha,
-            cluster=self.clusters,
+            cluster=self.depends,
             bound=self._bound,
         )
 
@@ -50,19 +50,19 @@ class Questions(Kept):
         """
         from llmlab.stats.tables import planned
 
-        return planned(self.rows, power=power, cluster=self.clusters, **options)
+        return planned(self.rows, power=power, cluster=self.depends, **options)
 
     def frontier(self, draws: int = 2_000) -> "pd.DataFrame":
         """Return the arms by cost: chance to be on the frontier, and where the winner flips."""
         from llmlab.stats.tables import frontier_table
 
-        return frontier_table(self.rows, cluster=self.clusters, draws=draws)
+        return frontier_table(self.rows, cluster=self.depends, draws=draws)
 
     def costs(self) -> "pd.DataFrame":
         """Return dollars for 1,000 calls and for a right answer, with 95 % intervals."""
         from llmlab.stats.costs import costs
 
-        return costs(self.rows, cluster=self.clusters)
+        return costs(self.rows, cluster=self.depends)
 
     def latency(self) -> "pd.DataFrame":
         """Return p50, p95 and p99 of latency with exact 95 % limits, NaN for want of calls."""
@@ -85,7 +85,7 @@ class Questions(Kept):
         if base is None:
             raise UsageError("deflated needs a baseline: an arm, or the score to be beaten")
         count = max(trials or self.trials or 1, len(self._arms) if trials is None else 1)
-        return deflated(self.rows, trials=count, baseline=base, cluster=self.clusters)
+        return deflated(self.rows, trials=count, baseline=base, cluster=self.depends)
 
     def cuped(self, a: "Said", b: "Said", covariates: "Covariates") -> "pd.Series[Any]":
         """
@@ -95,7 +95,7 @@ class Questions(Kept):
         """
         from llmlab.stats.tables import cuped_pair
 
-        return cuped_pair(self.rows, a, b, covariates, cluster=self.clusters)
+        return cuped_pair(self.rows, a, b, covariates, cluster=self.depends)
 
     def calibration(self, bins: int = 10) -> "pd.DataFrame":
         """Return Brier's score and its parts for each arm that stated probabilities."""
@@ -108,21 +108,21 @@ class Questions(Kept):
         """Scores on inputs before and after each model's knowledge cut-off."""
         from llmlab.stats.splits import by_cutoff
 
-        return by_cutoff(self.rows, cluster=self.clusters)
+        return by_cutoff(self.rows, cluster=self.depends)
 
     @property
     def drift(self) -> "pd.DataFrame":
         """Scores by the model and fingerprint that answered."""
         from llmlab.stats.splits import by_answerer
 
-        return by_answerer(self.rows, cluster=self.clusters)
+        return by_answerer(self.rows, cluster=self.depends)
 
     @cached_property
     def noise(self) -> "pd.DataFrame":
         """How far each prompt differs from itself, asked twice (`aa=True`)."""
         from llmlab.stats.splits import noise
 
-        return noise(self.rows, AGAIN, cluster=self.clusters)
+        return noise(self.rows, AGAIN, cluster=self.depends)
 
     def reprice(self, date: Any = None, *, prices: "Prices | None" = None, **how: Any) -> Self:
         """

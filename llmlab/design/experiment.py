@@ -13,6 +13,7 @@ from llmlab.design.grid import Cell, Filler, Input, grid
 from llmlab.design.guards import guard_notes, look_ahead_notes
 from llmlab.design.inputs import (
     AnyScore,
+    check_horizon,
     clusters_of,
     dates_by_input,
     frame_of,
@@ -53,6 +54,8 @@ class Experiment:
     """Scores in the place of `scorer`, after all answers are there."""
     dates: Mapping[str, float] | None = None
     """Unix seconds of each input, where `as_of` named a column."""
+    horizon: int | str | None = None
+    """How far targets look ahead, in dates of the run or as a span of time."""
     stop_when_clear: bool = False
     aa: bool = False
     notes: tuple[str, ...] = ()
@@ -97,6 +100,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     target: "str | pd.Series[Any] | None" = None,
     cluster: str | None = None,
     as_of: str | None = None,
+    horizon: int | str | None = None,
     values: Mapping[str, object] | None = None,
     repeats: int = 1,
     parameters: Parameters | None = None,
@@ -131,6 +135,8 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
     scorer = knowing(scorer, templates)
     clusters = clusters_of(on, cluster, inputs)
     dates = None if on is None or as_of is None else dates_by_input(on, as_of, inputs)
+    if horizon is not None:
+        check_horizon(horizon, inputs, dates=dates, clusters=clusters, watched=stop_when_clear)
     repeats = int(REPEATS.read(repeats, "repeats"))
     cells = grid(
         templates,
@@ -157,6 +163,7 @@ def experiment_of(  # noqa: PLR0913 - everything that a cell can say
         clusters=clusters,
         judge=judge,
         dates=dates,
+        horizon=horizon,
         stop_when_clear=stop_when_clear,
         aa=aa,
         notes=(

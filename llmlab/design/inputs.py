@@ -157,6 +157,50 @@ def dates_by_input(on: "pd.DataFrame", as_of: str, inputs: Sequence[Input]) -> M
     return dates_of(on, as_of, inputs)
 
 
+def check_horizon(
+    horizon: int | str,
+    inputs: Sequence[Input],
+    *,
+    dates: Mapping[str, float] | None,
+    clusters: Mapping[str, object] | None,
+    watched: bool,
+) -> None:
+    """
+    Check that inputs have an order in time, and that the horizon is one.
+
+    Raises:
+        UsageError: They have none, or the run is to be watched as it goes.
+    """
+    if watched:
+        raise UsageError(
+            "stop_when_clear takes inputs (or clusters) for independent, and dates whose targets "
+            "overlap are not: leave out one of stop_when_clear and horizon"
+        )
+    if dates is None and clusters is None:
+        raise UsageError(
+            f"horizon={horizon!r} needs the order in time of inputs: name a column of dates with "
+            "as_of=, or as the cluster"
+        )
+    undated = [each.id for each in inputs if dates is not None and each.id not in dates]
+    if undated:
+        raise UsageError(f"input {undated[0]!r} has no date ({len(undated)} in all)")
+    stretches(horizon, dates, clusters)
+
+
+def stretches(
+    horizon: int | str, dates: Mapping[str, float] | None, clusters: Mapping[str, object] | None
+) -> int:
+    """Return how many times over the dates of a run are as long as targets look ahead."""
+    import pandas as pd
+
+    from llmlab.stats.clusters import dated
+
+    at = pd.Series(clusters) if dates is None else pd.to_datetime(pd.Series(dates), unit="s")
+    found = dated(at, horizon)
+    count = 0 if found.codes is None else int(found.codes.max()) + 1
+    return max(1, count // found.steps)
+
+
 def inputs_of(
     on: "pd.DataFrame | None",
     target: "str | pd.Series[Any] | None",

@@ -38,6 +38,7 @@ def design_of(
         "target": args.target,
         "cluster": args.cluster,
         "as_of": args.as_of,
+        "horizon": _horizon(args.horizon),
         "stop_when_clear": args.stop_when_clear,
         "aa": args.aa,
         "batch": args.batch,
@@ -52,6 +53,11 @@ def design_of(
         "temperature": args.temperature,
         "seed": args.seed,
     }
+
+
+def _horizon(said: str | None) -> int | str | None:
+    """Take a whole number for dates, anything else for a span of time."""
+    return int(said) if said is not None and re.fullmatch(r"[+-]?\d+", said) else said
 
 
 def _models(words: list[str], names: Mapping[str, object]) -> list[str]:

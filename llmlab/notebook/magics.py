@@ -102,6 +102,7 @@ class LLMLab(Magics):
     @argument("--seed", type=int, help="sampling seed for every arm, where models take one")
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
     @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")
+    @argument("--horizon", metavar="DATES", help="how far targets look ahead: 5 dates, or 7D")
     @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")
     @argument("--aa", action="store_true", help="ask each prompt twice over: the score's own noise")
     @argument("--batch", action="store_true", help="send as a batch, at half the price")

@@ -34,7 +34,7 @@ class ScoredRun:
     extra_columns: Mapping[str, list[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of `Comparison`: chance, score_name, cluster, bound, aa, trials."""
+    """Keyword arguments of `Comparison`: chance, score_name, cluster, bound, aa, and so on."""
 
 
 def read(
@@ -109,6 +109,7 @@ def about_of(
         "bound": _held_bound(experiment, rows),
         "aa": experiment.aa,
         "trials": trials,
+        "horizon": experiment.horizon,
     }
 
 

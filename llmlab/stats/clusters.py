@@ -118,10 +118,12 @@ def as_dates(values: "pd.Series[Any]") -> "npt.NDArray[np.datetime64] | None":
     """Return *values* as dates, UTC where no zone is given; None where they are none."""
     import pandas as pd
 
-    if values.map(lambda each: isinstance(each, int | float | np.number)).any():
+    written = values.astype(str)
+    # A ticker such as 2330 would pass for a year.
+    if not written.str.match(r"\d{4}-\d{2}").all():
         return None
     try:
-        times = pd.to_datetime(values.astype(str), utc=True, format="ISO8601")
+        times = pd.to_datetime(written, utc=True, format="ISO8601")
     except (ValueError, TypeError):
         return None
     return np.asarray(times.to_numpy(dtype="datetime64[ns]"))

@@ -67,6 +67,10 @@ PAIR_COLUMNS: Final[Meaning] = {
     "missing": ("", "inputs of the run that are not among those compared"),
     "possible_low": ("", "least difference over all inputs, whatever the missing scores are"),
     "possible_high": ("", "largest difference over all inputs"),
+    "freedom": (
+        "",
+        "degrees of freedom: inputs less one; fewer for unequal clusters, or dates",
+    ),
 }
 
 

@@ -19,30 +19,42 @@ FLAT: Final = 0.9
 """Least mean power of the cosines used, over that at frequency zero, under the memory assumed."""
 LONGEST: Final = 0.995
 """Largest memory that is assumed: of a first-order autoregression."""
+ERRORS: Final = 2.0
+"""Standard errors that are added to the memory measured."""
 SHARE: Final = 3
 """At most every third date is worth a cosine."""
 
 
-def autocorrelation(sums: Floats) -> float:
-    """Return the correlation of neighbouring dates, its small-sample bias taken off (Kendall)."""
-    gaps = sums - sums.mean()
-    whole = float((gaps**2).sum())
-    if sums.size < 3 or whole == 0.0:  # noqa: PLR2004 - two dates have one neighbourhood
-        return 0.0
-    raw = float((gaps[1:] * gaps[:-1]).sum()) / whole
-    return raw + (1.0 + 3.0 * raw) / sums.size
+def autocorrelation(sums: Floats, lag: int = 1) -> float:
+    """
+    Return the correlation of dates that lie *lag* apart, its small-sample bias taken off.
+
+    Source: Kendall (1954), Biometrika 41, for a lag of one: it is too low by (1 + 3 rho) / n.
+    """
+    raw = _raw(sums - sums.mean(), lag)
+    return raw + lag * (1.0 + 3.0 * raw) / sums.size if raw else 0.0
 
 
 def memory(sums: Floats, steps: int) -> float:
     """
     Return the first-order autocorrelation to assume for dates whose targets look *steps* ahead.
 
-    The measured one and one standard error, so that it is seldom too low; of windows of *steps*
-    dates two neighbours share all but one.
+    Of windows of *steps* dates two neighbours share all but one, so it is at least that; dates
+    that lie *steps* apart share nothing any more, and what correlation those have, with two
+    standard errors (Bartlett 1946) so that it is seldom too low, is memory beyond the windows.
     """
-    raw = autocorrelation(sums)
-    error = float(np.sqrt(max(0.0, 1.0 - raw**2) / sums.size))
-    return float(np.clip(raw + error, max(0.0, 1.0 - 1.0 / max(1, steps)), LONGEST))
+    gaps = sums - sums.mean()
+    lag = min(max(1, steps), sums.size - 1)
+    beyond = autocorrelation(sums, lag)
+    shared = sum(_raw(gaps, each) ** 2 for each in range(1, lag))
+    error = np.sqrt((1.0 + 2.0 * shared) * max(0.0, 1.0 - beyond**2) / sums.size)
+    measured = float(np.clip(beyond + ERRORS * error, 0.0, 1.0)) ** (1.0 / lag)
+    return float(np.clip(max(measured, 1.0 - 1.0 / lag), 0.0, LONGEST))
+
+
+def _raw(gaps: Floats, lag: int) -> float:
+    whole = float((gaps**2).sum())
+    return float((gaps[lag:] * gaps[:-lag]).sum()) / whole if whole and lag < gaps.size else 0.0
 
 
 def serial_spread(sums: Floats, steps: int) -> tuple[float, float]:

@@ -68,6 +68,14 @@ def spread(values: Floats, depends: Dependence = INDEPENDENT) -> Spread:
     return Spread(error / values.size, min(freedom, clustered.freedom))
 
 
+def by_unit(values: Floats, depends: Dependence) -> Floats:
+    """Return the sum of *values* by cluster, or date; the values themselves without."""
+    if depends.codes is None:
+        return values
+    counts = np.bincount(depends.codes)
+    return np.asarray(np.bincount(depends.codes, weights=values)[counts > 0], dtype=float)
+
+
 def _clustered(sums: Floats, sizes: Floats, inside: float) -> Spread:
     """
     Return the cluster-robust error of a mean, for clusters of any sizes.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from llmlab.stats.clusters import Cluster
+
 _Record = TypeVar("_Record", bound="ArmView | PairView")
 
 
@@ -33,6 +35,8 @@ class ComparisonView:
     """Confidence level of every interval."""
     clusters: "pd.Series[Any] | None" = None
     """The cluster of each input, by input id, where inputs move together."""
+    depends: "Cluster" = None
+    """The same for `llmlab.stats`, with how far targets look ahead."""
 
 
 LOST = ("unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored")

@@ -526,3 +526,22 @@ def test_a_large_run_is_summarised_in_seconds() -> None:
     arms(rows, compared=pairs(rows))
 
     assert process_time() - start < 3.0
+
+
+@pytest.mark.parametrize("kind", ["binary", "zero-heavy"])
+def test_the_best_of_102_arms_can_be_told_from_all_others(kind: str) -> None:
+    """Of 5,151 pairs, whatever law the p comes from: fine enough, or of the exact tail."""
+    rng, size = np.random.default_rng(1), 60
+    scores = {
+        (f"p{prompt:02d}", f"m{model}"): (rng.random(size) < 0.2)
+        * (1.0 if kind == "binary" else rng.random(size))
+        for prompt in range(17)
+        for model in range(6)
+    }
+    scores["p00", "m0"] = np.ones(size)
+
+    found = arms(make_rows(scores))
+
+    assert found[0].name == ("p00", "m0")
+    assert found[0].tied == "a"
+    assert all("a" not in arm.tied for arm in found[1:])

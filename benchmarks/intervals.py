@@ -9,14 +9,17 @@ the functions a user calls. `-m` matters: run by path, this file would hide Pyth
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.cases import cases
 from llmlab.scores.ranks import influences
 from llmlab.stats.costs import ratio_interval
 from llmlab.stats.cuped import cuped
@@ -41,6 +44,9 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Limits: TypeAlias = tuple[float, float]
 Draw: TypeAlias = Callable[[np.random.Generator, int], Limits]
 
+PAGE: Final = Path(__file__).parents[1] / "docs" / "statistics.md"
+FIRST: Final = "## Measured\n"
+LAST: Final = "Run again with"
 SIZES: Final = (10, 30, 100, 1_000)
 LEVEL: Final = 0.95
 ALPHA: Final = 0.05
@@ -69,18 +75,41 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parts = {
         part.__name__: part
-        for part in (coverage, single_tests, sequential_error, sequential_saving, families, others)
+        for part in (
+            cases,
+            coverage,
+            single_tests,
+            sequential_error,
+            sequential_saving,
+            families,
+            others,
+        )
     }
     parser.add_argument("--only", choices=[*parts], action="append", help="these tables alone")
+    parser.add_argument("--write", action="store_true", help="put all tables into the page, too")
     given = parser.parse_args()
+    if given.write and given.only:
+        parser.error("--write takes all tables; leave out --only")
     start = perf_counter()
-    print("# What the statistics promise, measured\n")
-    print(f"{given.replications:,} replications, seed {given.seed}.")
+    lines = [f"{given.replications:,} replications, seed {given.seed}; other numbers are said."]
+    print(lines[0])
     for name in given.only or parts:
         rng = np.random.default_rng(given.seed)
         for line in parts[name](rng, given.replications):
             print(line, flush=True)
-    print(f"\nTook {perf_counter() - start:.0f} s.")
+            lines.append(line)
+    print(f"\nTook {perf_counter() - start:.0f} s.", file=sys.stderr)
+    if given.write:
+        PAGE.write_text(_put(PAGE.read_text(), lines))
+
+
+def _put(page: str, lines: list[str]) -> str:
+    """Put *lines* between the headings that stand before and after the tables, a level deeper."""
+    head, _, rest = page.partition(FIRST)
+    _, _, tail = rest.partition(LAST)
+    made = [f"#{line.strip()}\n" if line.strip().startswith("#") else line for line in lines]
+    body = "\n".join(made).replace("\n\n\n", "\n\n")
+    return f"{head}{FIRST}\n{body}\n\n{LAST}{tail}"
 
 
 # --- coverage

@@ -101,5 +101,5 @@ def test_the_case_in_which_the_sign_flips_were_bolder_than_the_interval() -> Non
     (pair,) = pairs(make_rows({A: np.zeros(10), B: gaps}))
 
     assert pair.p > 0.05
-    assert pair.test == "t"
+    assert pair.test == "t, skewed"
     assert pair.low < 0.0

@@ -312,3 +312,14 @@ async def test_a_run_keeps_its_horizon() -> None:
     assert run.horizon == again.horizon == "2D"
     assert run.pairs.equals(again.pairs)
     assert run._pairs[0].test == SERIAL
+
+
+def test_dates_of_which_all_overlap_say_nothing() -> None:
+    """Four dates of a target that looks five ahead are one stretch: no interval, no p."""
+    days = {f"i{at:05d}": f"2026-01-{at + 1:02d}" for at in range(4)}
+    for a, b in (([0.0, 0.1, 0.0, 0.2], [0.7, 0.9, 0.6, 0.9]), (np.zeros(4), [1.0, 1.0, 0.0, 1.0])):
+        (pair,) = pairs(make_rows({A: a, B: b}), cluster=Dated(days, 5))
+
+        assert np.isnan([pair.p, pair.low, pair.high]).all()
+        said = verdict(arms(make_rows({A: a, B: b}), cluster=Dated(days, 5)), [pair])
+        assert said.sentence == "Both arms are tied."

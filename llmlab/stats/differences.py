@@ -6,9 +6,18 @@ import numpy as np
 from scipy import special
 
 from llmlab.stats.checks import Floats, Ints, same_length
-from llmlab.stats.means import Mean, StudentMean, Tested, agreed, mean_of, only_zero, tested
+from llmlab.stats.means import (
+    SKEWED,
+    Mean,
+    StudentMean,
+    Tested,
+    agreed,
+    mean_of,
+    only_zero,
+    tested,
+)
 from llmlab.stats.rates import PairedRates, mid_p
-from llmlab.stats.spread import INDEPENDENT, Dependence, spread
+from llmlab.stats.spread import INDEPENDENT, Dependence, Spread, spread
 
 Flipped = Callable[[], tuple[float, str]]
 """Gives the sign-flip test of a pair when it is needed: its p-value and name."""
@@ -48,6 +57,7 @@ def laws(
     gaps: Floats,
     ends: tuple[float, float],
     depends: Dependence = INDEPENDENT,
+    measured: Spread | None = None,
     *,
     rates: bool,
 ) -> list[tuple[Mean, str]]:
@@ -58,11 +68,13 @@ def laws(
     Tango's statistic; with clusters that of the clusters as well, for no luck may narrow it.
     """
     if not rates:
-        return [mean_of(gaps, ends, depends)]
+        return [mean_of(gaps, ends, depends, measured)]
     plain: list[tuple[Mean, str]] = [(counts(gaps), "McNemar score")]
     if depends.codes is None:
         return plain
-    return [mean_of(gaps, ends, depends), *plain]
+    law = mean_of(gaps, ends, depends, measured)
+    # Where nothing is known of the clusters, inputs cannot speak for them.
+    return [law] if np.isnan(law[0].above(0.0)) else [law, *plain]
 
 
 def compared(
@@ -70,6 +82,7 @@ def compared(
     ends: tuple[float, float],
     depends: Dependence,
     level: float,
+    measured: Spread,
     *,
     rates: bool,
     flipped: Flipped,
@@ -81,12 +94,14 @@ def compared(
     long-run) and the sign flips, which need no law; of 0/1 scores Tango's statistic and mid-p.
     Few bounded scores that are skewed, or all alike, have a law of their own.
     """
-    found = laws(gaps, ends, depends, rates=rates)
+    found = laws(gaps, ends, depends, measured, rates=rates)
     parts = [tested(law, level, name) for law, name in found]
-    if rates:
+    if rates and not np.isnan(parts[0].p):
         one = counts(gaps)
         parts.append(only_zero(mid_p(one.only_a, one.only_b), level, "McNemar mid-p"))
     if isinstance(found[0][0], StudentMean) and not depends.steps:
         p, name = flipped()
         parts.append(only_zero(p, level, depends.kind + name))
-    return agreed(parts)
+    whole = agreed(parts)
+    skewed = found[0][1].endswith(SKEWED) and not whole.test.endswith(SKEWED)
+    return whole._replace(test=whole.test + SKEWED) if skewed else whole

@@ -76,7 +76,8 @@ def equivalence(
     one, other, codes = _shared(a, b, clusters)
     gaps = other - one
     rates = binary(one) and binary(other)
-    found = laws(gaps, ends, Dependence(codes, steps), rates=rates)
+    depends = Dependence(codes, steps)
+    found = laws(gaps, ends, depends, rates=rates)
     parts = [
         Tested(law.above(-margin), *law.limits(1.0 - 2.0 * alpha), name) for law, name in found
     ]
@@ -87,17 +88,17 @@ def equivalence(
         low=whole.low,
         high=whole.high,
         margin=margin,
-        p_not_worse=_largest([law.above(-margin) for law, _ in found], gaps + margin, codes),
-        p_not_better=_largest([law.below(margin) for law, _ in found], margin - gaps, codes),
+        p_not_worse=_largest([law.above(-margin) for law, _ in found], gaps + margin, depends),
+        p_not_better=_largest([law.below(margin) for law, _ in found], margin - gaps, depends),
         alpha=alpha,
         test=whole.test,
     )
 
 
-def _largest(found: list[float], leads: Floats, codes: Ints | None) -> float:
+def _largest(found: list[float], leads: Floats, depends: Dependence) -> float:
     """Return the largest p; where no law speaks, for nothing varies, that of the signs alone."""
     known = [p for p in found if not np.isnan(p)]
-    return max(known) if known else signs(leads, codes)
+    return max(known) if known else signs(leads, depends)
 
 
 def _shared(

@@ -110,10 +110,13 @@ def rate_interval(
         return wilson(float(values.sum()), n, level)
     if units < 2:  # noqa: PLR2004 - one unit shows no spread
         return Interval(low=np.nan, high=np.nan, level=level, method="wilson, effective n")
-    found = spread(values, Dependence(codes, steps))
+    depends = Dependence(codes, steps)
+    found = spread(values, depends)
     freedom = found.freedom
+    if np.isnan(found.error):
+        return Interval(low=np.nan, high=np.nan, level=level, method="wilson, effective n")
     if rate in (0.0, 1.0) or found.error == 0.0:
-        size, freedom = float(units // max(1, steps) or 1), units - 1.0
+        size, freedom = float(depends.units(n)), units - 1.0
     else:
         size = _effective_size(values, rate, calls, codes, found)
     t = float(-special.stdtrit(freedom, (1.0 - level) / 2.0))

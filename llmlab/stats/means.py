@@ -20,6 +20,16 @@ SERIAL: Final = "long-run t"
 """The name of the test, and of the interval, of inputs in an order of time."""
 
 
+SKEWED: Final = ", skewed"
+"""What a method's name ends with where so few and so skewed values are too much for it."""
+
+LOOKED_AT: Final = 4_000
+"""Values above which no skewness is asked for."""
+
+ROUNDING: Final = 1e-12
+"""What is smaller, of the largest value, is rounding and not data."""
+
+
 class Mean(Protocol):
     """What data say of a mean."""
 
@@ -62,36 +72,40 @@ class StudentMean:
 
 
 def mean_of(
-    values: Floats, ends: tuple[float, float], depends: Dependence = INDEPENDENT
+    values: Floats,
+    ends: tuple[float, float],
+    depends: Dependence = INDEPENDENT,
+    measured: Spread | None = None,
 ) -> tuple[Mean, str]:
     """
     Return what *values* (at least one) say of their mean, and the name of the method.
 
+    *measured* spares their spread, where it is known already.
+
     *ends* are the least and the largest value there can be, infinite where that is not known.
-    Bounded values that are alike, or few and skewed, have Gaffke's law; all others Student's.
+    Bounded values that are alike, or few and skewed, have Gaffke's law; all others Student's,
+    which says in its name where their skewness is too much for it.
     """
-    found = spread(values, depends)
+    least, largest = float(values.min()), float(values.max())
+    scale = max(-least, largest)
     known = bool(np.isfinite(ends).all())
-    if known and np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
-        alike = np.full(_units(values, depends), values[0])
+    if known and largest - least <= ROUNDING * max(1.0, scale):
+        alike = np.full(depends.units(values.size), values[0])
         return BoundedMean(alike, *ends), f"{depends.kind}bounded"
     if known and depends.codes is None and values.size <= MOST and not trusted(values):
         return BoundedMean(values, *ends), "bounded"
     name = SERIAL if depends.steps else f"{depends.kind}t"
-    return StudentMean(float(values.mean()), _real(found, values)), name
+    if depends.codes is None and largest > least and not (known or _symmetric(values)):
+        name += SKEWED
+    found = spread(values, depends) if measured is None else measured
+    if found.error <= ROUNDING * scale:
+        found = Spread(0.0, found.freedom)
+    return StudentMean(float(values.mean()), found), name
 
 
-def _real(found: Spread, values: Floats) -> Spread:
-    """Take a standard error that is only rounding for none."""
-    rounding = 1e-12 * float(np.abs(values).max())
-    return found if found.error > rounding else Spread(0.0, found.freedom)
-
-
-def _units(values: Floats, depends: Dependence) -> int:
-    """Return how many independent looks values that are all alike are."""
-    if depends.codes is None:
-        return int(values.size)
-    return max(1, int(np.unique(depends.codes).size) // max(1, depends.steps))
+def _symmetric(values: Floats) -> bool:
+    """Return whether Student's law may be trusted; of very many values it is taken to be."""
+    return values.size > LOOKED_AT or trusted(values)
 
 
 class Tested(NamedTuple):

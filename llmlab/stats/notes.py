@@ -7,7 +7,7 @@ import numpy as np
 
 from llmlab.stats.arms import Arm
 from llmlab.stats.matrix import Name
-from llmlab.stats.means import SERIAL
+from llmlab.stats.means import SERIAL, SKEWED
 from llmlab.stats.outcomes import gap_note
 from llmlab.stats.paired import Pair
 from llmlab.stats.reach import Reach, least_of, worth
@@ -60,6 +60,7 @@ def size_notes(
         notes.append("Some arms share no scored input and cannot be compared.")
     if inputs < FEW_INPUTS:
         notes.append(f"Only {inputs} {'input' if inputs == 1 else 'inputs'}: intervals are wide.")
+    notes += _skewed_note(scored, pairs)
     few = _few_units(pairs, alpha)
     if few:
         return [*notes, few]
@@ -69,6 +70,19 @@ def size_notes(
     if tied or inputs < FEW_INPUTS:
         notes += _detectable_note(pairs, alpha)
     return notes
+
+
+def _skewed_note(scored: Sequence[Arm], pairs: Sequence[Pair]) -> list[str]:
+    """Say where scores are too few and too skewed for Student's law, and their range not known."""
+    arms = sum(arm.score_method.endswith(SKEWED) for arm in scored)
+    of_pairs = sum(pair.test.endswith(SKEWED) for pair in pairs)
+    if not arms and not of_pairs:
+        return []
+    whose = f"{arms} of {len(scored)} arms"
+    if pairs:
+        whose += f" and differences of {of_pairs} of {len(pairs)} pairs"
+    why = "are skewed, and their range is not known: with so few inputs their intervals hold less"
+    return [f"Scores of {whose} {why} than they say (see docs/statistics.md)."]
 
 
 def _few_units(pairs: Sequence[Pair], alpha: float) -> str:

@@ -27,12 +27,12 @@ def above(
     """
     if not values.size:
         return float("nan")
-    law, _ = mean_of(values, ends, Dependence(codes, steps))
+    depends = Dependence(codes, steps)
+    law, _ = mean_of(values, ends, depends)
     p = law.above(null)
-    return signs(values - null, codes) if np.isnan(p) else p
+    return signs(values - null, depends) if np.isnan(p) else p
 
 
-def signs(leads: Floats, codes: Ints | None) -> float:
-    """Return the sign test's p-value of inputs, or clusters, that all lead alike."""
-    units = leads.size if codes is None else int(np.unique(codes).size)
-    return float(0.5**units) if float(leads.mean()) > 0.0 else 1.0
+def signs(leads: Floats, depends: Dependence) -> float:
+    """Return the sign test's p-value of inputs, clusters or stretches of dates that lead alike."""
+    return float(0.5 ** depends.units(leads.size)) if float(leads.mean()) > 0.0 else 1.0

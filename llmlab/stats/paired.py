@@ -122,6 +122,7 @@ def _pair(
             (-reach, reach),
             depends,
             level,
+            error,
             rates=rates,
             flipped=partial(flips.of, place),
         )

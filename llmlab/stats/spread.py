@@ -18,6 +18,12 @@ class Dependence:
     steps: int = 0
     """Dates that a target looks ahead; 0 where clusters are in no order."""
 
+    def units(self, count: int) -> int:
+        """Return how many independent looks *count* inputs are, at most."""
+        if self.codes is None:
+            return count
+        return max(1, int(np.unique(self.codes).size) // max(1, self.steps))
+
     @property
     def kind(self) -> str:
         """Return what goes before the name of a test."""
@@ -46,9 +52,10 @@ UNKNOWN: Final = Spread(float("nan"), float("nan"))
 
 def spread(values: Floats, depends: Dependence = INDEPENDENT) -> Spread:
     """
-    Return the spread of the mean of *values* (no NaN); unknown below two values, or clusters.
+    Return the spread of the mean of *values* (no NaN).
 
-    Dates whose targets look ahead have the long-run spread: see `serial`.
+    Dates whose targets look ahead have the long-run spread: see `serial`. It is unknown below two
+    values, or clusters, and where there are no more dates than targets look ahead.
     """
     codes = depends.codes
     if codes is None:
@@ -64,6 +71,8 @@ def spread(values: Floats, depends: Dependence = INDEPENDENT) -> Spread:
     clustered = _clustered(sums, sizes, inside)
     if not depends.steps:
         return clustered
+    if sizes.size <= depends.steps:  # all targets overlap: one stretch of time
+        return UNKNOWN
     error, freedom = serial_spread(sums, depends.steps)
     return Spread(error / values.size, min(freedom, clustered.freedom))
 

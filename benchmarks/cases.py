@@ -228,6 +228,8 @@ def _tested(case: Case, one: Drawn, flip: tuple[float, str]) -> Tested:
 
 
 def _flips(drawn: list[Drawn]) -> list[tuple[float, str]]:
+    if drawn[0].depends.steps:  # not asked for
+        return [(np.nan, "none")] * len(drawn)
     sums = [by_unit(one.b - one.a, one.depends) for one in drawn]
     table = np.zeros((max(each.size for each in sums), len(sums)))
     for at, each in enumerate(sums):

@@ -442,7 +442,8 @@ def test_a_clear_winner_is_named_with_its_interval() -> None:
 
     assert re.fullmatch(
         r"few-shot · gpt is best with 0\.97 \[0\.87, 1\.00\], "
-        r"above the other arm \(adjusted p ≤ 0\.05\)\.",
+        r"above the other arm \(adjusted p ≤ 0\.05\)\. "
+        r"Corrected for being picked as the highest of 2, its score is 0\.97 \[0\.86, 1\.00\]\.",
         words.sentence,
     )
     assert words.tied == ()
@@ -455,7 +456,7 @@ def test_a_winner_with_company_names_how_many_are_tied() -> None:
     words = verdict(arms(rows), pairs(rows))
 
     assert "few-shot · gpt is best with 0.95" in words.sentence
-    assert words.sentence.endswith("1 other is tied with it (adjusted p > 0.05).")
+    assert "; 1 other is tied with it (adjusted p > 0.05). Corrected for" in words.sentence
     assert (words.best, words.tied) == ((B,), (C,))
 
 

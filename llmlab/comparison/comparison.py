@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from llmlab.comparison.questions import Questions
 from llmlab.errors import UsageError
@@ -25,6 +25,25 @@ class Comparison(Questions):
     In a notebook it shows as verdict, table and frontier; in a terminal as text. It needs no
     key, no network and no book: rows that were saved can be read anywhere.
     """
+
+    @classmethod
+    def from_scores(cls, scores: "pd.DataFrame", name: str = "scores", **about: Any) -> Self:
+        """
+        Return the comparison of scores that llmlab did not make.
+
+        Args:
+            scores: One row an answer: `prompt`, `model`, `input`, `score` and, where inputs were
+                answered more than once, `repeat`. Any column of `run.rows` may stand beside
+                them (`cluster`, `cost_usd`, `latency_s`, `target`, `said` ...); others are kept.
+            name: What the run is called.
+            about: As the arguments of `Comparison`: `chance`, `score_name`, `cluster` ...
+
+        Raises:
+            UsageError: A column is absent or holds what it cannot, or an answer is there twice.
+        """
+        from llmlab.frames.given import rows_of_scores
+
+        return cls(name, rows_of_scores(scores, name), **about)
 
     @cached_property
     def summary(self) -> "pd.DataFrame":
@@ -70,8 +89,8 @@ class Comparison(Questions):
         if not self.watched:
             return ()
         holds = "score intervals, pairs and not_worse hold all the same"
-        fixed = "costs, frontier, deflated, cuped and compare_runs are those of a fixed size"
-        return (f"This run was watched as it went: {holds}; {fixed}.",)
+        fixed = "costs, frontier, deflated, cuped, by, classes, passes and compare_runs"
+        return (f"This run was watched as it went: {holds}; {fixed} are those of a fixed size.",)
 
     def _tried(self) -> tuple[str, ...]:
         if self.trials is None or self.trials <= len(self._arms):

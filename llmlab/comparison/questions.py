@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from llmlab.pricing import Prices
+    from llmlab.stats.gold import Gold
+    from llmlab.stats.parts import By
     from llmlab.stats.tables import Covariates, Said
 
 AGAIN: Final = " again"
@@ -46,7 +48,8 @@ class Questions(Kept):
         """
         Take this run as a pilot: inputs, dollars and minutes each pair needs for *power*.
 
-        Options: `difference` that is to be found (0.05 for scores in 0..1), `alpha`, `in_flight`.
+        Options: `difference` that is to be found (0.05 for scores in 0..1), `alpha`, `in_flight`,
+        and `repeats` an input, where those of the pilot are not wanted (see `variance`).
         """
         from llmlab.stats.tables import planned
 
@@ -102,6 +105,87 @@ class Questions(Kept):
         from llmlab.stats.splits import calibration_table
 
         return calibration_table(self.rows, bins=bins)
+
+    def by(self, column: "By") -> "pd.DataFrame":
+        """
+        Return each arm's score in each part of the inputs, and how it differs from the rest.
+
+        *column* is a column of the rows, a period (`day`, `week`, `month`, `quarter`, `year` of
+        `as_of`), or a mapping or Series from input id to part. All looks are accounted for:
+        see `stats.parts.by_part`.
+        """
+        from llmlab.stats.parts import by_part
+
+        return by_part(self.rows, column, cluster=self.depends)
+
+    def classes(self, *, average: bool = False, by: "By" = None) -> "pd.DataFrame":
+        """
+        Return precision, recall and F1 of each label, one row an arm and label, with limits.
+
+        With *average*, accuracy and the plain means over labels, one row an arm. With *by*, the
+        same in each part of the inputs (as in `run.by`), at limits that hold for all parts
+        together.
+        """
+        from llmlab.stats.labels import averages, classes
+        from llmlab.stats.parts import in_parts
+
+        return in_parts(averages if average else classes, self.rows, by, cluster=self.depends)
+
+    def confusion(self, arm: "Said | None" = None) -> "pd.DataFrame":
+        """
+        Return how many inputs of each label (down) *arm* said to be of which (across).
+
+        *arm* may be left out where there is one.
+        """
+        from llmlab.stats.labels import confusion
+        from llmlab.stats.tables import arm_called
+
+        names = [each.name for each in self._arms]
+        name = names[0] if arm is None and len(names) == 1 else arm_called(names, arm or "")
+        return confusion(self.rows, name, cluster=self.depends)
+
+    def variance(self, of: str = "arms", input_usd: float = 0.0) -> "pd.DataFrame":
+        """
+        Return how much of the spread is clusters, inputs, the model's own flicker and the judge's.
+
+        And what a dollar more buys as repeats, inputs or clusters, for each arm or (`of="pairs"`)
+        each difference. *input_usd* is what a new input costs besides its calls.
+        """
+        from llmlab.stats.variance import variance
+
+        return variance(self.rows, cluster=self.depends, of=of, input_usd=input_usd)
+
+    def passes(self, threshold: float = 1.0, most: int | None = None) -> "pd.DataFrame":
+        """
+        Return pass^k and pass@k: how often all of k repeats are right, and at least one is.
+
+        An answer is right from a score of *threshold* on; k runs to *most*.
+        """
+        from llmlab.stats.repeats import passes
+
+        return passes(self.rows, threshold=threshold, most=most, cluster=self.depends)
+
+    def agreement(self, gold: "Gold") -> "pd.DataFrame":
+        """
+        Return how far this run's scores, a judge's, agree with people's marks: kappa, alpha, bias.
+
+        *gold*: marks by request hash (as `lab.mark` keeps them), a Series along the rows, or a
+        frame of prompt, model, input, score and where needed repeat.
+        """
+        from llmlab.stats.gold import agreement
+
+        return agreement(self.rows, gold, cluster=self.depends)
+
+    def prediction_powered(self, gold: "Gold", of: str = "pairs") -> "pd.DataFrame":
+        """
+        Return each pair's difference (`of="arms"`: each score) in people's marks, by a judge too.
+
+        This run's scores are the judge's, of all inputs; *gold*, as in `agreement`, are people's,
+        of some that were picked without regard to the answers. The judge's bias cancels (PPI++).
+        """
+        from llmlab.stats.gold import prediction_powered
+
+        return prediction_powered(self.rows, gold, of=of, cluster=self.depends)
 
     @property
     def by_cutoff(self) -> "pd.DataFrame":

@@ -17,6 +17,7 @@ from llmlab.stats.onesided import ANY, above
 from llmlab.stats.outcomes import OUTCOMES, Words, counted
 from llmlab.stats.paired import Pair, pairs_of
 from llmlab.stats.spread import INDEPENDENT, Dependence
+from llmlab.stats.winner import Winner, winner_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +75,12 @@ class Arm:
     output_tokens: float
     tied: str
     """Arms that share a letter are not told apart (Holm-adjusted); `a` holds the best."""
+    probability_best: float = float("nan")
+    """Chance that its true mean is the highest of the ranked arms; see `winner.winner`."""
+    winner_score: float = float("nan")
+    """Of the arm with the highest score: corrected for its having been picked; else NaN."""
+    winner_low: float = float("nan")
+    winner_high: float = float("nan")
 
     @property
     def name(self) -> Name:
@@ -108,6 +115,8 @@ def arms(
     calls = Calls.read(rows, table)
     asked = _Asked(chance=chance, level=level, ends=table.limits)
     found = [_arm(table, place, calls, asked) for place in range(len(table.names))]
+    if compared is None or compared:  # where nothing is compared, nobody is picked
+        found = _with_winner(found, winner_of(table, level=level))
     found.sort(key=lambda arm: (not arm.ranked, -np.nan_to_num(arm.score), arm.name))
     adjusted = holm([arm.p_chance for arm in found])
     known = pairs_of(table, level) if compared is None else compared
@@ -168,6 +177,23 @@ def _arm(table: Matrix, place: int, calls: Calls, asked: _Asked) -> Arm:
         chance=np.nan if chance is None else float(chance),
         p_chance=np.nan if chance is None else beats(values, float(chance), depends, asked.ends),
     )
+
+
+def _with_winner(found: list[Arm], best: Winner | None) -> list[Arm]:
+    """Say of each arm, given in the table's order, how likely it is the best, and what it won."""
+    if best is None:
+        return found
+    made = [
+        replace(arm, probability_best=float(chance))
+        for arm, chance in zip(found, best.probabilities, strict=True)
+    ]
+    made[best.place] = replace(
+        made[best.place],
+        winner_score=best.estimate,
+        winner_low=best.low,
+        winner_high=best.high,
+    )
+    return made
 
 
 def _measured(name: Name, place: int, calls: Calls) -> Arm:

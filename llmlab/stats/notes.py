@@ -144,6 +144,26 @@ def missing_notes(
     return notes
 
 
+def winner_words(ranked: Sequence[Arm]) -> str:
+    """Say what the highest score is worth, corrected for its having been picked; or nothing."""
+    top = next((arm for arm in ranked if not np.isnan(arm.winner_score)), None)
+    if top is None:
+        return ""
+    limits = f"[{number(top.winner_low)}, {number(top.winner_high)}]"
+    picked = f"Corrected for being picked as the highest of {len(ranked)}"
+    return f"{picked}, its score is {number(top.winner_score)} {limits}."
+
+
+def winner_notes(ranked: Sequence[Arm], equals: Sequence[Name]) -> list[str]:
+    """Say of a highest score that is tied with all others how much of it is the picking."""
+    words = winner_words(ranked)
+    alike = len({arm.score for arm in ranked}) == 1
+    if not words or alike or len(equals) < len(ranked):
+        return []
+    top = next(arm for arm in ranked if not np.isnan(arm.winner_score))
+    return [f"{name_of(top.name)} has the highest score, {number(top.score)}. {words}"]
+
+
 class Lead(NamedTuple):
     """Over whom an arm leads, and how much that can be over all inputs, scores missing or not."""
 

@@ -46,6 +46,10 @@ ARM_COLUMNS: Final[Meaning] = {
     "input_tokens": ("tokens", "total over successful calls; NaN if any did not say"),
     "output_tokens": ("tokens", "the same of the answers, reasoning included"),
     "tied": ("", "arms that share a letter are not told apart (adjusted); a holds the best"),
+    "probability_best": ("", "chance that its true mean is the highest of the ranked arms"),
+    "winner_score": ("", "of the highest score: corrected for its having been picked; else NaN"),
+    "winner_low": ("", "lower limit of the corrected 95 % interval"),
+    "winner_high": ("", "upper limit"),
 }
 PAIR_COLUMNS: Final[Meaning] = {
     "prompt_a": ("", "prompt of A"),

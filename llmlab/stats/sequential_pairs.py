@@ -181,7 +181,16 @@ def _arm(watched: Watched, arm: Arm, level: float) -> Arm:
     place = table.names.index(arm.name)
     values, lines = table.scores[:, place], watched.complete(table.of_arm(place))
     compared = int(lines.sum()) if arm.compared else 0
-    made = replace(arm, compared=compared, score=_mean(values[lines]))
+    made = replace(
+        arm,
+        compared=compared,
+        score=_mean(values[lines]),
+        # What is said of the winner holds only where the size of the run was fixed.
+        probability_best=np.nan,
+        winner_score=np.nan,
+        winner_low=np.nan,
+        winner_high=np.nan,
+    )
     if table.limits != (0.0, 1.0) or watched.bound > 1.0:
         return replace(made, score_method=f"{arm.score_method}, {NOT_VALID}", p_chance=np.nan)
     means, sizes = watched.looks(values, lines)

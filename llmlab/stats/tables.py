@@ -129,11 +129,13 @@ def planned(
     alpha: float = 0.05,
     in_flight: int = 8,
     cluster: Cluster = None,
+    repeats: int | None = None,
 ) -> "pd.DataFrame":
     """
     Return what each pair of this run, taken as a pilot, needs: inputs, dollars, minutes.
 
     *difference* is what should be found; 0.05 for scores in 0..1, else it must be given.
+    *repeats* plans with another number of repeats an input than the pilot had.
     """
     import pandas as pd
 
@@ -143,7 +145,13 @@ def planned(
             raise UsageError("scores are not in 0..1: say which difference= should be found")
         difference = 0.05
     found = plan(
-        rows, difference=difference, power=power, alpha=alpha, in_flight=in_flight, cluster=cluster
+        rows,
+        difference=difference,
+        power=power,
+        alpha=alpha,
+        in_flight=in_flight,
+        cluster=cluster,
+        repeats=repeats,
     )
     lines = []
     for each in found:

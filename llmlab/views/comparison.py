@@ -76,6 +76,10 @@ class ArmView:
     input_tokens: float | None = None
     output_tokens: float | None = None
     tied: str = ""
+    probability_best: float | None = None
+    winner_score: float | None = None
+    winner_low: float | None = None
+    winner_high: float | None = None
 
     @property
     def simulated(self) -> bool:

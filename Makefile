@@ -59,8 +59,9 @@ install: .venv/demo  ## make the environment only
 	@$(BIN)/python -m pip install -q -c constraints.txt --group dev 2>.venv/pip.log || { cat .venv/pip.log; exit 2; }
 	@touch $@
 
-bench: .venv/test  ## measure everything as ratios side by side, some ten minutes; writes docs/performance.md
+bench: .venv/test  ## measure cost side by side and what the statistics hold, some 20 minutes; writes docs/performance.md and docs/statistics.md
 	$(BIN)/python -m benchmarks.report
+	$(BIN)/python -m benchmarks.intervals --write
 
 bench-peers: .venv/test .venv-peers/installed  ## the same calls through other clients, in .venv-peers
 	$(BIN)/python -m benchmarks.peers

@@ -9,19 +9,21 @@ the functions a user calls. `-m` matters: run by path, this file would hide Pyth
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.cases import cases
 from llmlab.scores.ranks import influences
 from llmlab.stats.costs import ratio_interval
 from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import deflate
-from llmlab.stats.differences import mcnemar, paired_rates
 from llmlab.stats.equivalence import equivalence
 from llmlab.stats.intervals import (
     Interval,
@@ -34,6 +36,7 @@ from llmlab.stats.intervals import (
 from llmlab.stats.matrix import Matrix
 from llmlab.stats.paired import pairs_of
 from llmlab.stats.planning import inputs_needed
+from llmlab.stats.rates import PairedRates, mcnemar
 from llmlab.stats.sequential import PairedSequence
 from llmlab.stats.signflip import sign_flip
 
@@ -41,6 +44,9 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Limits: TypeAlias = tuple[float, float]
 Draw: TypeAlias = Callable[[np.random.Generator, int], Limits]
 
+PAGE: Final = Path(__file__).parents[1] / "docs" / "statistics.md"
+FIRST: Final = "## Measured\n"
+LAST: Final = "Run again with"
 SIZES: Final = (10, 30, 100, 1_000)
 LEVEL: Final = 0.95
 ALPHA: Final = 0.05
@@ -69,18 +75,41 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parts = {
         part.__name__: part
-        for part in (coverage, single_tests, sequential_error, sequential_saving, families, others)
+        for part in (
+            cases,
+            coverage,
+            single_tests,
+            sequential_error,
+            sequential_saving,
+            families,
+            others,
+        )
     }
     parser.add_argument("--only", choices=[*parts], action="append", help="these tables alone")
+    parser.add_argument("--write", action="store_true", help="put all tables into the page, too")
     given = parser.parse_args()
+    if given.write and given.only:
+        parser.error("--write takes all tables; leave out --only")
     start = perf_counter()
-    print("# What the statistics promise, measured\n")
-    print(f"{given.replications:,} replications, seed {given.seed}.")
+    lines = [f"{given.replications:,} replications, seed {given.seed}; other numbers are said."]
+    print(lines[0])
     for name in given.only or parts:
         rng = np.random.default_rng(given.seed)
         for line in parts[name](rng, given.replications):
             print(line, flush=True)
-    print(f"\nTook {perf_counter() - start:.0f} s.")
+            lines.append(line)
+    print(f"\nTook {perf_counter() - start:.0f} s.", file=sys.stderr)
+    if given.write:
+        PAGE.write_text(_put(PAGE.read_text(), lines))
+
+
+def _put(page: str, lines: list[str]) -> str:
+    """Put *lines* between the headings that stand before and after the tables, a level deeper."""
+    head, _, rest = page.partition(FIRST)
+    _, _, tail = rest.partition(LAST)
+    made = [f"#{line.strip()}\n" if line.strip().startswith("#") else line for line in lines]
+    body = "\n".join(made).replace("\n\n\n", "\n\n")
+    return f"{head}{FIRST}\n{body}\n\n{LAST}{tail}"
 
 
 # --- coverage
@@ -162,7 +191,7 @@ def _t_clusters(rng: np.random.Generator, n: int) -> Limits:
 
 def _bonett_price(rng: np.random.Generator, n: int) -> Limits:
     only_b, only_a = rng.multinomial(n, [0.2, 0.1, 0.7])[:2]
-    return paired_rates(int(only_a), int(only_b), n, LEVEL)
+    return PairedRates(int(only_a), int(only_b), n).limits(LEVEL)
 
 
 def _paired_t(rng: np.random.Generator, n: int) -> Limits:
@@ -235,7 +264,7 @@ SCENARIOS: Final = tuple(
         ("t", "skewed (exponential)", 1.0, _t_skewed),
         ("cluster t", "skewed, clusters of 5", 1.0, _t_clusters),
         ("t (clusters ignored)", "skewed, clusters of 5", 1.0, _t_ignoring),
-        ("paired, Bonett-Price", "binary, 30 % discordant", 0.1, _bonett_price),
+        ("paired, Tango", "binary, 30 % discordant", 0.1, _bonett_price),
         ("paired t", "skewed, shared difficulty", 1.0 / 9.0, _paired_t),
         ("bootstrap, p50", "log-normal", 1.0, _latency),
         ("bootstrap, p95", "log-normal", float(np.exp(1.6448536269514722)), _latency_p95),
@@ -258,7 +287,7 @@ def single_tests(rng: np.random.Generator, replications: int) -> Iterator[str]:
     yield "| test | data | " + " | ".join(f"n = {size:,}" for size in SIZES) + " |"
     yield "| --- | --- |" + " ---: |" * len(SIZES)
     laws: tuple[tuple[str, str, Callable[[int], float]], ...] = (
-        ("McNemar exact", "binary, 30 % discordant", lambda n: _false_mcnemar(rng, n)),
+        ("McNemar, score and mid-p", "binary, 30 % discordant", lambda n: _false_mcnemar(rng, n)),
         ("sign-flip", "symmetric, heavy tails", lambda n: _false_flip(rng.standard_t(3, n))),
         ("sign-flip", "skewed", lambda n: _false_flip(rng.exponential(size=n) - 1.0)),
         ("cluster sign-flip", "clusters of 5", lambda n: _false_clusters(rng, n)),

@@ -117,6 +117,9 @@ ABTEST_OPTIONS = {
     "--temperature": ("--on headlines --temperature 0.3", "len(it)", "8"),
     "--stream": ("--on headlines --stream", "it.rows.ttft_s.notna().all()", "True"),
     "--as-of": ("--on headlines --as-of date", "len(it.by_cutoff) > 0", "True"),
+    "--horizon": (
+        "--on headlines --score label --target label --cluster date --horizon 2", "it.horizon", "2"
+    ),
     "--stop-when-clear": (
         "--on headlines --score label --target label --stop-when-clear", "len(it) <= 8", "True"
     ),

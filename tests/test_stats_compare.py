@@ -16,7 +16,8 @@ from statsmodels.stats.power import TTestPower
 
 from llmlab.errors import UsageError
 from llmlab.stats import arms, detectable, pairs, verdict
-from llmlab.stats.differences import mcnemar, paired_t
+from llmlab.stats.differences import paired_t
+from llmlab.stats.rates import PairedRates, mcnemar, mid_p
 from llmlab.stats.signflip import _lattice_p, _tilted, sign_flip
 
 
@@ -57,32 +58,46 @@ BOTH_A_B_NONE = (
 
 
 def test_the_paired_table_gives_the_published_p_values() -> None:
-    """100 both, 27 only A, 53 only B, 20 neither: McNemar 0.0048682, paired t 0.0034193."""
+    """100 both, 27 only A, 53 only B, 20 neither: McNemar's score 0.0036504, paired t 0.0034193."""
     a, b = BOTH_A_B_NONE
 
     (pair,) = pairs(make_rows({A: a, B: b}))
 
-    assert pair.p == pytest.approx(0.0048682, abs=5e-8)
+    assert pair.p == pytest.approx(0.0036504, abs=5e-8)
     assert paired_t(a, b) == pytest.approx(0.0034193, abs=5e-8)
-    assert (pair.inputs, pair.discordant, pair.test) == (200, 80, "McNemar exact")
+    assert (pair.inputs, pair.discordant, pair.test) == (200, 80, "McNemar score")
+
+
+def test_one_child_against_seven_of_21_has_the_published_interval() -> None:
+    """Fagerland, Lydersen & Laake (2014): Tango -.517 to -.026; mid-p .0391, asymptotic .0339."""
+    found = PairedRates(7, 1, 21)
+
+    assert found.limits(0.95) == pytest.approx((-0.517, -0.026), abs=5e-4)
+    assert mid_p(7, 1) == pytest.approx(0.0391, abs=5e-5)
+    assert 2.0 * found.below(0.0) == pytest.approx(0.0339, abs=5e-5)
+    assert mcnemar(7, 1) == mid_p(7, 1)
 
 
 def test_15_against_7_is_not_clear() -> None:
-    """15 to 7 among the discordant has p 0.13380."""
-    assert mcnemar(15, 7) == pytest.approx(0.13380, abs=5e-6)
+    """15 to 7 among the discordant has a score p of 0.0881, and a mid-p of 0.0931."""
+    assert mcnemar(15, 7) == pytest.approx(0.09314, abs=5e-6)
 
 
 @given(table=st.lists(st.integers(0, 40), min_size=4, max_size=4).filter(any))
 @settings(max_examples=50)
 def test_binary_pairs_agree_with_statsmodels(table: list[int]) -> None:
-    """Any paired table gives statsmodels' exact p, and the interval holds the difference."""
+    """Any paired table gives the larger of statsmodels' asymptotic p and the mid-p."""
     a = np.repeat([1.0, 1.0, 0.0, 0.0], table)
     b = np.repeat([1.0, 0.0, 1.0, 0.0], table)
 
     (pair,) = pairs(make_rows({("1", "a"): a, ("2", "b"): b}))
 
-    theirs = their_mcnemar([table[:2], table[2:]], exact=True).pvalue
-    assert pair.p == pytest.approx(min(1.0, theirs), abs=1e-9)
+    apart, square = table[1] + table[2], [table[:2], table[2:]]
+    exact = their_mcnemar(square, exact=True).pvalue
+    here = scipy_stats.binom.pmf(min(table[1:3]), apart, 0.5)
+    half = 1.0 if table[1] == table[2] else exact - here
+    score = their_mcnemar(square, exact=False, correction=False).pvalue if apart else 1.0
+    assert pair.p == pytest.approx(max(score, half), abs=1e-9)
     assert pair.low <= pair.difference <= pair.high
 
 
@@ -92,7 +107,10 @@ def test_flipping_signs_of_0_and_1_is_mcnemar(gaps: list[float]) -> None:
     (p,), (how,) = sign_flip(np.array(gaps)[:, None])
 
     assert how == "sign-flip exact"
-    assert p == pytest.approx(mcnemar(gaps.count(-1.0), gaps.count(1.0)), abs=1e-9)
+    only_a, only_b = gaps.count(-1.0), gaps.count(1.0)
+    apart = only_a + only_b
+    theirs = scipy_stats.binomtest(only_a, apart, 0.5).pvalue if apart else 1.0
+    assert p == pytest.approx(theirs, abs=1e-9)
 
 
 @given(gaps=st.lists(st.floats(-1, 1), min_size=2, max_size=10))
@@ -338,21 +356,21 @@ def test_chance_of_other_scores_is_students_t() -> None:
 
 
 def test_equal_scores_above_chance_are_not_infinitely_sure() -> None:
-    """Three equal scores above chance have the sign test's 1/8, not zero."""
+    """Three scores of .7 in 0..1 could have a mean of .4: p is (.4 / .7)^3, not zero."""
     (arm,) = arms(make_rows({A: [0.7, 0.7, 0.7]}), chance=0.4)
 
-    assert arm.p_chance == 0.125
+    assert arm.p_chance == pytest.approx((0.4 / 0.7) ** 3)
 
 
 @pytest.mark.parametrize("score", [[1.0], [0.3]])
 def test_one_input_is_no_proof(score: list[float]) -> None:
-    """A single input gives p = 1 and never a winner."""
+    """A single input gives p of a half or more and never a winner."""
     rows = make_rows({A: score, B: [0.0]})
 
     (pair,) = pairs(rows)
     words = verdict(arms(rows), [pair])
 
-    assert pair.p == 1.0
+    assert pair.p >= 0.5
     assert words.sentence == "Both arms are tied."
     assert any(note.startswith("Only 1 input:") for note in words.notes)
 
@@ -422,7 +440,8 @@ def test_a_clear_winner_is_named_with_its_interval() -> None:
 
     assert re.fullmatch(
         r"few-shot · gpt is best with 0\.97 \[0\.87, 1\.00\], "
-        r"above the other arm \(adjusted p ≤ 0\.05\)\.",
+        r"above the other arm \(adjusted p ≤ 0\.05\)\. "
+        r"Corrected for being picked as the highest of 2, its score is 0\.97 \[0\.86, 1\.00\]\.",
         words.sentence,
     )
     assert words.tied == ()
@@ -435,7 +454,7 @@ def test_a_winner_with_company_names_how_many_are_tied() -> None:
     words = verdict(arms(rows), pairs(rows))
 
     assert "few-shot · gpt is best with 0.95" in words.sentence
-    assert words.sentence.endswith("1 other is tied with it (adjusted p > 0.05).")
+    assert "; 1 other is tied with it (adjusted p > 0.05). Corrected for" in words.sentence
     assert (words.best, words.tied) == ((B,), (C,))
 
 
@@ -489,3 +508,22 @@ def test_detectable_reads_rows_or_differences() -> None:
 
     assert from_rows == pytest.approx(detectable(list(b - a)))
     assert from_rows == pytest.approx(detectable(float(np.std(b - a, ddof=1)), 50))
+
+
+@pytest.mark.parametrize("kind", ["binary", "zero-heavy"])
+def test_the_best_of_102_arms_can_be_told_from_all_others(kind: str) -> None:
+    """Of 5,151 pairs, whatever law the p comes from: fine enough, or of the exact tail."""
+    rng, size = np.random.default_rng(1), 60
+    scores = {
+        (f"p{prompt:02d}", f"m{model}"): (rng.random(size) < 0.2)
+        * (1.0 if kind == "binary" else rng.random(size))
+        for prompt in range(17)
+        for model in range(6)
+    }
+    scores["p00", "m0"] = np.ones(size)
+
+    found = arms(make_rows(scores))
+
+    assert found[0].name == ("p00", "m0")
+    assert found[0].tied == "a"
+    assert all("a" not in arm.tied for arm in found[1:])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.power import TTestPower
+from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import ttost_paired
 
 from llmlab.errors import UsageError
@@ -290,6 +291,36 @@ def test_what_is_no_probability_is_refused(
     """Percent, other outcomes and lengths that differ are one line."""
     with pytest.raises(UsageError, match=words):
         calibration(said, came)
+
+
+def test_repeats_of_an_input_are_one_in_a_calibration() -> None:
+    """Ten inputs asked ten times: once 100 answers with limits of .40 to .60, now ten inputs."""
+    said, came = np.full(10, 0.5), np.repeat([0.0, 1.0], 5)
+    ids = np.repeat(np.arange(10), 10)
+
+    once = calibration(said, came)
+    again = calibration(np.repeat(said, 10), np.repeat(came, 10), inputs=ids.tolist())
+
+    assert (again.brier, again.reliability) == pytest.approx((once.brier, once.reliability))
+    assert (again.count, again.bins[0].count) == (10, 10)
+    assert (again.bins[0].observed_low, again.bins[0].observed_high) == pytest.approx(
+        proportion_confint(5, 10, method="wilson")
+    )
+
+
+def test_repeats_that_say_different_things_share_the_weight_of_their_input() -> None:
+    """Brier's parts still add up, whatever bins the repeats of an input fall into."""
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(60), rng.integers(1, 5, 60))
+    came = (rng.random(60) < 0.4).astype(float)[ids]
+    said = np.clip(rng.normal(0.4, 0.2, ids.size), 0.0, 1.0)
+
+    found = calibration(said, came, inputs=ids.tolist())
+
+    whole = found.reliability - found.resolution + found.uncertainty + found.within
+    by_input = [float(((said - came)[ids == each] ** 2).mean()) for each in range(60)]
+    assert found.brier == pytest.approx(whole) == pytest.approx(np.mean(by_input))
+    assert found.count == 60
 
 
 # --- cuped

@@ -8,7 +8,7 @@ import pytest
 
 from llmlab.errors import UsageError
 from llmlab.stats import arms, pairs, plan, verdict
-from llmlab.stats.differences import mcnemar
+from llmlab.stats.rates import mcnemar
 from llmlab.stats.reach import Reach, least_units
 from llmlab.stats.signflip import sign_flip
 from tests.test_stats_compare import make_rows

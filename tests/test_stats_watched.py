@@ -102,4 +102,4 @@ def test_not_worse_of_a_watched_run_is_by_the_sequence() -> None:
 
     assert one["test"] == "betting, any look"
     assert bool(one["not_worse"])
-    assert one["p"] > other["p"]
+    assert one["high"] - one["low"] > other["high"] - other["low"]

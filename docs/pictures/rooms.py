@@ -34,6 +34,7 @@ BANDS: Final = {
     "reading": ("#009e73", "←", {
         "views": "tables, plots, files", "comparison": "a run, read", "stats": "tests, intervals",
         "frames": "DataFrames", "scores": "words to numbers", "archive": "kept runs, tapes",
+        "readers": "others' results",
     }),
     "ground": ("#777777", "", {
         "settings": "llmlab.toml", "records": "what travels", "checks": "input, checked",

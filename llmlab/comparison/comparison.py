@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from llmlab.comparison.statistics import RunStatistics
 from llmlab.errors import UsageError
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from llmlab.pricing import Prices
+    from llmlab.stats.clusters import Cluster
+    from llmlab.stats.gold import Gold
+    from llmlab.stats.parts import By
     from llmlab.stats.tables import Covariates, Said
     from llmlab.views.comparison import ComparisonView
     from llmlab.views.tested import Tested
@@ -44,6 +47,8 @@ class Comparison:
         trials: How many arms were ever tried on these inputs.
         unsent: Calls that were planned and not made, because the run was interrupted.
         tested: Prompts, settings and some inputs, as a run keeps them: see `views.tested`.
+        horizon: How far targets look ahead: a number of the run's dates, or a span such as "7D".
+            The dates are those of the column `as_of`, or the clusters.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -61,6 +66,7 @@ class Comparison:
         trials: int | None = None,
         unsent: int = 0,
         tested: "Mapping[str, Any] | Tested | None" = None,
+        horizon: int | str | None = None,
     ) -> None:
         self.name = name
         self.rows = rows
@@ -75,7 +81,9 @@ class Comparison:
         self._aa = aa
         self.tested = tested
         """Prompts, settings and some inputs; None where a file did not say."""
-        self._statistics = RunStatistics(rows=rows, chance=chance, cluster=cluster, bound=bound)
+        self._statistics = RunStatistics(
+            rows=rows, chance=chance, cluster=cluster, bound=bound, horizon=horizon
+        )
 
     @property
     def watched(self) -> bool:
@@ -86,6 +94,45 @@ class Comparison:
     def clusters(self) -> "pd.Series[Any] | None":
         """The cluster of each input, by input id; None without clusters."""
         return self._statistics.clusters
+
+    @property
+    def horizon(self) -> int | str | None:
+        """How far targets look ahead; None where nobody said so."""
+        return self._statistics.horizon
+
+    @property
+    def dates(self) -> "pd.Series[Any] | None":
+        """The date of each input, by input id: `as_of`, or a cluster that is one; else None."""
+        return self._statistics.dates
+
+    @property
+    def depends(self) -> "Cluster":
+        """
+        How inputs depend on each other, as every method of `llmlab.stats` takes it.
+
+        Raises:
+            UsageError: There is a horizon, and neither `as_of` nor clusters that are dates.
+        """
+        return self._statistics.depends
+
+    @classmethod
+    def from_scores(cls, scores: "pd.DataFrame", name: str = "scores", **about: Any) -> Self:
+        """
+        Return the comparison of scores that llmlab did not make.
+
+        Args:
+            scores: One row an answer: `prompt`, `model`, `input`, `score` and, where inputs were
+                answered more than once, `repeat`. Any column of `run.rows` may stand beside
+                them (`cluster`, `cost_usd`, `latency_s`, `target`, `said` ...); others are kept.
+            name: What the run is called.
+            about: As the arguments of `Comparison`: `chance`, `score_name`, `cluster` ...
+
+        Raises:
+            UsageError: A column is absent or holds what it cannot, or an answer is there twice.
+        """
+        from llmlab.frames.given import rows_of_scores
+
+        return cls(name, rows_of_scores(scores, name), **about)
 
     @cached_property
     def summary(self) -> "pd.DataFrame":
@@ -120,6 +167,7 @@ class Comparison:
         from llmlab.stats.splits import cutoff_notes, drift_notes
 
         found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
+        found = (*found, *self._in_time())
         told = (*self._interrupted(), *self._notes, *found, *self._statistics.verdict.notes)
         return (*told, *self._watched(), *self._tried())
 
@@ -129,12 +177,20 @@ class Comparison:
         many = f"{len(self)} of {len(self) + self.unsent} calls are done"
         return (f"interrupted: {many}; run the cell again to send the rest",)
 
+    def _in_time(self) -> tuple[str, ...]:
+        """Say that dates go with their neighbours, where nobody said how far targets look."""
+        from llmlab.stats.overlap import overlap_notes
+
+        if self.horizon is not None or self.dates is None or not self._statistics.verdict.best:
+            return ()
+        return overlap_notes(self.rows, self.dates)
+
     def _watched(self) -> tuple[str, ...]:
         if not self.watched:
             return ()
         holds = "score intervals, pairs and not_worse allow for that"
-        fixed = "costs, frontier, deflated, cuped and compare_runs assume a fixed size"
-        return (f"This run could stop early: {holds}; {fixed}.",)
+        fixed = "costs, frontier, deflated, cuped, by, classes, passes and compare_runs"
+        return (f"This run could stop early: {holds}; {fixed} assume a fixed size.",)
 
     def _tried(self) -> tuple[str, ...]:
         arms = len(self._statistics.arms)
@@ -164,7 +220,7 @@ class Comparison:
             than=than,
             margin=margin,
             alpha=alpha,
-            cluster=self.clusters,
+            cluster=self.depends,
             bound=self._statistics.bound,
         )
 
@@ -172,23 +228,24 @@ class Comparison:
         """
         Take this run as a pilot: inputs, dollars and minutes each pair needs for *power*.
 
-        Options: `difference` that is to be found (0.05 for scores in 0..1), `alpha`, `in_flight`.
+        Options: `difference` that is to be found (0.05 for scores in 0..1), `alpha`, `in_flight`,
+        and `repeats` an input, where those of the pilot are not wanted (see `variance`).
         """
         from llmlab.stats.tables import planned
 
-        return planned(self.rows, power=power, cluster=self.clusters, **options)
+        return planned(self.rows, power=power, cluster=self.depends, **options)
 
     def frontier(self, draws: int = 2_000) -> "pd.DataFrame":
         """Return the arms by cost: chance to be on the frontier, and where the winner flips."""
         from llmlab.stats.tables import frontier_table
 
-        return frontier_table(self.rows, cluster=self.clusters, draws=draws)
+        return frontier_table(self.rows, cluster=self.depends, draws=draws)
 
     def costs(self) -> "pd.DataFrame":
         """Return dollars for 1,000 calls and for a right answer, with 95 % intervals."""
         from llmlab.stats.costs import costs
 
-        return costs(self.rows, cluster=self.clusters)
+        return costs(self.rows, cluster=self.depends)
 
     def latency(self) -> "pd.DataFrame":
         """Return p50, p95 and p99 of latency with exact 95 % limits; NaN with too few calls."""
@@ -211,7 +268,7 @@ class Comparison:
         if base is None:
             raise UsageError("deflated needs a baseline: an arm, or the score to be beaten")
         count = max(trials or self.trials or 1, len(self._statistics.arms) if trials is None else 1)
-        return deflated(self.rows, trials=count, baseline=base, cluster=self.clusters)
+        return deflated(self.rows, trials=count, baseline=base, cluster=self.depends)
 
     def cuped(self, a: "Said", b: "Said", covariates: "Covariates") -> "pd.Series[Any]":
         """
@@ -221,7 +278,7 @@ class Comparison:
         """
         from llmlab.stats.tables import cuped_pair
 
-        return cuped_pair(self.rows, a, b, covariates, cluster=self.clusters)
+        return cuped_pair(self.rows, a, b, covariates, cluster=self.depends)
 
     def calibration(self, bins: int = 10) -> "pd.DataFrame":
         """Return the Brier score and its parts for each arm that stated probabilities."""
@@ -229,26 +286,107 @@ class Comparison:
 
         return calibration_table(self.rows, bins=bins)
 
+    def by(self, column: "By") -> "pd.DataFrame":
+        """
+        Return each arm's score in each part of the inputs, and how it differs from the rest.
+
+        *column* is a column of the rows, a period (`day`, `week`, `month`, `quarter`, `year` of
+        `as_of`), or a mapping or Series from input id to part. All looks are accounted for:
+        see `stats.parts.by_part`.
+        """
+        from llmlab.stats.parts import by_part
+
+        return by_part(self.rows, column, cluster=self.depends)
+
+    def classes(self, *, average: bool = False, by: "By" = None) -> "pd.DataFrame":
+        """
+        Return precision, recall and F1 of each label, one row an arm and label, with limits.
+
+        With *average*, accuracy and the plain means over labels, one row an arm. With *by*, the
+        same in each part of the inputs (as in `run.by`), at limits that hold for all parts
+        together.
+        """
+        from llmlab.stats.labels import averages, classes
+        from llmlab.stats.parts import in_parts
+
+        return in_parts(averages if average else classes, self.rows, by, cluster=self.depends)
+
+    def confusion(self, arm: "Said | None" = None) -> "pd.DataFrame":
+        """
+        Return how many inputs of each label (down) *arm* said to be of which (across).
+
+        *arm* may be left out where there is one.
+        """
+        from llmlab.stats.labels import confusion
+        from llmlab.stats.tables import arm_called
+
+        names = [each.name for each in self._statistics.arms]
+        name = names[0] if arm is None and len(names) == 1 else arm_called(names, arm or "")
+        return confusion(self.rows, name, cluster=self.depends)
+
+    def variance(self, of: str = "arms", input_usd: float = 0.0) -> "pd.DataFrame":
+        """
+        Return how much of the spread is clusters, inputs, the model's own flicker and the judge's.
+
+        And what a dollar more buys as repeats, inputs or clusters, for each arm or (`of="pairs"`)
+        each difference. *input_usd* is what a new input costs besides its calls.
+        """
+        from llmlab.stats.variance import variance
+
+        return variance(self.rows, cluster=self.depends, of=of, input_usd=input_usd)
+
+    def passes(self, threshold: float = 1.0, most: int | None = None) -> "pd.DataFrame":
+        """
+        Return pass^k and pass@k: how often all of k repeats are right, and at least one is.
+
+        An answer is right from a score of *threshold* on; k runs to *most*.
+        """
+        from llmlab.stats.repeats import passes
+
+        return passes(self.rows, threshold=threshold, most=most, cluster=self.depends)
+
+    def agreement(self, gold: "Gold") -> "pd.DataFrame":
+        """
+        Return how far this run's scores, a judge's, agree with people's marks: kappa, alpha, bias.
+
+        *gold*: marks by request hash (as `lab.mark` keeps them), a Series along the rows, or a
+        frame of prompt, model, input, score and where needed repeat.
+        """
+        from llmlab.stats.gold import agreement
+
+        return agreement(self.rows, gold, cluster=self.depends)
+
+    def prediction_powered(self, gold: "Gold", of: str = "pairs") -> "pd.DataFrame":
+        """
+        Return each pair's difference (`of="arms"`: each score) in people's marks, by a judge too.
+
+        This run's scores are the judge's, of all inputs; *gold*, as in `agreement`, are people's,
+        of some that were picked without regard to the answers. The judge's bias cancels (PPI++).
+        """
+        from llmlab.stats.gold import prediction_powered
+
+        return prediction_powered(self.rows, gold, of=of, cluster=self.depends)
+
     @property
     def by_cutoff(self) -> "pd.DataFrame":
         """Scores on inputs before and after each model's knowledge cut-off."""
         from llmlab.stats.splits import by_cutoff
 
-        return by_cutoff(self.rows, cluster=self.clusters)
+        return by_cutoff(self.rows, cluster=self.depends)
 
     @property
     def drift(self) -> "pd.DataFrame":
         """Scores by the model and fingerprint that answered."""
         from llmlab.stats.splits import by_answerer
 
-        return by_answerer(self.rows, cluster=self.clusters)
+        return by_answerer(self.rows, cluster=self.depends)
 
     @cached_property
     def noise(self) -> "pd.DataFrame":
         """How far each prompt differs from itself, asked twice (`aa=True`)."""
         from llmlab.stats.splits import noise
 
-        return noise(self.rows, AGAIN, cluster=self.clusters)
+        return noise(self.rows, AGAIN, cluster=self.depends)
 
     def reprice(
         self, at: Any = None, *, prices: "Prices | None" = None, **how: Any
@@ -278,6 +416,7 @@ class Comparison:
             trials=self.trials,
             unsent=self.unsent,
             tested=self.tested,
+            horizon=self.horizon,
         )
 
     # ---- shown and written ---------------------------------------------------------------
@@ -352,6 +491,7 @@ class Comparison:
             score_name=self.score_name,
             clusters=self.clusters,
             tested=tested_of(self.tested),
+            depends=self.depends,
         )
 
     def __len__(self) -> int:

@@ -34,7 +34,7 @@ def compare_runs(old: Comparison, new: Comparison, *, alpha: float = 0.05) -> "p
     """
     from llmlab.stats.regression import regressions
 
-    found = regressions(old.rows, new.rows, cluster=new.clusters, alpha=alpha)
+    found = regressions(old.rows, new.rows, cluster=new.depends, alpha=alpha)
     if old.watched or new.watched:
         found["test"] += ", not valid after watching"
     return found

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from llmlab.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from llmlab.stats import Arm, Pair, Verdict
+    from llmlab.stats.clusters import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,12 +24,14 @@ class RunStatistics:
         chance: What the best constant answer scores.
         cluster: The cluster of each input id; the rows' own column `cluster` when None.
         bound: The largest difference of two scores, for a run that could stop early.
+        horizon: How far targets look ahead, in dates of the run or as a span such as "7D".
     """
 
     rows: "pd.DataFrame"
     chance: float | None
     cluster: Mapping[str, object] | None
     bound: float | None
+    horizon: int | str | None = None
 
     @cached_property
     def pairs(self) -> "tuple[Pair, ...]":
@@ -34,8 +39,8 @@ class RunStatistics:
         from llmlab.stats import looked_pairs, pairs
 
         if self.bound is not None:
-            return looked_pairs(self.rows, bound=self.bound, cluster=self.clusters)
-        return pairs(self.rows, cluster=self.clusters)
+            return looked_pairs(self.rows, bound=self.bound, cluster=self.depends)
+        return pairs(self.rows, cluster=self.depends)
 
     @cached_property
     def arms(self) -> "tuple[Arm, ...]":
@@ -48,9 +53,9 @@ class RunStatistics:
                 bound=self.bound,
                 compared=self.pairs,
                 chance=self.chance,
-                cluster=self.clusters,
+                cluster=self.depends,
             )
-        return arms(self.rows, chance=self.chance, cluster=self.clusters, compared=self.pairs)
+        return arms(self.rows, chance=self.chance, cluster=self.depends, compared=self.pairs)
 
     @cached_property
     def verdict(self) -> "Verdict":
@@ -69,3 +74,33 @@ class RunStatistics:
         if "cluster" not in self.rows.columns or self.rows["cluster"].isna().all():
             return None
         return self.rows.drop_duplicates("input_id").set_index("input_id")["cluster"]
+
+    @property
+    def depends(self) -> "Cluster":
+        """
+        How inputs depend on each other, as every method of `llmlab.stats` takes it.
+
+        Raises:
+            UsageError: There is a horizon, and neither `as_of` nor clusters that are dates.
+        """
+        if self.horizon is None:
+            return self.clusters
+        from llmlab.stats.clusters import Dated
+
+        dates = self.dates
+        if dates is None:
+            raise UsageError(
+                f"horizon={self.horizon!r} needs the order in time of inputs: name a column of "
+                "dates with as_of=, or as the cluster"
+            )
+        return Dated(dates, self.horizon)
+
+    @property
+    def dates(self) -> "pd.Series[Any] | None":
+        """The date of each input, by input id: `as_of`, or a cluster that is one; else None."""
+        from llmlab.stats.clusters import as_dates
+
+        if "as_of" in self.rows.columns and self.rows["as_of"].notna().all():
+            return self.rows.drop_duplicates("input_id").set_index("input_id")["as_of"]
+        clusters = self.clusters
+        return None if clusters is None or as_dates(clusters) is None else clusters

@@ -50,6 +50,8 @@ class Design:
         repeats: How often each question is asked; repeats are averaged within an input.
         cluster: The column whose equal values belong together (same day, same ticker).
         as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
+        horizon: How far targets look ahead, where those of neighbouring dates overlap: 5 of
+            the run's dates, or a span such as "7D". Dates are those of as_of, or the cluster.
         stop_when_clear: Whether to check after each input (cluster), and to stop sending
             once one arm is clear of every other; the error rate stays at 5 %.
         aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
@@ -78,6 +80,7 @@ class Design:
     repeats: int = 1
     cluster: str | None = None
     as_of: str | None = None
+    horizon: int | str | None = None
     stop_when_clear: bool = False
     aa: bool = False
     missing: Missing | None = None

@@ -11,6 +11,7 @@ from llmlab.design.gaps import checked_gaps, gaps_of, kept_rows
 from llmlab.design.grid import Cell, Filler, Input, grid
 from llmlab.design.guards import guard_notes, look_ahead_notes
 from llmlab.design.inputs import (
+    check_horizon,
     clusters_of,
     dates_by_input,
     frame_of,
@@ -103,6 +104,7 @@ def experiment_of(
     _require_rivals(design, judge, count=len(templates) * len(arms))
     clusters = clusters_of(table.on, design.cluster, table.inputs)
     dates = dates_by_input(table.on, design.as_of, table.inputs)
+    check_horizon(design, table.inputs, dates=dates, clusters=clusters)
     whole = units_by_input(table.inputs, clusters) if design.stop_when_clear else None
     cells = grid(design, templates, arms, table.inputs, whole=whole, filled=filled)
     cells = with_schemas(cells, templates)

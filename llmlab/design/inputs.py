@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.checks.plain import plain
-from llmlab.design.design import AnyScore
+from llmlab.design.design import AnyScore, Design
 from llmlab.design.grid import Input
 from llmlab.design.guards import dates_of
 from llmlab.design.score_range import bound_of
@@ -156,6 +156,52 @@ def dates_by_input(
         return None
     _require(on, as_of, "as_of")
     return dates_of(on, as_of, inputs)
+
+
+def check_horizon(
+    design: Design,
+    inputs: Sequence[Input],
+    *,
+    dates: Mapping[str, float] | None,
+    clusters: Mapping[str, object] | None,
+) -> None:
+    """
+    Check that inputs have an order in time, and that the design's horizon is one; if it has any.
+
+    Raises:
+        UsageError: They have none, or the run is to be watched as it goes.
+    """
+    horizon = design.horizon
+    if horizon is None:
+        return
+    if design.stop_when_clear:
+        raise UsageError(
+            "stop_when_clear takes inputs (or clusters) for independent, and dates whose targets "
+            "overlap are not: leave out one of stop_when_clear and horizon"
+        )
+    if dates is None and clusters is None:
+        raise UsageError(
+            f"horizon={horizon!r} needs the order in time of inputs: name a column of dates with "
+            "as_of=, or as the cluster"
+        )
+    undated = [each.id for each in inputs if dates is not None and each.id not in dates]
+    if undated:
+        raise UsageError(f"input {undated[0]!r} has no date ({len(undated)} in all)")
+    stretches(horizon, dates, clusters)
+
+
+def stretches(
+    horizon: int | str, dates: Mapping[str, float] | None, clusters: Mapping[str, object] | None
+) -> int:
+    """Return how many times over the dates of a run are as long as targets look ahead."""
+    import pandas as pd
+
+    from llmlab.stats.clusters import dated
+
+    at = pd.Series(clusters) if dates is None else pd.to_datetime(pd.Series(dates), unit="s")
+    found = dated(at, horizon)
+    count = 0 if found.codes is None else int(found.codes.max()) + 1
+    return max(1, count // found.steps)
 
 
 def inputs_of(

@@ -22,7 +22,7 @@ from llmlab.notebook.background import shown_in_background
 from llmlab.notebook.cells import lookup
 from llmlab.notebook.completion import LAB_WORDS
 from llmlab.notebook.design import design_of, schema_of, stopped_short
-from llmlab.notebook.parsing import arguments, one_line, whole
+from llmlab.notebook.parsing import arguments, dates_or_span, one_line, whole
 from llmlab.notebook.stream_display import StreamDisplay
 
 
@@ -103,6 +103,12 @@ class LLMLab(Magics):
     @argument("--tier", help="flex, priority ...: another price, where the provider sells it")
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
     @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")
+    @argument(
+        "--horizon",
+        type=dates_or_span,
+        metavar="DATES",
+        help="how far targets look ahead: 5 dates, or 7D",
+    )
     @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")
     @argument("--aa", action="store_true", help="ask each prompt twice over: the score's own noise")
     @argument("--batch", action="store_true", help="send as a batch, at half the price")

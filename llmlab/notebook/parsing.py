@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import keyword
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Number
@@ -86,6 +87,11 @@ def _said(word: str, names: Mapping[str, object]) -> list[str]:
         kind = type(held).__name__
         raise UsageError(f"{word}: must be words or numbers, not a {kind}; write {name}")
     return [str(each) for each in many]
+
+
+def dates_or_span(text: str) -> int | str:
+    """Read a horizon: a whole number is of dates, anything else a span of time such as `7D`."""
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else text
 
 
 def whole(text: str) -> int:

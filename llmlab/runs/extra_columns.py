@@ -35,7 +35,7 @@ class ScoredRun:
     extra_columns: Mapping[str, list[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of `Comparison`: chance, score_name, cluster, bound, aa, trials, tested."""
+    """Keyword arguments of `Comparison`: chance, score_name, cluster, bound, aa, and so on."""
 
 
 def read(
@@ -110,6 +110,7 @@ def about_of(
         "aa": experiment.design.aa,
         "trials": trials,
         "tested": tested(experiment, rows),
+        "horizon": experiment.design.horizon,
     }
 
 

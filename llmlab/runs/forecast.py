@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from llmlab.design.experiment import Experiment
+from llmlab.design.inputs import stretches
 from llmlab.providers.tiers import region_of
 from llmlab.records import Answer, Plan
 from llmlab.runs.eta import EtaInputs, estimate
@@ -109,6 +110,11 @@ def _detectable(experiment: Experiment) -> float | None:
     from llmlab.stats.reach import Reach
 
     share = _ALPHA / math.comb(arms, 2)
+    if experiment.design.horizon is not None:
+        # Stretches of dates whose targets do not overlap are taken for independent: the best case.
+        count = stretches(experiment.design.horizon, experiment.dates, experiment.clusters)
+        sd = _BINARY_SD / math.sqrt(max(1.0, len(experiment.inputs) / count))
+        return Reach(sd=sd, alpha=share, flips=False).detectable(count, _POWER)
     clusters = experiment.clusters
     if clusters is None:
         test = Reach(sd=_BINARY_SD, alpha=share, discordant=_BINARY_SD**2)

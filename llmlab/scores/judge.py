@@ -214,7 +214,7 @@ def judged(settled: Iterable[MatchResult]) -> Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class MarkAgreement:
     """How often judge and people say the same of two answers."""
 
     matches: int
@@ -225,7 +225,7 @@ class Agreement:
     """How often (people, judge) said which result."""
 
 
-def agreement(settled: Iterable[MatchResult], marks: Mapping[int, float]) -> Agreement:
+def agreement(settled: Iterable[MatchResult], marks: Mapping[int, float]) -> MarkAgreement:
     """
     Compare the judge's results with people's *marks* of single answers, by place.
 
@@ -243,7 +243,7 @@ def agreement(settled: Iterable[MatchResult], marks: Mapping[int, float]) -> Agr
         counts[human, each.result] += 1
     total = sum(counts.values())
     agreed = sum(count for (human, said), count in counts.items() if human == said)
-    return Agreement(
+    return MarkAgreement(
         matches=total, agreed=agreed, kappa=_kappa(counts, total, agreed), counts=dict(counts)
     )
 

@@ -1,5 +1,6 @@
 """In: a DataFrame, one row a call. Out: small frozen records of numbers."""
 
+from llmlab.stats.agreement import Agreement, alpha, kappa
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.calibration import Calibration, calibration
 from llmlab.stats.cuped import Cuped, cuped
@@ -18,12 +19,15 @@ from llmlab.stats.multiple import compact_letters, holm
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.planning import SamplePlan, inputs_needed, plan
 from llmlab.stats.power import detectable
+from llmlab.stats.prediction_powered import Powered, powered
 from llmlab.stats.race import PairedRace
 from llmlab.stats.sequential import PairedSequence, StoppedEarly, stop_when_clear
 from llmlab.stats.sequential_pairs import looked_arms, looked_pairs
 from llmlab.stats.verdict import Verdict, verdict
+from llmlab.stats.winner import Winner, winner
 
 __all__ = [
+    "Agreement",
     "Arm",
     "BreakEven",
     "Calibration",
@@ -35,9 +39,12 @@ __all__ = [
     "Pair",
     "PairedRace",
     "PairedSequence",
+    "Powered",
     "SamplePlan",
     "StoppedEarly",
     "Verdict",
+    "Winner",
+    "alpha",
     "arms",
     "best_of",
     "bootstrap_quantile",
@@ -54,13 +61,16 @@ __all__ = [
     "frontier",
     "holm",
     "inputs_needed",
+    "kappa",
     "looked_arms",
     "looked_pairs",
     "pairs",
     "plan",
+    "powered",
     "quantile_interval",
     "stop_when_clear",
     "t_interval",
     "verdict",
     "wilson",
+    "winner",
 ]

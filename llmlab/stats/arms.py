@@ -8,19 +8,16 @@ import numpy as np
 from scipy import stats
 
 from llmlab.stats.calls import NUMERIC, TEXT, Calls
-from llmlab.stats.checks import Floats, Ints, fraction
+from llmlab.stats.checks import Floats, fraction
 from llmlab.stats.clusters import Cluster
-from llmlab.stats.intervals import (
-    Interval,
-    cluster_interval,
-    rate_interval,
-    t_interval,
-)
+from llmlab.stats.intervals import Interval, mean_interval, rate_interval
 from llmlab.stats.matrix import Matrix, Name, matrix
 from llmlab.stats.multiple import compact_letters, holm
-from llmlab.stats.onesided import above
+from llmlab.stats.onesided import ANY, above
 from llmlab.stats.outcomes import OUTCOMES, Words, counted
 from llmlab.stats.paired import Pair, pairs_of
+from llmlab.stats.spread import INDEPENDENT, Dependence
+from llmlab.stats.winner import Winner, winner_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +75,12 @@ class Arm:
     output_tokens: float
     tied: str
     """Arms that share a letter are not told apart (Holm-adjusted); `a` holds the best."""
+    probability_best: float = float("nan")
+    """Chance that its true mean is the highest of the ranked arms; see `winner.winner`."""
+    winner_score: float = float("nan")
+    """Of the arm with the highest score: corrected for its having been picked; else NaN."""
+    winner_low: float = float("nan")
+    winner_high: float = float("nan")
 
     @property
     def name(self) -> Name:
@@ -110,9 +113,10 @@ def arms(
     fraction("level", level)
     table = matrix(rows, (*TEXT, *NUMERIC), cluster=cluster)
     calls = Calls.read(rows, table)
-    found = [
-        _arm(table, place, calls, chance=chance, level=level) for place in range(len(table.names))
-    ]
+    asked = _Asked(chance=chance, level=level, ends=table.limits)
+    found = [_arm(table, place, calls, asked) for place in range(len(table.names))]
+    if compared is None or compared:  # where nothing is compared, nobody is picked
+        found = _with_winner(found, winner_of(table, level=level))
     found.sort(key=lambda arm: (not arm.ranked, -np.nan_to_num(arm.score), arm.name))
     adjusted = holm([arm.p_chance for arm in found])
     known = pairs_of(table, level) if compared is None else compared
@@ -123,35 +127,43 @@ def arms(
     )
 
 
-def beats(values: Floats, chance: float, codes: Ints | None) -> float:
+def beats(
+    values: Floats,
+    chance: float,
+    depends: Dependence = INDEPENDENT,
+    ends: tuple[float, float] = ANY,
+) -> float:
     """
     Return the one-sided p-value of a mean above *chance*.
 
-    Exact binomial for 0/1 inputs without clusters; else Student's t (cluster-robust with
-    clusters).
+    Exact binomial for 0/1 inputs that are independent; else that of the law of the interval.
     """
     if not values.size:
         return float("nan")
-    if codes is None and ((values == 0.0) | (values == 1.0)).all() and 0.0 <= chance <= 1.0:
+    alone = depends.codes is None and 0.0 <= chance <= 1.0
+    if alone and ((values == 0.0) | (values == 1.0)).all():
         wins = int(values.sum())
         return float(stats.binomtest(wins, values.size, chance, "greater").pvalue)
-    return above(values, chance, codes)
+    return above(values, chance, depends.codes, steps=depends.steps, ends=ends)
 
 
-def _arm(
-    table: Matrix,
-    place: int,
-    calls: Calls,
-    *,
-    chance: float | None,
-    level: float,
-) -> Arm:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked of every arm."""
+
+    chance: float | None
+    level: float
+    ends: tuple[float, float]
+    """The least and the largest score there can be; infinite where that is not known."""
+
+
+def _arm(table: Matrix, place: int, calls: Calls, asked: _Asked) -> Arm:
     column, lines = table.scores[:, place], table.of_arm(place)
     own = column[~np.isnan(column)]
-    values, shared = column[lines], table.clusters_of(lines)
-    mine = calls.of[place]
+    values, depends = column[lines], table.depends(lines)
+    mine, chance = calls.of[place], asked.chance
     scored = int((table.scored[mine] & lines[table.input_of[mine]]).sum())
-    interval = _interval(values, scored, shared, level, whole=bool(table.whole[place]))
+    interval = _interval(values, scored, depends, asked, whole=bool(table.whole[place]))
     return replace(
         _measured(table.names[place], place, calls),
         inputs=int(own.size),
@@ -163,8 +175,25 @@ def _arm(
         score_high=interval.high,
         score_method=interval.method,
         chance=np.nan if chance is None else float(chance),
-        p_chance=np.nan if chance is None else beats(values, float(chance), shared),
+        p_chance=np.nan if chance is None else beats(values, float(chance), depends, asked.ends),
     )
+
+
+def _with_winner(found: list[Arm], best: Winner | None) -> list[Arm]:
+    """Say of each arm, given in the table's order, how likely it is the best, and what it won."""
+    if best is None:
+        return found
+    made = [
+        replace(arm, probability_best=float(chance))
+        for arm, chance in zip(found, best.probabilities, strict=True)
+    ]
+    made[best.place] = replace(
+        made[best.place],
+        winner_score=best.estimate,
+        winner_low=best.low,
+        winner_high=best.high,
+    )
+    return made
 
 
 def _measured(name: Name, place: int, calls: Calls) -> Arm:
@@ -208,15 +237,13 @@ def _counts(words: Words) -> dict[str, int]:
 
 
 def _interval(
-    values: Floats, calls: int, codes: Ints | None, level: float, *, whole: bool
+    values: Floats, calls: int, depends: Dependence, asked: _Asked, *, whole: bool
 ) -> Interval:
     if not values.size:
-        return Interval(low=np.nan, high=np.nan, level=level, method="none")
+        return Interval(low=np.nan, high=np.nan, level=asked.level, method="none")
     if whole:
-        return rate_interval(values, calls, codes, level)
-    if codes is None:
-        return t_interval(values, level)
-    return cluster_interval(values, codes.tolist(), level)
+        return rate_interval(values, calls, depends.codes, asked.level, depends.steps)
+    return mean_interval(values, asked.level, depends, asked.ends)
 
 
 def _letters(names: Sequence[Name], known: Sequence[Pair], alpha: float) -> dict[Name, str]:

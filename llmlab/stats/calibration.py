@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import special
 
 from llmlab.errors import UsageError
-from llmlab.stats.checks import Floats, Ints, at_least, fraction, same_length
-from llmlab.stats.intervals import wilson
+from llmlab.stats.checks import Flags, Floats, Ints, at_least, fraction, same_length
+from llmlab.stats.intervals import numbered, wilson_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Bin:
     low: float
     high: float
     count: int
+    """Inputs; repeats of one share its weight."""
     forecast: float
     """Mean stated probability."""
     observed: float
@@ -31,6 +33,7 @@ class Calibration:
     """Brier's score and its parts: brier = reliability - resolution + uncertainty + within."""
 
     count: int
+    """Inputs: what came is one thing, however often it was asked about."""
     brier: float
     """Mean squared error of the probabilities; 0 is perfect."""
     reliability: float
@@ -55,11 +58,13 @@ def calibration(
     bins: int = 10,
     by: Literal["width", "count"] = "width",
     level: float = 0.95,
+    inputs: Sequence[object] | None = None,
 ) -> Calibration:
     """
     Return how well stated *probabilities* match *outcomes* (0 or 1); NaN pairs are left out.
 
-    Bins have equal width or equal count; empty ones are not listed.
+    *inputs* says which input each answer is of: its repeats count as one, for they are about one
+    outcome. Bins have equal width or equal count; empty ones are not listed.
 
     Raises:
         UsageError: when lengths differ, a value lies outside its range, or nothing is left.
@@ -67,24 +72,34 @@ def calibration(
     Source: Brier (1950); Murphy (1973), J. Applied Meteorology 12, 595-600; Stephenson, Coelho
     & Jolliffe (2008), Weather and Forecasting 23, 752-757, for the within-bin part.
     """
-    forecast, came = _checked(probabilities, outcomes)
+    forecast, came, kept = _checked(probabilities, outcomes)
+    units = _units(inputs, kept)
+    weight = (1.0 / np.bincount(units))[units]
+    weight /= weight.sum()
     at_least("bins", bins, 1)
     fraction("level", level)
     edges = _edges(forecast, bins, by)
     codes = np.clip(np.searchsorted(edges, forecast, side="right") - 1, 0, edges.size - 2)
-    listed = _bins(edges, codes, forecast, came, level)
-    share = np.array([one.count for one in listed]) / came.size
+    said_of = _Said(forecast=forecast, came=came, weight=weight, units=units)
+    filled = np.unique(codes)
+    parts = [said_of.part(codes == at) for at in filled]
+    listed = tuple(
+        _bin((float(edges[at]), float(edges[at + 1])), part, level)
+        for at, part in zip(filled, parts, strict=True)
+    )
+    share = np.array([one.weight.sum() for one in parts])
     said = np.array([one.forecast for one in listed])
     true = np.array([one.observed for one in listed])
-    base, brier = float(came.mean()), float(((forecast - came) ** 2).mean())
+    base = float((weight * came).sum())
+    brier = float((weight * (forecast - came) ** 2).sum())
     uncertainty = base * (1.0 - base)
     return Calibration(
-        count=int(came.size),
+        count=int(units.max()) + 1,
         brier=brier,
         reliability=float((share * (said - true) ** 2).sum()),
         resolution=float((share * (true - base) ** 2).sum()),
         uncertainty=uncertainty,
-        within=_within(forecast, came, codes, edges.size - 1),
+        within=sum(part.within for part in parts),
         skill=1.0 - brier / uncertainty if uncertainty else float("nan"),
         calibration_error=float((share * np.abs(said - true)).sum()),
         bins=listed,
@@ -93,7 +108,7 @@ def calibration(
 
 def _checked(
     probabilities: Sequence[float] | Floats, outcomes: Sequence[float] | Floats
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Flags]:
     forecast = np.asarray(probabilities, dtype=float)
     came = np.asarray(outcomes, dtype=float)
     same_length("probabilities and outcomes", forecast.size, came.size)
@@ -105,7 +120,50 @@ def _checked(
         raise UsageError("probabilities must lie between 0 and 1 (80 % is 0.8)")
     if not np.isin(came, (0.0, 1.0)).all():
         raise UsageError("outcomes must be 0 or 1")
-    return forecast, came
+    return forecast, came, keep
+
+
+def _units(inputs: Sequence[object] | None, kept: Flags) -> Ints:
+    if inputs is None:
+        return np.arange(int(kept.sum()), dtype=np.intp)
+    same_length("probabilities and inputs", len(inputs), kept.size)
+    return numbered([each for each, there in zip(inputs, kept, strict=True) if there])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """Some answers: what they stated, what came, their weight, and which input they are of."""
+
+    forecast: Floats
+    came: Floats
+    weight: Floats
+    units: Ints
+
+    def part(self, lines: Flags) -> "_Said":
+        """Return some of them."""
+        return _Said(
+            forecast=self.forecast[lines],
+            came=self.came[lines],
+            weight=self.weight[lines],
+            units=self.units[lines],
+        )
+
+    def mean(self, values: Floats) -> float:
+        """Return the weighted mean."""
+        return float((self.weight * values).sum() / self.weight.sum())
+
+    @property
+    def within(self) -> float:
+        """Return the variance less twice the covariance inside of this part, times its weight."""
+        gaps = self.forecast - self.mean(self.forecast)
+        came = self.came - self.mean(self.came)
+        return float((self.weight * (gaps**2 - 2.0 * gaps * came)).sum())
+
+    @property
+    def size(self) -> float:
+        """Return how many inputs of equal weight they are worth (Kish)."""
+        by_input = np.bincount(self.units, weights=self.weight)
+        return float(by_input.sum() ** 2 / (by_input**2).sum())
 
 
 def _edges(forecast: Floats, bins: int, by: Literal["width", "count"]) -> Floats:
@@ -115,36 +173,16 @@ def _edges(forecast: Floats, bins: int, by: Literal["width", "count"]) -> Floats
     return np.unique(np.concatenate([[0.0], inner, [1.0]]))
 
 
-def _within(forecast: Floats, came: Floats, codes: Ints, size: int) -> float:
-    """Return within-bin variance less twice the covariance, over all answers."""
-    counts = np.maximum(np.bincount(codes, minlength=size), 1)
-    said = (np.bincount(codes, weights=forecast, minlength=size) / counts)[codes]
-    true = (np.bincount(codes, weights=came, minlength=size) / counts)[codes]
-    spread = ((forecast - said) ** 2).mean()
-    together = ((forecast - said) * (came - true)).mean()
-    return float(spread - 2.0 * together)
-
-
-def _bins(
-    edges: Floats, codes: Ints, forecast: Floats, came: Floats, level: float
-) -> tuple[Bin, ...]:
-    counts = np.bincount(codes, minlength=edges.size - 1)
-    said = np.bincount(codes, weights=forecast, minlength=edges.size - 1)
-    true = np.bincount(codes, weights=came, minlength=edges.size - 1)
-    return tuple(
-        _bin((float(edges[at]), float(edges[at + 1])), int(counts[at]), said[at], true[at], level)
-        for at in np.flatnonzero(counts)
-    )
-
-
-def _bin(edges: tuple[float, float], count: int, said: float, true: float, level: float) -> Bin:
-    interval = wilson(true, count, level)
+def _bin(edges: tuple[float, float], part: _Said, level: float) -> Bin:
+    observed = part.mean(part.came)
+    z = float(-special.ndtri((1.0 - level) / 2.0))
+    low, high = wilson_limits(observed, part.size, z)
     return Bin(
         low=edges[0],
         high=edges[1],
-        count=count,
-        forecast=float(said / count),
-        observed=float(true / count),
-        observed_low=interval.low,
-        observed_high=interval.high,
+        count=int(np.unique(part.units).size),
+        forecast=part.mean(part.forecast),
+        observed=observed,
+        observed_low=low,
+        observed_high=high,
     )

@@ -1,6 +1,7 @@
-"""Which inputs move together: the cluster of each input, as a small number."""
+"""Which inputs move together: the cluster, or the date in its order, of each input as a number."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -9,32 +10,57 @@ from llmlab.errors import UsageError
 from llmlab.stats.checks import Ints
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
-Cluster: TypeAlias = "str | Mapping[Any, Any] | pd.Series[Any] | None"
+Named: TypeAlias = "str | Mapping[Any, Any] | pd.Series[Any]"
 """A column of the rows, a mapping or Series from input id to cluster, or one along the rows."""
 
 
-def cluster_codes(
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Inputs in an order of time, whose targets look ahead: those of one date move together."""
+
+    dates: Named
+    horizon: int | str
+    """How far a target looks ahead: a number of the run's dates, or a span such as `7D`."""
+
+
+Cluster: TypeAlias = "Named | Dated | None"
+
+
+class Grouped(NamedTuple):
+    """The cluster of each input; with steps, its date, numbered in order of time."""
+
+    codes: Ints | None = None
+    steps: int = 0
+    """Dates that a target looks ahead; 0 where clusters are in no order."""
+
+
+def grouped(
     inputs: tuple[object, ...], input_of: Ints, rows: "pd.DataFrame", cluster: Cluster
-) -> Ints | None:
+) -> Grouped:
     """
-    Return the cluster of each of *inputs*, or None when there is none.
+    Return the cluster, or date, of each of *inputs*.
 
     Raises:
-        UsageError: when an input has no cluster, or two.
+        UsageError: when an input has no cluster, or two, or a date is none.
     """
     if cluster is None:
-        return None
+        return Grouped()
     import pandas as pd
 
-    by_input = _by_input(_Lines(inputs, input_of), rows, cluster)
+    named = cluster.dates if isinstance(cluster, Dated) else cluster
+    by_input = _by_input(_Lines(inputs, input_of), rows, named)
     found = pd.Series(by_input, dtype=object)
     found = found.reindex(pd.Index(inputs, dtype=object))
     lost = found.index[found.isna()]
     if len(lost):
-        raise UsageError(f"input {lost[0]!r} has no cluster ({len(lost)} in all)")
-    return factorise(found)[1]
+        what = "date" if isinstance(cluster, Dated) else "cluster"
+        raise UsageError(f"input {lost[0]!r} has no {what} ({len(lost)} in all)")
+    if isinstance(cluster, Dated):
+        return dated(found, cluster.horizon)
+    return Grouped(factorise(found)[1])
 
 
 class _Lines(NamedTuple):
@@ -44,9 +70,7 @@ class _Lines(NamedTuple):
     input_of: Ints
 
 
-def _by_input(
-    table: _Lines, rows: "pd.DataFrame", cluster: "str | Mapping[Any, Any] | pd.Series[Any]"
-) -> dict[object, object]:
+def _by_input(table: _Lines, rows: "pd.DataFrame", cluster: Named) -> dict[object, object]:
     if isinstance(cluster, str):
         _check(rows, cluster)
         return _constant(table, rows[cluster])
@@ -71,6 +95,58 @@ def _constant(table: _Lines, values: "pd.Series[Any]") -> dict[object, object]:
     if torn.size:
         raise UsageError(f"input {table.inputs[torn[0]]!r} lies in more than one cluster")
     return {key: uniques[code] for key, code in zip(table.inputs, high, strict=True) if code >= 0}
+
+
+def dated(values: "pd.Series[Any]", horizon: int | str) -> Grouped:
+    """
+    Number dates in their order, and say how many of them a target looks ahead.
+
+    Raises:
+        UsageError: when a value is no date, or the horizon no span of time.
+    """
+    times = as_dates(values)
+    if times is None:
+        raise UsageError(
+            f"horizon={horizon!r} needs the order in time of inputs, and {values.iloc[0]!r} is no "
+            "date: name a column of dates with as_of=, or as the cluster"
+        )
+    days, codes = np.unique(times, return_inverse=True)
+    return Grouped(codes.reshape(-1).astype(np.intp), steps_of(days, horizon))
+
+
+def as_dates(values: "pd.Series[Any]") -> "npt.NDArray[np.datetime64] | None":
+    """Return *values* as dates, UTC where no zone is given; None where they are none."""
+    import pandas as pd
+
+    written = values.astype(str)
+    # A ticker such as 2330 would pass for a year.
+    if not written.str.match(r"\d{4}-\d{2}").all():
+        return None
+    try:
+        times = pd.to_datetime(written, utc=True, format="ISO8601")
+    except (ValueError, TypeError):
+        return None
+    return np.asarray(times.to_numpy(dtype="datetime64[ns]"))
+
+
+def steps_of(days: "npt.NDArray[np.datetime64]", horizon: int | str) -> int:
+    """Return how many of *days* (distinct, in order) a target looks ahead at most, at least 1."""
+    if not isinstance(horizon, str):
+        if isinstance(horizon, bool) or horizon < 1:
+            raise UsageError(f"horizon must be 1 date or more, got {horizon!r}")
+        return int(horizon)
+    import pandas as pd
+
+    try:
+        span = pd.Timedelta(horizon).to_timedelta64()
+    except ValueError:
+        raise UsageError(
+            f"horizon={horizon!r} is no span of time: say '7D', or a number of the run's dates"
+        ) from None
+    if not span > np.timedelta64(0):
+        raise UsageError(f"horizon must be above 0, got {horizon!r}")
+    reached = np.searchsorted(days, days + span, side="left") - np.arange(days.size)
+    return max(1, int(reached.max()))
 
 
 def factorise(values: "pd.Series[Any]") -> tuple[list[object], Ints]:

@@ -7,8 +7,9 @@ from scipy import stats
 
 from llmlab.stats.checks import Flags, Floats, Ints, fraction, same_length
 from llmlab.stats.clusters import Cluster
-from llmlab.stats.intervals import Interval, cluster_interval, quantile_interval, t_interval
+from llmlab.stats.intervals import Interval, mean_interval, quantile_interval
 from llmlab.stats.matrix import Matrix, charged, matrix, numbers
+from llmlab.stats.spread import Dependence, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,13 +18,14 @@ QUANTILES: Final = (0.5, 0.95, 0.99)
 
 
 def ratio_interval(
-    top: Floats, bottom: Floats, codes: Ints | None = None, level: float = 0.95
+    top: Floats, bottom: Floats, codes: Ints | None = None, level: float = 0.95, steps: int = 0
 ) -> Interval:
     """
     Return the interval for mean(top) / mean(bottom) of paired values.
 
-    With *codes* both means are cluster-robust. Where the lower mean cannot be told from zero
-    there is no upper limit: it is infinite.
+    With *codes* both means are cluster-robust, or of the long run where those are dates whose
+    targets look *steps* ahead. Where the lower mean cannot be told from zero there is no upper
+    limit: it is infinite.
 
     Source: Fieller (1954), JRSS B 16(2), 175-185.
     """
@@ -33,8 +35,9 @@ def ratio_interval(
     if units < 2:  # noqa: PLR2004 - no spread
         return Interval(low=np.nan, high=np.nan, level=level, method="Fieller")
     x, y = float(top.mean()), float(bottom.mean())
-    xx, xy, yy = _covariance(top, bottom, codes, units)
-    t = float(stats.t.isf((1.0 - level) / 2.0, units - 1)) ** 2
+    depends = Dependence(codes, steps)
+    (xx, xy, yy), freedom = _covariance(top, bottom, depends)
+    t = float(stats.t.isf((1.0 - level) / 2.0, freedom)) ** 2
     # The ratios r with (x - r y)^2 <= t^2 var(x - r y): between the roots of a quadratic.
     a, b, c = y * y - t * yy, x * y - t * xy, x * x - t * xx
     root = b * b - a * c
@@ -87,14 +90,18 @@ def latencies(rows: "pd.DataFrame", *, level: float = 0.95) -> "pd.DataFrame":
 
 
 def _covariance(
-    top: Floats, bottom: Floats, codes: Ints | None, units: int
-) -> tuple[float, float, float]:
-    """Return the (co)variances of both means, by cluster sums (CR1) where there are clusters."""
-    gaps = np.column_stack([top - top.mean(), bottom - bottom.mean()])
-    if codes is not None:
-        gaps = np.column_stack([np.bincount(codes, weights=gaps[:, at]) for at in (0, 1)])
-    shared = gaps.T @ gaps * units / (units - 1) / top.size**2
-    return float(shared[0, 0]), float(shared[0, 1]), float(shared[1, 1])
+    top: Floats, bottom: Floats, depends: Dependence
+) -> tuple[tuple[float, float, float], float]:
+    """Return the (co)variances of both means, and the fewest degrees of freedom they have."""
+    # Brought to one size, or their sum would be one of them alone.
+    scale = float(top.std()) / (float(bottom.std()) or 1.0) or 1.0
+    x, y = spread(top, depends), spread(bottom * scale, depends)
+    both = spread(top + bottom * scale, depends)
+    xx, yy = x.error**2, y.error**2
+    xy = (both.error**2 - xx - yy) / 2.0
+    # What rounding, or another choice of cosines, may have made of it.
+    xy = float(np.clip(xy, -np.sqrt(xx * yy), np.sqrt(xx * yy)))
+    return (xx, xy / scale, yy / scale**2), min(x.freedom, y.freedom, both.freedom)
 
 
 def _means(table: Matrix, cost: Floats, counted: Flags) -> Floats:
@@ -111,9 +118,9 @@ def _line(table: Matrix, at: int, cost: Floats, counted: Flags, level: float) ->
     mine = np.unique(asked)
     paid, score = cost[mine], table.scores[mine, at]
     shared = None if table.codes is None else table.codes[mine]
-    per_call = _mean_interval(paid, shared, level)
+    per_call = _mean_interval(paid, Dependence(shared, table.steps), level)
     points = np.nan_to_num(score, nan=0.0)
-    right = ratio_interval(paid, points, shared, level)
+    right = ratio_interval(paid, points, shared, level, table.steps)
     gain = float(points.mean()) if points.size else np.nan
     return {
         "prompt": table.names[at][0],
@@ -128,9 +135,7 @@ def _line(table: Matrix, at: int, cost: Floats, counted: Flags, level: float) ->
     }
 
 
-def _mean_interval(values: Floats, codes: Ints | None, level: float) -> Interval:
+def _mean_interval(values: Floats, depends: Dependence, level: float) -> Interval:
     if np.isnan(values).any():
         return Interval(low=np.nan, high=np.nan, level=level, method="none")
-    if codes is None:
-        return t_interval(values, level)
-    return cluster_interval(values, codes.tolist(), level)
+    return mean_interval(values, level, depends)

@@ -14,8 +14,8 @@ from scipy import stats
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Floats, Ints, fraction, same_length
-from llmlab.stats.differences import standard_error
-from llmlab.stats.intervals import Interval, cluster_error, cluster_interval, t_interval
+from llmlab.stats.intervals import mean_interval
+from llmlab.stats.spread import Dependence, spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,15 @@ def cuped(
     pool: Sequence[float] | Sequence[Sequence[float]] | Floats,
     *,
     codes: Ints | None = None,
+    steps: int = 0,
     level: float = 0.95,
 ) -> Cuped:
     """
     Return the mean of paired *differences* adjusted to the covariates of the whole *pool*.
 
-    With *codes*, the cluster of each difference, both intervals are cluster-robust (CR1 on what
-    the covariates leave), and the pool's own share keeps the clusters' design effect.
+    With *codes*, the cluster of each difference (or its date, whose targets look *steps* ahead),
+    both intervals are robust (on what the covariates leave), and the pool's own share keeps the
+    clusters' design effect.
 
     *covariates* has one line a scored input (a number, or several), *pool* one line for every
     input, scored ones included. Covariates must be known before scoring and must not depend
@@ -70,9 +72,10 @@ def cuped(
     slopes, *_ = np.linalg.lstsq(known - centre, gaps - gaps.mean(), rcond=None)
     rest = gaps - gaps.mean() - (known - centre) @ slopes
     mean = float(gaps.mean() - (centre - whole.mean(axis=0)) @ slopes)
-    variance, freedom = _variance(gaps, rest, codes, count, whole.shape[0])
+    depends = Dependence(codes, steps)
+    variance, freedom = _variance(gaps, rest, depends, count, whole.shape[0])
     half = float(stats.t.isf((1.0 - level) / 2.0, freedom)) * float(np.sqrt(variance))
-    plain = _plain(gaps, codes, level)
+    plain = mean_interval(gaps, level, depends)
     return Cuped(
         inputs=n,
         pool=int(whole.shape[0]),
@@ -83,32 +86,25 @@ def cuped(
         plain_low=plain.low,
         plain_high=plain.high,
         slopes=tuple(float(slope) for slope in slopes),
-        variance_ratio=variance / standard_error(gaps, codes) ** 2,
+        variance_ratio=variance / spread(gaps, depends).error ** 2,
     )
 
 
-def _plain(gaps: Floats, codes: Ints | None, level: float) -> Interval:
-    if codes is None:
-        return t_interval(gaps, level)
-    return cluster_interval(gaps, codes.tolist(), level)
-
-
 def _variance(
-    gaps: Floats, rest: Floats, codes: Ints | None, covariates: int, pool: int
-) -> tuple[float, int]:
+    gaps: Floats, rest: Floats, depends: Dependence, covariates: int, pool: int
+) -> tuple[float, float]:
     """Return the variance of the adjusted mean, and its degrees of freedom."""
     n = gaps.size
     unexplained = float((rest**2).sum() / (n - covariates - 1))
     explained = max(0.0, float(gaps.var(ddof=1)) - unexplained)
-    if codes is None:
-        return unexplained / n + explained / pool, n - covariates - 1
-    clusters = int(np.unique(codes).size)
-    if clusters < 2:  # noqa: PLR2004 - one cluster shows no spread between clusters
+    if depends.codes is None:
+        return unexplained / n + explained / pool, n - covariates - 1.0
+    left = spread(rest, depends)
+    if np.isnan(left.error):
         raise UsageError("cuped needs inputs of at least two clusters")
-    left = cluster_error(rest, codes) ** 2
     # What the pool still varies by moves together as the differences do.
-    effect = max(1.0, cluster_error(gaps, codes) ** 2 * n / float(gaps.var(ddof=1)))
-    return left + explained * effect / pool, clusters - 1
+    effect = max(1.0, spread(gaps, depends).error ** 2 * n / float(gaps.var(ddof=1)))
+    return left.error**2 + explained * effect / pool, left.freedom
 
 
 def _checked(

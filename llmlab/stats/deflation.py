@@ -8,7 +8,7 @@ from scipy import stats
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Floats, Ints, at_least, fraction, known
-from llmlab.stats.intervals import cluster_error
+from llmlab.stats.spread import Dependence, spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def deflated_sharpe(
     trials_sd: float,
     skew: float = 0.0,
     kurtosis: float = 3.0,
-    freedom: int | None = None,
+    freedom: float | None = None,
 ) -> float:
     """
     Return the probability that a ratio found as the best of *trials* is real.
@@ -74,12 +74,14 @@ def deflate(
     *,
     trials_sd: float | None = None,
     codes: Ints | None = None,
+    steps: int = 0,
 ) -> Deflated:
     """
     Return the winner's deflated ratio from its paired *differences* to the baseline.
 
-    *codes* is the cluster of each difference: those of one cluster move together, so they are
-    worth fewer observations (never more), and Student's law counts the clusters.
+    *codes* is the cluster of each difference (or its date, whose targets look *steps* ahead):
+    those of one cluster move together, so they are worth fewer observations (never more), and
+    Student's law counts the clusters.
 
     *trials* counts every variant that was tried, the dropped ones too. `trials_sd` is the SD of
     mean/SD over those variants; if it is not known, 1/sqrt(n) is what worthless ones show.
@@ -93,38 +95,39 @@ def deflate(
     if gaps.size < 2 or np.ptp(gaps) == 0.0:  # noqa: PLR2004 - no spread
         raise UsageError("deflation needs at least two differences that are not all alike")
     sharpe = float(gaps.mean() / gaps.std(ddof=1))
-    worth, freedom = _worth(gaps, codes)
+    worth, freedom = _worth(gaps, Dependence(codes, steps))
     sd = 1.0 / float(np.sqrt(worth)) if trials_sd is None else trials_sd
     return Deflated(
         trials=trials,
         sharpe=sharpe,
         threshold=expected_max(trials, sd),
         probability=deflated_sharpe(
-            sharpe,
-            observations=worth,
-            trials=trials,
-            trials_sd=sd,
-            skew=float(stats.skew(gaps)),
-            kurtosis=float(stats.kurtosis(gaps, fisher=False)),
-            freedom=freedom,
+            sharpe, observations=worth, trials=trials, trials_sd=sd, freedom=freedom, **_shape(gaps)
         ),
     )
 
 
-def _worth(gaps: Floats, codes: Ints | None) -> tuple[float, int | None]:
+def _shape(gaps: Floats) -> dict[str, float]:
+    return {
+        "skew": float(stats.skew(gaps)),
+        "kurtosis": float(stats.kurtosis(gaps, fisher=False)),
+    }
+
+
+def _worth(gaps: Floats, depends: Dependence) -> tuple[float, float | None]:
     """
     Return how many independent differences these are worth, and the degrees of freedom.
 
     The size over the design effect, which is the cluster-robust variance of the mean over that
     without clusters (Kish 1965, "Survey Sampling", section 5.4).
     """
-    if codes is None:
+    if depends.codes is None:
         return float(gaps.size), None
-    clusters = int(np.unique(codes).size)
-    if clusters < 2:  # noqa: PLR2004 - one cluster shows no spread between clusters
+    found = spread(gaps, depends)
+    if np.isnan(found.error):
         raise UsageError("deflation needs differences of at least two clusters")
-    effect = cluster_error(gaps, codes) ** 2 * gaps.size / float(gaps.var(ddof=1))
-    return float(gaps.size / max(1.0, effect)), clusters - 1
+    effect = found.error**2 * gaps.size / float(gaps.var(ddof=1))
+    return float(gaps.size / max(1.0, effect)), found.freedom
 
 
 def best_of(p: float, trials: int) -> float:

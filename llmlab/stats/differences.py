@@ -1,20 +1,26 @@
-"""The mean of paired differences: its tests and its limits."""
+"""The mean of paired differences: what is tested, and the tests that must agree."""
+
+from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from llmlab.stats.checks import Floats, Ints, fraction, same_length
-from llmlab.stats.intervals import cluster_error
+from llmlab.stats.checks import Floats, Ints, same_length
+from llmlab.stats.means import (
+    SKEWED,
+    Mean,
+    StudentMean,
+    TestedMean,
+    agreed,
+    mean_of,
+    only_zero,
+    tested,
+)
+from llmlab.stats.rates import PairedRates, mid_p
+from llmlab.stats.spread import INDEPENDENT, Dependence, Spread, spread
 
-
-def mcnemar(only_a: int, only_b: int) -> float:
-    """
-    Return the exact two-sided p-value of McNemar's test from the discordant counts.
-
-    Source: McNemar (1947), Psychometrika 12, 153-157; binomial form.
-    """
-    total = only_a + only_b
-    return float(stats.binomtest(only_a, total, 0.5).pvalue) if total else 1.0
+Flipped = Callable[[], tuple[float, str]]
+"""Gives the sign-flip test of a pair when it is needed: its p-value and name."""
 
 
 def paired_t(a: Floats, b: Floats) -> float:
@@ -27,23 +33,7 @@ def paired_t(a: Floats, b: Floats) -> float:
     error = float(gaps.std(ddof=1)) / np.sqrt(gaps.size)
     if error == 0.0:
         return 1.0 if gaps[0] == 0.0 else 0.0
-    return float(2.0 * stats.t.sf(abs(gaps.mean()) / error, gaps.size - 1))
-
-
-def paired_rates(only_a: int, only_b: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """
-    Return the interval for B minus A of two paired rates.
-
-    Source: Bonett & Price (2012), J. Educational and Behavioral Statistics 37(4), 479-488
-    (Wald after adding one to each discordant count); recommended by Fagerland, Lydersen &
-    Laake (2014), Statistics in Medicine 33, 2850-2875.
-    """
-    fraction("level", level)
-    up, down = (only_b + 1.0) / (n + 2.0), (only_a + 1.0) / (n + 2.0)
-    half = stats.norm.isf((1.0 - level) / 2.0) * np.sqrt((up + down - (up - down) ** 2) / (n + 2.0))
-    gap = (only_b - only_a) / n
-    low, high = max(-1.0, up - down - half), min(1.0, up - down + half)
-    return float(min(low, gap)), float(max(high, gap))
+    return float(2.0 * special.stdtr(gaps.size - 1, -abs(gaps.mean()) / error))
 
 
 def binary(values: Floats) -> bool:
@@ -51,31 +41,67 @@ def binary(values: Floats) -> bool:
     return bool(((values == 0.0) | (values == 1.0)).all())
 
 
-def standard_error(gaps: Floats, codes: Ints | None) -> float:
-    """Return the standard error of the mean, cluster-robust with clusters; NaN if unknowable."""
-    if gaps.size < 2:  # noqa: PLR2004 - one pair has no spread
+def standard_error(gaps: Floats, codes: Ints | None, steps: int = 0) -> float:
+    """Return the standard error of the mean, whatever moves together; NaN if unknowable."""
+    if not gaps.size:
         return float("nan")
-    if codes is not None:
-        return cluster_error(gaps, codes)
-    return float(gaps.std(ddof=1) / np.sqrt(gaps.size))
+    return spread(gaps, Dependence(codes, steps)).error
 
 
-def difference_limits(
-    a: Floats, b: Floats, codes: Ints | None, level: float, *, rates: bool
-) -> tuple[float, float]:
+def counts(gaps: Floats) -> PairedRates:
+    """Return the inputs that only one of two 0/1 arms got right."""
+    return PairedRates(int((gaps < 0.0).sum()), int((gaps > 0.0).sum()), int(gaps.size))
+
+
+def laws(
+    gaps: Floats,
+    ends: tuple[float, float],
+    depends: Dependence = INDEPENDENT,
+    measured: Spread | None = None,
+    *,
+    rates: bool,
+) -> list[tuple[Mean, str]]:
     """
-    Return the limits of the mean of B minus A.
+    Return what B minus A says of its mean, in each way that must agree.
 
-    With clusters and 0/1 scores the wider of both intervals holds: no luck narrows it.
+    *ends* are the least and the largest difference there can be. Scores of 0 and 1 (*rates*) have
+    Tango's statistic; with clusters that of the clusters as well, for no luck may narrow it.
     """
-    low, high = np.nan, np.nan
-    gaps = b - a
-    error = standard_error(gaps, codes)
-    freedom = gaps.size - 1 if codes is None else np.unique(codes).size - 1
-    if not np.isnan(error):
-        half = float(stats.t.isf((1.0 - level) / 2.0, freedom)) * error
-        low, high = float(gaps.mean()) - half, float(gaps.mean()) + half
-    if not rates or (codes is not None and np.isnan(error)):
-        return low, high
-    plain = paired_rates(int((gaps < 0.0).sum()), int((gaps > 0.0).sum()), gaps.size, level)
-    return plain if codes is None else (min(low, plain[0]), max(high, plain[1]))
+    if not rates:
+        return [mean_of(gaps, ends, depends, measured)]
+    plain: list[tuple[Mean, str]] = [(counts(gaps), "McNemar score")]
+    if depends.codes is None:
+        return plain
+    law = mean_of(gaps, ends, depends, measured)
+    # Where nothing is known of the clusters, inputs cannot speak for them.
+    return [law] if np.isnan(law[0].above(0.0)) else [law, *plain]
+
+
+def compared(
+    gaps: Floats,
+    ends: tuple[float, float],
+    depends: Dependence,
+    level: float,
+    measured: Spread,
+    *,
+    rates: bool,
+    flipped: Flipped,
+) -> TestedMean:
+    """
+    Return the test of two arms on the same inputs (at least one), and its interval.
+
+    A difference is claimed only where each of these claims it: Student's law (cluster-robust, or
+    long-run) and the sign flips, which need no law; of 0/1 scores Tango's statistic and mid-p.
+    Few bounded scores that are skewed, or all alike, have a law of their own.
+    """
+    found = laws(gaps, ends, depends, measured, rates=rates)
+    parts = [tested(law, level, name) for law, name in found]
+    if rates and not np.isnan(parts[0].p):
+        one = counts(gaps)
+        parts.append(only_zero(mid_p(one.only_a, one.only_b), level, "McNemar mid-p"))
+    if isinstance(found[0][0], StudentMean) and not depends.steps:
+        p, name = flipped()
+        parts.append(only_zero(p, level, depends.kind + name))
+    whole = agreed(parts)
+    skewed = found[0][1].endswith(SKEWED) and not whole.test.endswith(SKEWED)
+    return whole._replace(test=whole.test + SKEWED) if skewed else whole

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Floats, Ints, fraction, positive, same_length
-from llmlab.stats.differences import binary, difference_limits
-from llmlab.stats.onesided import above
+from llmlab.stats.differences import binary, laws
+from llmlab.stats.intervals import numbered
+from llmlab.stats.means import TestedMean, agreed
+from llmlab.stats.onesided import signs
+from llmlab.stats.spread import Dependence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,43 +53,52 @@ def equivalence(
     margin: float,
     clusters: Sequence[object] | None = None,
     alpha: float = 0.05,
+    ends: tuple[float, float] = (-np.inf, np.inf),
+    steps: int = 0,
 ) -> Equivalence:
     """
     Test B against A on the same inputs for non-inferiority and equivalence.
 
-    Scores of 0 and 1 are tested with Bonett-Price errors, for there few or no discordant
-    inputs must not look like certainty; others by two one-sided paired t tests. With clusters
-    errors are cluster-robust (for 0/1 scores the larger p of both ways holds).
+    Scores of 0 and 1 are tested with Tango's statistic, for there few or no discordant inputs must
+    not look like certainty; others by two one-sided tests of their mean, as pairs are. With
+    clusters (dates in order, where targets look *steps* of them ahead) errors are robust, and of
+    0/1 scores the larger p of both ways holds. *ends* are the least and the largest difference
+    there can be, where that is known.
 
     Raises:
         UsageError: when lengths differ, the margin is not above 0, or nothing is shared.
 
     Source: Schuirmann (1987), J. Pharmacokinetics and Biopharmaceutics 15, 657-680 (TOST);
-    Bonett & Price (2012) for paired rates.
+    Tango (1998) for paired rates.
     """
     positive("margin", margin)
     fraction("2 * alpha", 2.0 * alpha)
     one, other, codes = _shared(a, b, clusters)
     gaps = other - one
     rates = binary(one) and binary(other)
-    worse, better = above(gaps, -margin, codes), above(-gaps, -margin, codes)
-    if rates:
-        plain = _rates(gaps, margin)
-        with_clusters = (worse, better) if codes is not None else (0.0, 0.0)
-        worse, better = max(plain[0], with_clusters[0]), max(plain[1], with_clusters[1])
-    low, high = difference_limits(one, other, codes, 1.0 - 2.0 * alpha, rates=rates)
-    name = "Bonett-Price" if rates else "paired t"
+    depends = Dependence(codes, steps)
+    found = laws(gaps, ends, depends, rates=rates)
+    parts = [
+        TestedMean(law.above(-margin), *law.limits(1.0 - 2.0 * alpha), name) for law, name in found
+    ]
+    whole = agreed(parts)
     return Equivalence(
         inputs=int(gaps.size),
         difference=float(gaps.mean()),
-        low=low,
-        high=high,
+        low=whole.low,
+        high=whole.high,
         margin=margin,
-        p_not_worse=worse,
-        p_not_better=better,
+        p_not_worse=_largest([law.above(-margin) for law, _ in found], gaps + margin, depends),
+        p_not_better=_largest([law.below(margin) for law, _ in found], margin - gaps, depends),
         alpha=alpha,
-        test=name if codes is None else f"cluster {name}",
+        test=whole.test,
     )
+
+
+def _largest(found: list[float], leads: Floats, depends: Dependence) -> float:
+    """Return the largest p; where no law speaks, for nothing varies, that of the signs alone."""
+    known = [p for p in found if not np.isnan(p)]
+    return max(known) if known else signs(leads, depends)
 
 
 def _shared(
@@ -101,15 +112,5 @@ def _shared(
     if clusters is None:
         return one[both], other[both], None
     same_length("scores and clusters", one.size, len(clusters))
-    places = {label: place for place, label in enumerate(dict.fromkeys(clusters))}
-    codes = np.array([places[label] for label in clusters], dtype=np.intp)
+    codes = numbered(clusters)
     return one[both], other[both], codes[both]
-
-
-def _rates(gaps: Floats, margin: float) -> tuple[float, float]:
-    n = gaps.size
-    up, down = ((gaps > 0.0).sum() + 1.0) / (n + 2.0), ((gaps < 0.0).sum() + 1.0) / (n + 2.0)
-    error = np.sqrt((up + down - (up - down) ** 2) / (n + 2.0))
-    worse = stats.norm.sf((up - down + margin) / error)
-    better = stats.norm.sf((down - up + margin) / error)
-    return float(worse), float(better)

@@ -161,6 +161,9 @@ class _Maps:
 
 def _units(table: Matrix, rng: np.random.Generator) -> Ints:
     units = np.arange(len(table.inputs)) if table.codes is None else table.codes
+    if table.steps:
+        # Dates are resampled in stretches, which share little with each other.
+        units = units // (2 * table.steps)
     count = int(units.max()) + 1
     if count <= BLOCKS:
         return units

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Floats, Ints, at_least, fraction, known, same_length
+from llmlab.stats.means import mean_of
+from llmlab.stats.spread import INDEPENDENT, Dependence, Spread, spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,8 @@ def wilson_limits(rate: float, size: float, z: float) -> tuple[float, float]:
 
 
 def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
-    """Return Student's interval for the mean; limits are NaN below two values."""
-    array = known(values)
-    fraction("level", level)
-    error = float(array.std(ddof=1) / np.sqrt(array.size)) if array.size > 1 else np.nan
-    return _student(array, error, array.size - 1, level, "t")
+    """Return Student's interval for the mean; limits are NaN below two values, or all alike."""
+    return mean_interval(known(values), level)
 
 
 def cluster_interval(
@@ -59,40 +58,47 @@ def cluster_interval(
     """
     Return the interval for the mean when values of one cluster move together.
 
-    The standard error is the cluster-robust one of an intercept-only regression (CR1: the
-    sandwich times G/(G-1)), with Student's quantile on G-1 degrees of freedom. Limits are
-    NaN below two clusters.
-
-    Source: Liang & Zeger (1986); Cameron & Miller (2015), "A Practitioner's Guide to
-    Cluster-Robust Inference", J. Human Resources 50(2), sections II.B and VI.D.
+    The standard error is cluster-robust (CR2) with Bell and McCaffrey's degrees of freedom, which
+    hold for clusters of very unequal sizes too; see `spread`. Limits are NaN below two clusters.
     """
     array = np.asarray(list(values), dtype=float)
     labels = list(clusters)
     same_length("values and clusters", array.size, len(labels))
-    fraction("level", level)
     keep = ~np.isnan(array)
-    codes = _codes([label for label, kept in zip(labels, keep, strict=True) if kept])
-    array = known(array)
-    groups = int(codes.max(initial=-1)) + 1
-    return _student(array, cluster_error(array, codes), groups - 1, level, "cluster t")
+    codes = numbered([label for label, kept in zip(labels, keep, strict=True) if kept])
+    return mean_interval(known(array), level, Dependence(codes))
 
 
-def cluster_error(values: Floats, codes: Ints) -> float:
-    """Return the CR1 standard error of the mean; NaN below two clusters."""
-    groups = np.unique(codes).size
-    if groups < 2:  # noqa: PLR2004 - one cluster shows no spread between clusters
-        return float("nan")
-    sums = np.bincount(codes, weights=values - values.mean())
-    return float(np.sqrt((sums**2).sum() * groups / (groups - 1)) / values.size)
+def mean_interval(
+    values: Floats,
+    level: float = 0.95,
+    depends: Dependence = INDEPENDENT,
+    ends: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """Return the interval for the mean of *values* (no NaN); *ends* are those of their range."""
+    fraction("level", level)
+    if not values.size:
+        return Interval(low=np.nan, high=np.nan, level=level, method="none")
+    law, method = mean_of(values, ends, depends)
+    low, high = law.limits(level)
+    return Interval(low=low, high=high, level=level, method=method)
 
 
-def rate_interval(values: Floats, calls: int, codes: Ints | None, level: float) -> Interval:
+def cluster_error(values: Floats, codes: Ints, steps: int = 0) -> float:
+    """Return the cluster-robust standard error of the mean; NaN below two clusters."""
+    return spread(values, Dependence(codes, steps)).error
+
+
+def rate_interval(
+    values: Floats, calls: int, codes: Ints | None, level: float, steps: int = 0
+) -> Interval:
     """
     Return Wilson's interval for a mean of 0/1 scores, at the size the data are worth.
 
     `values` are the inputs' mean scores. Repeats make an input worth more than one draw,
-    clusters make it worth less: the effective size is p(1-p) over the measured variance of
-    the mean. At 0 or 1 that variance says nothing, so the size is the count of units.
+    clusters, or dates whose targets look *steps* ahead, make it worth less: the effective size is
+    p(1-p) over the measured variance of the mean. At 0 or 1 that variance says nothing, so the size
+    is the count of units.
 
     Source: Franco, Little, Louis & Slud (2019), "Comparative study of confidence intervals
     for proportions in complex sample surveys", J. Survey Statistics and Methodology 7(3).
@@ -104,8 +110,17 @@ def rate_interval(values: Floats, calls: int, codes: Ints | None, level: float) 
         return wilson(float(values.sum()), n, level)
     if units < 2:  # noqa: PLR2004 - one unit shows no spread
         return Interval(low=np.nan, high=np.nan, level=level, method="wilson, effective n")
-    size = _effective_size(values, rate, calls, codes)
-    low, high = wilson_limits(rate, size, float(stats.t.isf((1.0 - level) / 2.0, units - 1)))
+    depends = Dependence(codes, steps)
+    found = spread(values, depends)
+    freedom = found.freedom
+    if np.isnan(found.error):
+        return Interval(low=np.nan, high=np.nan, level=level, method="wilson, effective n")
+    if rate in (0.0, 1.0) or found.error == 0.0:
+        size, freedom = float(depends.units(n)), units - 1.0
+    else:
+        size = _effective_size(values, rate, calls, codes, found)
+    t = float(-special.stdtrit(freedom, (1.0 - level) / 2.0))
+    low, high = wilson_limits(rate, size, t)
     return Interval(low=low, high=high, level=level, method="wilson, effective n")
 
 
@@ -180,26 +195,20 @@ def _bootstrapped_quantiles(
     return result
 
 
-def _effective_size(values: Floats, rate: float, calls: int, codes: Ints | None) -> float:
+def _effective_size(
+    values: Floats, rate: float, calls: int, codes: Ints | None, found: Spread
+) -> float:
     n = values.size
     units = n if codes is None else np.unique(codes).size
-    spread = float(values.std(ddof=1) / np.sqrt(n))
-    error = spread if codes is None else cluster_error(values, codes)
-    if error == 0.0 or rate in (0.0, 1.0):
-        return float(units)
-    size = n * (rate * (1.0 - rate) / (n - 1)) / error**2
-    most = calls if codes is None else min(calls, n * (rate * (1 - rate) / (n - 1)) / spread**2)
-    return float(np.clip(size, min(1.0, units), most))
+    alone = rate * (1.0 - rate) / (n - 1)
+    most = float(calls) if codes is None else min(calls, alone / spread(values).error ** 2 * n)
+    return float(np.clip(n * alone / found.error**2, min(1.0, units), most))
 
 
-def _student(values: Floats, error: float, freedom: int, level: float, method: str) -> Interval:
-    if values.size == 0 or freedom < 1 or np.isnan(error):
-        return Interval(low=np.nan, high=np.nan, level=level, method=method)
-    centre = float(values.mean())
-    half = float(stats.t.isf((1.0 - level) / 2.0, freedom)) * error
-    return Interval(low=centre - half, high=centre + half, level=level, method=method)
-
-
-def _codes(labels: Sequence[object]) -> Ints:
+def numbered(labels: Sequence[object]) -> Ints:
+    """Number labels in the order in which they come; whole numbers keep their own order."""
+    found = np.asarray(labels)
+    if found.dtype.kind == "i":
+        return np.unique(found, return_inverse=True)[1].reshape(-1).astype(np.intp)
     places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
     return np.fromiter((places[label] for label in labels), dtype=np.intp, count=len(labels))

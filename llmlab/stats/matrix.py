@@ -7,8 +7,9 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, Ints
-from llmlab.stats.clusters import Cluster, cluster_codes, factorise
+from llmlab.stats.clusters import Cluster, factorise, grouped
 from llmlab.stats.shared import comparable
+from llmlab.stats.spread import Dependence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +36,13 @@ class Matrix:
     whole: Flags
     """Whether every score of an arm is 0 or 1, repeat by repeat."""
     codes: Ints | None
-    """Cluster of each input; None where inputs do not move together."""
+    """Cluster of each input; None where inputs do not move together. With steps: its date."""
     ranked: Flags
     """Arms that are compared with each other."""
     compared: Flags
     """Inputs that every ranked arm has a score for."""
+    steps: int = 0
+    """Dates that a target looks ahead, where inputs are in an order of time; else 0."""
 
     def of_arm(self, place: int) -> Flags:
         """Return the inputs that an arm's score rests on: the compared ones, else its own."""
@@ -56,6 +59,10 @@ class Matrix:
     def clusters_of(self, lines: Flags) -> Ints | None:
         """Return the clusters of some inputs."""
         return None if self.codes is None else self.codes[lines]
+
+    def depends(self, lines: Flags) -> Dependence:
+        """Return how some inputs depend on each other."""
+        return Dependence(self.clusters_of(lines), self.steps)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -86,6 +93,7 @@ def matrix(rows: "pd.DataFrame", also: tuple[str, ...] = (), *, cluster: Cluster
     cells = (input_of * len(names) + arm_of)[scored]
     scores = _means(cells, score[scored], (len(inputs), len(names)))
     ranked, compared = comparable(~np.isnan(scores))
+    groups = grouped(tuple(inputs), input_of, rows, cluster)
     return Matrix(
         names=names,
         inputs=tuple(inputs),
@@ -94,9 +102,10 @@ def matrix(rows: "pd.DataFrame", also: tuple[str, ...] = (), *, cluster: Cluster
         input_of=input_of,
         scored=scored,
         whole=_whole(arm_of[scored], score[scored], len(names)),
-        codes=cluster_codes(tuple(inputs), input_of, rows, cluster),
+        codes=groups.codes,
         ranked=ranked,
         compared=compared,
+        steps=groups.steps,
     )
 
 

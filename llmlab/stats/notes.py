@@ -7,9 +7,10 @@ import numpy as np
 
 from llmlab.stats.arms import Arm
 from llmlab.stats.matrix import Name
+from llmlab.stats.means import SERIAL, SKEWED
 from llmlab.stats.outcomes import gap_note
 from llmlab.stats.paired import Pair
-from llmlab.stats.reach import Reach, least_units
+from llmlab.stats.reach import Reach, least_of, worth
 
 FEW_INPUTS: Final = 30
 FEW_CLUSTERS: Final = 10
@@ -59,6 +60,7 @@ def size_notes(
         notes.append("Some arms share no scored input and cannot be compared.")
     if inputs < FEW_INPUTS:
         notes.append(f"Only {inputs} {'input' if inputs == 1 else 'inputs'}: intervals are wide.")
+    notes += _skewed_note(scored, pairs)
     few = _few_units(pairs, alpha)
     if few:
         return [*notes, few]
@@ -70,15 +72,28 @@ def size_notes(
     return notes
 
 
+def _skewed_note(scored: Sequence[Arm], pairs: Sequence[Pair]) -> list[str]:
+    """Say where scores are too few and too skewed for Student's law, and their range not known."""
+    arms = sum(arm.score_method.endswith(SKEWED) for arm in scored)
+    of_pairs = sum(pair.test.endswith(SKEWED) for pair in pairs)
+    if not arms and not of_pairs:
+        return []
+    whose = f"{arms} of {len(scored)} arms"
+    if pairs:
+        whose += f" and differences of {of_pairs} of {len(pairs)} pairs"
+    why = "are skewed, and their range is not known: with so few inputs their intervals hold less"
+    return [f"Scores of {whose} {why} than they say (see docs/statistics.md)."]
+
+
 def _few_units(pairs: Sequence[Pair], alpha: float) -> str:
     """Say that no difference at all could have been found, where that is so."""
-    units = max((pair.clusters or pair.inputs for pair in pairs), default=0)
-    if not units or any(pair.test == "betting, any look" for pair in pairs):
+    if not pairs or any(pair.test == "betting, any look" for pair in pairs):
         return ""
-    least = least_units(alpha / len(pairs))
+    units = max(pair.clusters or pair.inputs for pair in pairs)
+    least = min(least_of(pair, alpha / len(pairs)) for pair in pairs)
+    if not units or units >= least:
+        return ""
     kind = "clusters" if any(pair.clusters for pair in pairs) else "inputs"
-    if units >= least:
-        return ""
     family = "1 comparison needs" if len(pairs) == 1 else f"{len(pairs)} comparisons need"
     return (
         f"With {units} {kind} no difference can be found, however large: {family} at least "
@@ -93,7 +108,8 @@ def _detectable_note(pairs: Sequence[Pair], alpha: float) -> list[str]:
         return []
     pair = usable[(len(usable) - 1) // 2]
     units, kind = pair.clusters or pair.inputs, "clusters" if pair.clusters else "inputs"
-    least = Reach.of(pair, alpha / len(pairs)).detectable(units, POWER)
+    kind = "dates" if pair.test == SERIAL else kind
+    least = Reach.of(pair, alpha / len(pairs)).detectable(worth(pair), POWER)
     if least > 1.0 and all(abs(each.difference) <= 1.0 for each in usable):
         return [f"With {units:,} {kind} no possible difference is found in {POWER:.0%} of runs."]
     family = f"{len(pairs)} comparison{'' if len(pairs) == 1 else 's'}"
@@ -126,6 +142,26 @@ def missing_notes(
     elif unsafe:
         notes.append(f"{len(unsafe)} of {len(leads)} leads could be reversed by missing scores.")
     return notes
+
+
+def winner_words(ranked: Sequence[Arm]) -> str:
+    """Say what the highest score is worth, corrected for its having been picked; or nothing."""
+    top = next((arm for arm in ranked if not np.isnan(arm.winner_score)), None)
+    if top is None:
+        return ""
+    limits = f"[{number(top.winner_low)}, {number(top.winner_high)}]"
+    picked = f"Corrected for being picked as the highest of {len(ranked)}"
+    return f"{picked}, its score is {number(top.winner_score)} {limits}."
+
+
+def winner_notes(ranked: Sequence[Arm], equals: Sequence[Name]) -> list[str]:
+    """Say of a highest score that is tied with all others how much of it is the picking."""
+    words = winner_words(ranked)
+    alike = len({arm.score for arm in ranked}) == 1
+    if not words or alike or len(equals) < len(ranked):
+        return []
+    top = next(arm for arm in ranked if not np.isnan(arm.winner_score))
+    return [f"{name_of(top.name)} has the highest score, {number(top.score)}. {words}"]
 
 
 class Lead(NamedTuple):

@@ -46,6 +46,10 @@ ARM_COLUMNS: Final[Meaning] = {
     "input_tokens": ("tokens", "total over successful calls; NaN if any did not say"),
     "output_tokens": ("tokens", "the same of the answers, reasoning included"),
     "tied": ("", "arms that share a letter are not told apart (adjusted); a holds the best"),
+    "probability_best": ("", "chance that its true mean is the highest of the ranked arms"),
+    "winner_score": ("", "of the highest score: corrected for its having been picked; else NaN"),
+    "winner_low": ("", "lower limit of the corrected 95 % interval"),
+    "winner_high": ("", "upper limit"),
 }
 PAIR_COLUMNS: Final[Meaning] = {
     "prompt_a": ("", "prompt of A"),
@@ -67,6 +71,10 @@ PAIR_COLUMNS: Final[Meaning] = {
     "missing": ("", "inputs of the run that are not among those compared"),
     "possible_low": ("", "least difference over all inputs, whatever the missing scores are"),
     "possible_high": ("", "largest difference over all inputs"),
+    "freedom": (
+        "",
+        "degrees of freedom: inputs less one; fewer for unequal clusters, or dates",
+    ),
 }
 
 

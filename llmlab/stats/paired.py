@@ -1,6 +1,7 @@
 """Is B better than A, when both answered the same inputs?"""
 
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,13 @@ import numpy as np
 
 from llmlab.stats.checks import Floats, fraction
 from llmlab.stats.clusters import Cluster
-from llmlab.stats.differences import binary, difference_limits, mcnemar, standard_error
+from llmlab.stats.differences import binary, compared
 from llmlab.stats.matrix import Matrix, Name, matrix
+from llmlab.stats.means import TestedMean
 from llmlab.stats.multiple import holm
 from llmlab.stats.shared import possible
 from llmlab.stats.signflip import sign_flip
+from llmlab.stats.spread import UNKNOWN, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +51,8 @@ class Pair:
     possible_low: float = float("nan")
     """Least difference over all inputs of the run, whatever the missing scores are."""
     possible_high: float = float("nan")
+    freedom: float = float("nan")
+    """Degrees of freedom of `sd`: inputs less one, or what unequal clusters or dates come to."""
 
     @property
     def a(self) -> Name:
@@ -69,10 +74,11 @@ def pairs(
     Ranked arms are compared on the inputs that all of them have a score for, so that no pair
     contradicts another; an arm with too few scores on those that both have.
 
-    Scores of 0 and 1 are tested by exact McNemar with a Bonett-Price interval; others by the
-    sign-flip test with a paired t interval. With clusters, whole clusters are flipped and the
-    interval is cluster-robust (CR1). `p_adjusted` is Holm over all pairs. The same rows in
-    any order give the same pairs: draws are seeded and inputs are taken by name.
+    Scores of 0 and 1 are tested by McNemar's score test and mid-p, others by Student's test and
+    sign flips; with clusters the error is CR2 and whole clusters are flipped; with dates (`Dated`)
+    it is that of the long run. The larger p of both counts, and *low* and *high* are its inversion:
+    p is at most 1 - *level* exactly where zero lies outside. `p_adjusted` is Holm over all pairs.
+    The same rows in any order give the same pairs: draws are seeded and inputs are taken by name.
 
     Raises:
         UsageError: when rows are empty, lack a column, or an input has no cluster.
@@ -85,71 +91,73 @@ def pairs_of(table: Matrix, level: float, seed: int = 0) -> tuple[Pair, ...]:
     places = list(combinations(range(len(table.names)), 2))
     if not places:
         return ()
-    found = [_pair(table, one, other, level) for one, other in places]
-    tested = _tested(table, found, places, seed)
-    adjusted = holm([pair.p for pair in tested])
+    flips = _Flips(table, places, seed)
+    limits = table.limits
+    found = [_pair(table, place, level, limits, flips) for place in places]
+    adjusted = holm([pair.p for pair in found])
     return tuple(
-        replace(pair, p_adjusted=float(p)) for pair, p in zip(tested, adjusted, strict=True)
+        replace(pair, p_adjusted=float(p)) for pair, p in zip(found, adjusted, strict=True)
     )
 
 
-def _pair(table: Matrix, one: int, other: int, level: float) -> Pair:
-    """Measure one pair; its p-value is filled in later, all pairs at once."""
-    whole_a, whole_b = table.scores[:, one], table.scores[:, other]
-    both = table.of_pair(one, other)
-    a, b, shared = whole_a[both], whole_b[both], table.clusters_of(both)
-    low_most, high_most = possible(whole_a, whole_b, *table.limits)
-    rates = binary(a) and binary(b) and bool(a.size)
-    error = standard_error(b - a, shared)
-    low, high = difference_limits(a, b, shared, level, rates=rates)
+def _pair(
+    table: Matrix,
+    place: tuple[int, int],
+    level: float,
+    limits: tuple[float, float],
+    flips: "_Flips",
+) -> Pair:
+    """Measure and test one pair."""
+    (whole_a, whole_b), both = table.scores[:, list(place)].T, table.of_pair(*place)
+    a, b, depends = whole_a[both], whole_b[both], table.depends(both)
+    low_most, high_most = possible(whole_a, whole_b, *limits)
+    rates = bool(a.size) and binary(a) and binary(b)
+    gaps, reach = b - a, limits[1] - limits[0]
+    error = spread(gaps, depends) if a.size else UNKNOWN
+    found = TestedMean(np.nan, np.nan, np.nan, "none") if not a.size else compared(
+        gaps, (-reach, reach), depends, level, error,
+        rates=rates, flipped=partial(flips.of, place),
+    )  # fmt: skip
     return Pair(
-        prompt_a=table.names[one][0],
-        label_a=table.names[one][1],
-        prompt_b=table.names[other][0],
-        label_b=table.names[other][1],
+        prompt_a=table.names[place[0]][0],
+        label_a=table.names[place[0]][1],
+        prompt_b=table.names[place[1]][0],
+        label_b=table.names[place[1]][1],
         inputs=int(a.size),
         mean_a=float(a.mean()) if a.size else np.nan,
         mean_b=float(b.mean()) if a.size else np.nan,
-        difference=float((b - a).mean()) if a.size else np.nan,
-        low=low,
-        high=high,
-        p=np.nan,
+        difference=float(gaps.mean()) if a.size else np.nan,
+        low=found.low,
+        high=found.high,
+        p=found.p,
         p_adjusted=np.nan,
-        test="none",
+        test=found.test,
         discordant=int((a != b).sum()) if rates else None,
-        sd=float(error * np.sqrt(a.size)),
-        clusters=None if shared is None else int(np.unique(shared).size),
+        sd=float(error.error * np.sqrt(a.size)),
+        clusters=None if depends.codes is None else int(np.unique(depends.codes).size),
         missing=int(both.size - a.size),
         possible_low=low_most,
         possible_high=high_most,
+        freedom=error.freedom,
     )
 
 
-def _tested(
-    table: Matrix,
-    found: list[Pair],
-    places: list[tuple[int, int]],
-    seed: int,
-) -> list[Pair]:
-    """Give each pair its p-value; those that need draws share them."""
-    tested = list(found)
-    waiting = []
-    for index, pair in enumerate(found):
-        if pair.inputs == 0:
-            continue
-        if pair.discordant is None or table.codes is not None:
-            waiting.append(index)
-            continue
-        up = round(pair.discordant / 2 + pair.difference * pair.inputs / 2)
-        p = mcnemar(pair.discordant - up, up)
-        tested[index] = replace(pair, p=p, test="McNemar exact")
-    if waiting:
-        gaps = [_gaps(table, places[index]) for index in waiting]
-        values, tests = sign_flip(np.column_stack(gaps), seed=seed)
-        kind = "" if table.codes is None else "cluster "
-        for index, p, test in zip(waiting, values, tests, strict=True):
-            tested[index] = replace(found[index], p=float(p), test=kind + test)
-    return tested
+class _Flips:
+    """The sign-flip tests of all pairs: made at once when the first is asked for, sharing signs."""
+
+    def __init__(self, table: Matrix, places: list[tuple[int, int]], seed: int) -> None:
+        self._table, self._places, self._seed = table, places, seed
+
+    def of(self, place: tuple[int, int]) -> tuple[float, str]:
+        """Return the p-value of a pair, and how it was found."""
+        return self._all[place]
+
+    @cached_property
+    def _all(self) -> dict[tuple[int, int], tuple[float, str]]:
+        gaps = np.column_stack([_gaps(self._table, place) for place in self._places])
+        values, tests = sign_flip(gaps, seed=self._seed)
+        listed = zip(self._places, values, tests, strict=True)
+        return {place: (float(p), test) for place, p, test in listed}
 
 
 def _gaps(table: Matrix, place: tuple[int, int]) -> Floats:

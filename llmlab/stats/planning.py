@@ -1,6 +1,7 @@
 """From a pilot: how many inputs, dollars and minutes a clear answer takes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,8 @@ from llmlab.stats.clusters import Cluster
 from llmlab.stats.matrix import Name
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.power import paired_power
-from llmlab.stats.reach import Reach
+from llmlab.stats.reach import Reach, worth
+from llmlab.stats.variance import Flicker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +51,7 @@ class SamplePlan:
     alpha: float
     """Of this one comparison, after sharing it with the others."""
     clusters: int | None = None
-    """Clusters that those inputs must come from."""
+    """Clusters, or dates, that those inputs must come from."""
 
 
 def inputs_needed(sd: float, difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -79,18 +81,21 @@ def plan(
     alpha: float = 0.05,
     in_flight: int = 8,
     cluster: Cluster = None,
+    repeats: int | None = None,
 ) -> tuple[SamplePlan, ...]:
     """
     Return what each pair of a pilot needs, fewest inputs first.
 
     A pair whose spread is unknown is left out. *alpha* is shared by all pairs (Bonferroni: the
     strictest step of Holm). The power is that of the test which the run will use (see `reach`);
-    where inputs move together, clusters are counted. Repeats, cost and latency a call are those
-    of the pilot; *in_flight* calls run at a time.
+    where inputs move together, clusters are counted. Cost and latency a call are those of the
+    pilot, and so are repeats unless *repeats* says how many each input is to have: the pilot's
+    split of the spread (`variance`) then says what they are worth. *in_flight* calls run at a
+    time.
 
     Raises:
         UsageError: when the pilot has fewer than `FEWEST` clusters: nothing is known of their
-            spread.
+            spread; or *repeats* is given and the pilot asked each input once.
 
     Source: Browne (1995), Statistics in Medicine 14, 1933-1940, for the cautious SD.
     """
@@ -98,15 +103,22 @@ def plan(
     found = pairs(rows, cluster=cluster)
     _require_pilot(found)
     share = fraction("alpha", alpha) / max(1, len(found))
-    wish = _Wish(difference=difference, power=power, alpha=share, in_flight=in_flight)
+    wish = _Wish(
+        difference=difference, power=power, alpha=share, in_flight=in_flight, repeats=repeats
+    )
+    if repeats is not None:
+        found = _repeated(rows, found, at_least("repeats", repeats, 1), cluster)
+    return tuple(sorted(_plans(rows, found, wish), key=lambda one: (one.inputs, one.a, one.b)))
+
+
+def _plans(rows: "pd.DataFrame", found: Sequence[Pair], wish: "_Wish") -> list[SamplePlan]:
     by_name = {arm.name: arm for arm in arms(rows, compared=found)}
     seconds = _seconds(rows)
-    plans = [
+    return [
         _plan(pair, (by_name[pair.a], by_name[pair.b]), seconds, wish)
         for pair in found
         if not np.isnan(_sd(pair))
     ]
-    return tuple(sorted(plans, key=lambda one: (one.inputs, one.a, one.b)))
 
 
 def _require_pilot(found: tuple[Pair, ...]) -> None:
@@ -124,15 +136,16 @@ class _Wish:
     power: float
     alpha: float
     in_flight: int
+    repeats: int | None
 
 
 def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _Wish) -> SamplePlan:
-    units = pair.clusters or pair.inputs
+    units = worth(pair)
     needed = _units(pair, wish)
     more = _units(pair, wish, _caution(units - 1))
     size = pair.inputs / units
     inputs, cautious = math.ceil(needed * size), math.ceil(more * size)
-    busy = sum(inputs * _repeats(arm) * seconds[arm.name] for arm in both)
+    busy = sum(inputs * _repeats(arm, wish) * seconds[arm.name] for arm in both)
     return SamplePlan(
         a=pair.a,
         b=pair.b,
@@ -140,13 +153,13 @@ def _plan(pair: Pair, both: tuple[Arm, Arm], seconds: dict[Name, float], wish: _
         sd=_sd(pair),
         inputs=inputs,
         inputs_cautious=cautious,
-        calls=round(sum(inputs * _repeats(arm) for arm in both)),
-        cost_usd=sum(inputs * _cost(arm) for arm in both),
-        cost_cautious_usd=sum(cautious * _cost(arm) for arm in both),
+        calls=round(sum(inputs * _repeats(arm, wish) for arm in both)),
+        cost_usd=sum(inputs * _cost(arm, wish) for arm in both),
+        cost_cautious_usd=sum(cautious * _cost(arm, wish) for arm in both),
         minutes=busy / wish.in_flight / 60.0,
         power=wish.power,
         alpha=wish.alpha,
-        clusters=needed if pair.clusters else None,
+        clusters=math.ceil(needed * pair.clusters / units) if pair.clusters else None,
     )
 
 
@@ -174,13 +187,33 @@ def _caution(freedom: int) -> float:
     return float(np.sqrt(freedom / stats.chi2.ppf(1.0 - SURE, freedom)))
 
 
-def _repeats(arm: Arm) -> float:
-    return arm.calls / arm.inputs
+def _repeated(
+    rows: "pd.DataFrame", found: Sequence[Pair], repeats: int, cluster: Cluster
+) -> tuple[Pair, ...]:
+    """Return the pairs as they would be with other repeats, their flicker averaged by those."""
+    read, made = Flicker.read(rows, cluster), []
+    names = read.table.names
+    for pair in found:
+        spread = read.of_pair(names.index(pair.a), names.index(pair.b))
+        if np.isnan(spread.repeat):
+            raise UsageError(
+                "the pilot asked each input once, so nothing is known of the flicker: "
+                "run it with repeats=2, or leave out repeats="
+            )
+        now = spread.of_mean()
+        ratio = spread.of_mean(repeats) / now if now > 0.0 else 1.0
+        made.append(replace(pair, sd=pair.sd * math.sqrt(ratio), discordant=None))
+    return tuple(made)
 
 
-def _cost(arm: Arm) -> float:
+def _repeats(arm: Arm, wish: _Wish) -> float:
+    return arm.calls / arm.inputs if wish.repeats is None else wish.repeats
+
+
+def _cost(arm: Arm, wish: _Wish) -> float:
     """Return dollars an input."""
-    return arm.cost_usd / arm.inputs
+    repeated = 1.0 if wish.repeats is None else wish.repeats / (arm.calls / arm.inputs)
+    return arm.cost_usd / arm.inputs * repeated
 
 
 def _seconds(rows: "pd.DataFrame") -> dict[Name, float]:

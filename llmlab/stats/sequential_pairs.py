@@ -9,7 +9,7 @@ import numpy as np
 
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import Flags, Floats, Ints, positive
-from llmlab.stats.clusters import Cluster
+from llmlab.stats.clusters import Cluster, Dated
 from llmlab.stats.differences import standard_error
 from llmlab.stats.equivalence import Equivalence
 from llmlab.stats.matrix import Matrix, Name, matrix, numbers
@@ -181,7 +181,16 @@ def _arm(watched: Watched, arm: Arm, level: float) -> Arm:
     place = table.names.index(arm.name)
     values, lines = table.scores[:, place], watched.complete(table.of_arm(place))
     compared = int(lines.sum()) if arm.compared else 0
-    made = replace(arm, compared=compared, score=_mean(values[lines]))
+    made = replace(
+        arm,
+        compared=compared,
+        score=_mean(values[lines]),
+        # What is said of the winner holds only where the size of the run was fixed.
+        probability_best=np.nan,
+        winner_score=np.nan,
+        winner_low=np.nan,
+        winner_high=np.nan,
+    )
     if table.limits != (0.0, 1.0) or watched.bound > 1.0:
         return replace(made, score_method=f"{arm.score_method}, {NOT_VALID}", p_chance=np.nan)
     means, sizes = watched.looks(values, lines)
@@ -216,6 +225,8 @@ def _coded(table: Matrix) -> Ints:
 def _largest(table: Matrix, rows: "pd.DataFrame", cluster: Cluster) -> int:
     """Count the largest cluster: of the whole design, where *cluster* names all its inputs."""
     import pandas as pd
+
+    cluster = cluster.dates if isinstance(cluster, Dated) else cluster
 
     seen = int(np.bincount(_coded(table)).max())
     if cluster is None or isinstance(cluster, str):

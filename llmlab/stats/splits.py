@@ -23,6 +23,8 @@ def calibrations(rows: "pd.DataFrame", *, bins: int = 10) -> dict[Name, Calibrat
     """
     Return the calibration of each arm from the columns `said` and `target`.
 
+    Repeats of an input count as one.
+
     Raises:
         UsageError: The run was not scored by stated probabilities.
     """
@@ -40,14 +42,18 @@ def calibrations(rows: "pd.DataFrame", *, bins: int = 10) -> dict[Name, Calibrat
         raise UsageError(
             "no answer states a probability of something that came or not: score with 'brier'"
         )
-    listed = zip(rows["prompt"], rows["label"], said, came, usable, strict=True)
-    by_arm: dict[Name, tuple[list[float], list[float]]] = {}
-    for prompt, label, stated, true, counts in listed:
+    columns = (rows["prompt"], rows["label"], said, came, rows["input_id"], usable)
+    by_arm: dict[Name, tuple[list[float], list[float], list[object]]] = {}
+    for prompt, label, stated, true, name, counts in zip(*columns, strict=True):
         if counts:
-            both = by_arm.setdefault((str(prompt), str(label)), ([], []))
-            both[0].append(stated)
-            both[1].append(true)
-    return {name: calibration(*both, bins=bins) for name, both in sorted(by_arm.items())}
+            found = by_arm.setdefault((str(prompt), str(label)), ([], [], []))
+            found[0].append(stated)
+            found[1].append(true)
+            found[2].append(name)
+    return {
+        name: calibration(stated, true, bins=bins, inputs=asked)
+        for name, (stated, true, asked) in sorted(by_arm.items())
+    }
 
 
 def calibration_table(rows: "pd.DataFrame", *, bins: int = 10) -> "pd.DataFrame":

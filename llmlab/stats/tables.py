@@ -105,13 +105,16 @@ def not_worse(
 
 
 def _equivalence(table: Matrix, base: int, at: int, *, margin: float, alpha: float) -> Equivalence:
-    lines = table.of_pair(base, at)
+    lines, (low, high) = table.of_pair(base, at), table.limits
+    reach = high - low
     return equivalence(
         table.scores[lines, base],
         table.scores[lines, at],
         margin=margin,
         clusters=_listed(table.clusters_of(lines)),
         alpha=alpha,
+        ends=(-reach, reach),
+        steps=table.steps,
     )
 
 
@@ -123,11 +126,13 @@ def planned(
     alpha: float = 0.05,
     in_flight: int = 8,
     cluster: Cluster = None,
+    repeats: int | None = None,
 ) -> "pd.DataFrame":
     """
     Return what each pair of this run, taken as a pilot, needs: inputs, dollars, minutes.
 
     *difference* is what should be found; 0.05 for scores in 0..1, else it must be given.
+    *repeats* plans with another number of repeats an input than the pilot had.
     """
     import pandas as pd
 
@@ -137,7 +142,13 @@ def planned(
             raise UsageError("scores are not in 0..1: say which difference= should be found")
         difference = 0.05
     found = plan(
-        rows, difference=difference, power=power, alpha=alpha, in_flight=in_flight, cluster=cluster
+        rows,
+        difference=difference,
+        power=power,
+        alpha=alpha,
+        in_flight=in_flight,
+        cluster=cluster,
+        repeats=repeats,
     )
     lines = []
     for each in found:
@@ -197,8 +208,8 @@ def deflated(
         if name == skipped or keep.sum() < 2 or np.ptp(gaps[keep]) == 0.0:  # noqa: PLR2004
             continue
         codes = table.clusters_of(keep)
-        found = deflate(gaps[keep], trials, codes=codes)
-        p = above(gaps[keep], 0.0, codes)
+        found = deflate(gaps[keep], trials, codes=codes, steps=table.steps)
+        p = above(gaps[keep], 0.0, codes, steps=table.steps)
         lines.append(
             {
                 "prompt": name[0],
@@ -259,6 +270,7 @@ def cuped_pair(
         np.asarray(pool.loc[sample.index], dtype=float),
         np.asarray(pool, dtype=float),
         codes=table.clusters_of(usable),
+        steps=table.steps,
     )
     return pd.Series(asdict(found))
 

@@ -10,7 +10,15 @@ from llmlab.errors import UsageError
 from llmlab.stats.arms import Arm
 from llmlab.stats.checks import fraction
 from llmlab.stats.matrix import Name
-from llmlab.stats.notes import data_notes, missing_notes, name_of, number, size_notes
+from llmlab.stats.notes import (
+    data_notes,
+    missing_notes,
+    name_of,
+    number,
+    size_notes,
+    winner_notes,
+    winner_words,
+)
 from llmlab.stats.outcomes import rests_on
 from llmlab.stats.paired import Pair
 
@@ -52,22 +60,22 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
     best = tuple(arm.name for arm in ranked if arm.score == ranked[0].score)
     tied = _tied_with(ranked, pairs, best, alpha)
     aside = [arm for arm in scored if not arm.compared]
-    words = [_ranking(ranked, pairs, best, tied, alpha), _against_chance(scored, beating)]
+    ranking = _ranking(ranked, pairs, best, tied, alpha)
+    if len(best) + len(tied) < len(ranked):
+        ranking += f" {winner_words(ranked)}".rstrip()
+    words = [ranking, _against_chance(scored, beating)]
     if words[1] and not beating:
         all_tied = len(best) + len(tied) == len(ranked) and not aside
         words = [words[1], "" if all_tied else words[0]]
     words += [_set_aside(arm, best[0], pairs, alpha) for arm in aside]
-    notes = [
-        *data_notes(arms),
-        *missing_notes(ranked, pairs, best, tied),
-        *size_notes(ranked, pairs, tied, alpha),
-    ]
+    missing = missing_notes(ranked, pairs, best, tied)
+    winner, size = winner_notes(ranked, (*best, *tied)), size_notes(ranked, pairs, tied, alpha)
     return Verdict(
         sentence=" ".join(word for word in (_mixed(arms), *words, _thin(arms)) if word),
         best=best,
         tied=tied,
         beats_chance=beating,
-        notes=tuple(notes),
+        notes=(*data_notes(arms), *missing, *winner, *size),
     )
 
 

@@ -8,6 +8,8 @@ from llmlab.views.tested import MOST, Tested
 if TYPE_CHECKING:
     import pandas as pd
 
+    from llmlab.stats.clusters import Cluster
+
 _Record = TypeVar("_Record", bound="ArmView | PairView")
 
 
@@ -39,6 +41,8 @@ class ComparisonView:
     """Prompts, settings and some inputs; None where they are not known, or not to be shown."""
     samples: int = MOST
     """How many inputs are shown with all answers."""
+    depends: "Cluster" = None
+    """The same for `llmlab.stats`, with how far targets look ahead."""
 
 
 LOST = ("unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored")
@@ -78,6 +82,10 @@ class ArmView:
     input_tokens: float | None = None
     output_tokens: float | None = None
     tied: str = ""
+    probability_best: float | None = None
+    winner_score: float | None = None
+    winner_low: float | None = None
+    winner_high: float | None = None
 
     @property
     def simulated(self) -> bool:

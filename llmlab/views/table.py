@@ -9,6 +9,10 @@ from llmlab.views.comparison import LOST, ArmView, ComparisonView, arms, known, 
 from llmlab.views.text import form
 
 TIED = "Arms that share a letter are tied: their difference may be chance, all pairs considered."
+WINNER = (
+    "P(best): chance that its true score is the highest; as winner: the highest score, "
+    "corrected for its having been picked."
+)
 NEAR_CHANCE = "\u00b0 not clearly better than chance"
 _ALPHA = 0.05
 
@@ -89,6 +93,8 @@ def footnotes(shown: ComparisonView) -> list[str]:
     made = []
     if any(arm.tied for arm in listed):
         made.append(TIED)
+    if any(arm.winner_score is not None for arm in listed):
+        made.append(WINNER)
     if any(near_chance(arm) for arm in listed):
         made.append(f"{NEAR_CHANCE} (p \u2265 {_ALPHA}, adjusted).")
     if shown.chance is not None and any(arm.score is not None for arm in listed):
@@ -109,6 +115,8 @@ def _score_columns(shown: ComparisonView, listed: list[ArmView]) -> list[TableCo
         used.append(_INTERVAL)
     if any(arm.tied for arm in listed):
         used.append(TableColumn(head="tied", text=lambda a: a.tied, side=""))
+    if any(arm.winner_score is not None for arm in listed):
+        used += _WINNER
     return used
 
 
@@ -135,6 +143,21 @@ def _tokens(arm: ArmView) -> str:
     return f"{form.count(arm.input_tokens)} / {form.count(arm.output_tokens)}"
 
 
+def _percent(arm: ArmView) -> str:
+    return "" if arm.probability_best is None else f"{arm.probability_best:.0%}"
+
+
+def _as_winner(arm: ArmView) -> str:
+    if arm.winner_score is None:
+        return ""
+    limits = form.interval(arm.winner_low, arm.winner_high)
+    return f"{form.score(arm.winner_score)} {limits}".rstrip()
+
+
+_WINNER = [
+    TableColumn(head="P(best)", text=_percent),
+    TableColumn(head="as winner", text=_as_winner, second=True),
+]
 TOKENS = TableColumn(head="tokens in / out", text=_tokens)
 _INTERVAL = TableColumn(
     head="interval", text=lambda a: form.interval(a.score_low, a.score_high), second=True

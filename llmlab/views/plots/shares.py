@@ -26,7 +26,7 @@ def frontier_shares(shown: ComparisonView) -> dict[tuple[str, str], float]:
         units = units.map(shown.clusters)
     if units.nunique() < _FEWEST:
         return {}
-    found = frontier(rows, cluster=shown.clusters, draws=DRAWS)
+    found = frontier(rows, cluster=shown.depends, draws=DRAWS)
     return {
         (each.prompt, each.label): each.probability for each in found if not isnan(each.probability)
     }

@@ -81,12 +81,7 @@ def calibration(
     edges = _edges(forecast, bins, by)
     codes = np.clip(np.searchsorted(edges, forecast, side="right") - 1, 0, edges.size - 2)
     said_of = _Said(forecast=forecast, came=came, weight=weight, units=units)
-    filled = np.unique(codes)
-    parts = [said_of.part(codes == at) for at in filled]
-    listed = tuple(
-        _bin((float(edges[at]), float(edges[at + 1])), part, level)
-        for at, part in zip(filled, parts, strict=True)
-    )
+    parts, listed = _binned(said_of, codes, edges, level)
     share = np.array([one.weight.sum() for one in parts])
     said = np.array([one.forecast for one in listed])
     true = np.array([one.observed for one in listed])
@@ -104,6 +99,16 @@ def calibration(
         calibration_error=float((share * np.abs(said - true)).sum()),
         bins=listed,
     )
+
+
+def _binned(
+    said_of: "_Said", codes: Ints, edges: Floats, level: float
+) -> tuple[list["_Said"], tuple[Bin, ...]]:
+    """Return what is in each bin that is not empty, and the bins as they are listed."""
+    filled = np.unique(codes)
+    parts = [said_of.part(codes == at) for at in filled]
+    limits = [(float(edges[at]), float(edges[at + 1])) for at in filled]
+    return parts, tuple(_bin(each, part, level) for each, part in zip(limits, parts, strict=True))
 
 
 def _checked(

@@ -68,10 +68,8 @@ def cuped(
     if codes is not None:
         codes = codes[~np.isnan(np.asarray(differences, dtype=float))]
     n, count = known.shape
-    centre = known.mean(axis=0)
-    slopes, *_ = np.linalg.lstsq(known - centre, gaps - gaps.mean(), rcond=None)
-    rest = gaps - gaps.mean() - (known - centre) @ slopes
-    mean = float(gaps.mean() - (centre - whole.mean(axis=0)) @ slopes)
+    slopes, rest = _regressed(gaps, known)
+    mean = float(gaps.mean() - (known.mean(axis=0) - whole.mean(axis=0)) @ slopes)
     depends = Dependence(codes, steps)
     variance, freedom = _variance(gaps, rest, depends, count, whole.shape[0])
     half = float(stats.t.isf((1.0 - level) / 2.0, freedom)) * float(np.sqrt(variance))
@@ -88,6 +86,13 @@ def cuped(
         slopes=tuple(float(slope) for slope in slopes),
         variance_ratio=variance / spread(gaps, depends).error ** 2,
     )
+
+
+def _regressed(gaps: Floats, known: Floats) -> tuple[Floats, Floats]:
+    """Return the slopes of differences on covariates, and what these leave."""
+    centred = known - known.mean(axis=0)
+    slopes, *_ = np.linalg.lstsq(centred, gaps - gaps.mean(), rcond=None)
+    return slopes, gaps - gaps.mean() - centred @ slopes
 
 
 def _variance(

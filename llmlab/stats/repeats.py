@@ -10,6 +10,7 @@ from llmlab.stats.checks import Flags, Floats, fraction
 from llmlab.stats.clusters import Cluster
 from llmlab.stats.matrix import Matrix, matrix, numbers
 from llmlab.stats.shares import among, share
+from llmlab.stats.spread import Dependence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,32 +51,34 @@ def passes(
         inputs = table.of_arm(place)
         asked = _counts(table, mine)[inputs]
         good = _counts(table, mine & right)[inputs]
-        depends = table.depends(inputs)
         for k in range(1, (most or (int(asked.min()) if asked.size else 0)) + 1):
-            enough = asked >= k
-            some = among(depends, enough)
-            every = _drawn(good[enough], asked[enough], k)
-            none = _drawn(asked[enough] - good[enough], asked[enough], k)
-            whole = np.ones(int(enough.sum()))
-            all_right, any_right = (share(part, whole, some, level) for part in (every, 1.0 - none))
-            lines.append(
-                {
-                    "prompt": name[0],
-                    "label": name[1],
-                    "k": k,
-                    "inputs": int(enough.sum()),
-                    "left_out": int((~enough).sum()),
-                    "all_right": all_right.value,
-                    "all_low": all_right.low,
-                    "all_high": all_right.high,
-                    "any_right": any_right.value,
-                    "any_low": any_right.low,
-                    "any_high": any_right.high,
-                }
-            )
+            line = _line(asked, good, k, table.depends(inputs), level)
+            lines.append({"prompt": name[0], "label": name[1], **line})
     if not any(line["k"] > 1 for line in lines):
         raise UsageError("no arm was asked twice about every input: run with repeats=2 or more")
     return pd.DataFrame(lines)
+
+
+def _line(
+    asked: Floats, good: Floats, k: int, depends: Dependence, level: float
+) -> dict[str, int | float]:
+    """Return the figures of one k, over the inputs that were asked so often."""
+    enough = asked >= k
+    every = _drawn(good[enough], asked[enough], k)
+    none = _drawn(asked[enough] - good[enough], asked[enough], k)
+    whole, some = np.ones(int(enough.sum())), among(depends, enough)
+    all_right, any_right = (share(part, whole, some, level) for part in (every, 1.0 - none))
+    return {
+        "k": k,
+        "inputs": int(enough.sum()),
+        "left_out": int((~enough).sum()),
+        "all_right": all_right.value,
+        "all_low": all_right.low,
+        "all_high": all_right.high,
+        "any_right": any_right.value,
+        "any_low": any_right.low,
+        "any_high": any_right.high,
+    }
 
 
 def _true(rows: "pd.DataFrame", table: Matrix) -> Flags:

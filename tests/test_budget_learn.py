@@ -30,7 +30,7 @@ def prompts(count: int, seed: int) -> list[Prompt]:
     prices = pd.read_csv(str(resources.files("bokeh_sampledata") / "_data" / "stocks.csv.gz"))
     sources = [
         "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob(pattern)))
-        for folder, pattern in ((ROOT / "prompts", "*.md"), (ROOT / "llmlab" / "budget", "*.py"))
+        for folder, pattern in ((ROOT / "prompts", "*.md"), (ROOT / "llmlab" / "tokens", "*.py"))
     ]
     sources.append(prices.to_csv(index=False))
     made = []

@@ -61,7 +61,7 @@ def test_adapters_are_pure() -> None:
     """No adapter imports what opens a socket, reads a clock, or reads the environment."""
     forbidden = {"aiohttp", "asyncio", "os", "random", "socket", "sys", "threading", "time"}
 
-    for path in (PAGE.parents[1] / "llmlab" / "providers").glob("*.py"):
+    for path in (PAGE.parents[1] / "llmlab" / "providers").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         named = {
             name

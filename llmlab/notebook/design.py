@@ -10,7 +10,6 @@ from IPython.core import error as ipython
 
 from llmlab import default
 from llmlab.checks.files import read_text
-from llmlab.design.design import OPTIONS
 from llmlab.errors import UsageError
 from llmlab.notebook.cells import lookup, prompts_of, values_for
 from llmlab.records import Schema
@@ -24,6 +23,8 @@ def design_of(
 ) -> dict[str, Any]:
     """Return what `Lab.abtest` is to be called with."""
     import pandas as pd
+
+    from llmlab.design.design import OPTIONS
 
     inline = prompts_of(cell)
     named = args.prompts.split(",") if args.prompts else []

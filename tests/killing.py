@@ -38,15 +38,29 @@ class Killed:
 
 
 def killed(
-    folder: Path, *, kills: int, calls: int, seed: int, longest: float, idempotency: str = ""
+    folder: Path,
+    *,
+    kills: int,
+    calls: int,
+    seed: int,
+    longest: float,
+    idempotency: str = "",
+    amid: bool = False,
 ) -> Killed:
-    """Run *calls* calls with *kills* SIGKILLs, each up to *longest* seconds after sending began."""
+    """
+    Run *calls* calls with *kills* SIGKILLs, each up to *longest* seconds after sending began.
+
+    With *amid* each comes once an answer was written, so that calls are under way for certain.
+    """
     options = {"idempotency": idempotency} if idempotency else {}
     rng = random.Random(seed)  # noqa: S311 - moments, not secrets
     with provider(folder, "delay:0.05", idempotency=idempotency) as url:
         for _ in range(kills):
             with kernel(folder, url, calls, **options) as process:
+                before = len(served(folder))
                 began(process)
+                while amid and len(served(folder)) == before and process.poll() is None:
+                    time.sleep(0.005)
                 time.sleep(rng.uniform(0.0, longest))
                 process.kill()
         with kernel(folder, url, calls, **options) as process:

@@ -222,7 +222,9 @@ def test_no_object_of_a_lab_prints_a_key_at_rest_or_with_calls_under_way(
         count = len(tasks)
         for each in work:
             each.cancel()
-        streams[0].stop()
+        # A look at an aiohttp response whose reply has not come spoils it: its headers stay None.
+        with suppress(LabError):
+            streams[0].stop()
 
     assert count >= 8
     assert at_rest == []
@@ -274,7 +276,7 @@ _BEGIN = """
 import os, pathlib, subprocess
 import aiohttp, llmlab.local, llmlab.local.process, llmlab.wire.fast.direct
 from llmlab import Lab
-from llmlab.errors import CallError
+from llmlab.errors import CallError, UsageError
 """
 
 _ASK_UNTIL = """

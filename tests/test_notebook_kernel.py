@@ -290,7 +290,7 @@ def test_a_loop_that_cannot_be_patched_is_said() -> None:
     """On uvloop, load_ext says that asyncio.run() will not nest, and what to do instead."""
     import uvloop
 
-    from llmlab.notebook.load import nest
+    from llmlab.notebook.nested_loops import nest
 
     async def loaded() -> str:
         return nest()

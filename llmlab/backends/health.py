@@ -14,12 +14,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from llmlab.backends.backends import Backends
-from llmlab.backends.served import tagged
-from llmlab.catalogue import Model
-from llmlab.errors import CallError, TimedOut, UsageError
+from llmlab.errors import CallError, TimedOut
 from llmlab.providers.adapter import Adapter
 from llmlab.providers.listing import ListedModel, health_call, models_call, read_health, read_models
-from llmlab.providers.ollama.models import read_tags, tags_call
 from llmlab.providers.registry import adapter_of
 from llmlab.records import HttpCall
 from llmlab.wire import Endpoint, Session
@@ -84,7 +81,7 @@ class Health:
         adapter = self._adapter(provider)
         call = health_call(adapter, endpoint.base_url)
         try:
-            exchange = await _ask(self._session, call, endpoint)
+            exchange = await probe(self._session, call, endpoint)
             state, detail, latency = "ok", read_health(exchange.reply, adapter), exchange.latency
         except CallError as error:
             state, detail, latency = error.kind, endpoint.scrubber.text(str(error)), None
@@ -121,7 +118,7 @@ class Health:
             return None
         adapter = self._adapter(provider)
         try:
-            exchange = await _ask(self._session, models_call(adapter, endpoint.base_url), endpoint)
+            exchange = await probe(self._session, models_call(adapter, endpoint.base_url), endpoint)
             listed = read_models(exchange.reply, adapter)
         except CallError:
             # A provider that does not answer is left out; `health` says what is wrong.
@@ -136,52 +133,7 @@ class Health:
         return datetime.fromtimestamp(self._clock(), tz=UTC)
 
 
-class Pulled:
-    """The models pulled on Ollama servers, listed once each, and again on a miss."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._names: dict[str, frozenset[str]] = {}
-
-    async def has(self, name: str, endpoint: Endpoint) -> bool:
-        """
-        Return whether the server has the model; a missing one may have been pulled meanwhile.
-
-        True for a server that does not list its models: the call itself reports what is wrong.
-        """
-        known = self._names.get(endpoint.base_url)
-        if known is not None and tagged(name) in known:
-            return True
-        try:
-            exchange = await _ask(self._session, tags_call(endpoint.base_url), endpoint)
-            tags = read_tags(exchange.reply)
-        except CallError:
-            return True
-        names = self._names[endpoint.base_url] = frozenset(tagged(tag.name) for tag in tags)
-        return tagged(name) in names
-
-    def nearest(self, endpoint: Endpoint) -> str:
-        """Return the names of pulled models, for an error message."""
-        return ", ".join(sorted(self._names.get(endpoint.base_url, ()))) or "none"
-
-
-async def require_pulled(pulled: Pulled, model: Model, endpoint: Endpoint) -> None:
-    """
-    Refuse a model that a live Ollama server does not have, before any prompt is sent (R-05).
-
-    Raises:
-        UsageError: The model is not pulled; the message has the command that pulls it.
-    """
-    if endpoint.provider != "ollama" or endpoint.backend != "live":
-        return
-    if not await pulled.has(model.id, endpoint):
-        raise UsageError(
-            f"{model.name} is not pulled: run `ollama pull {model.id}` "
-            f"(the server has {pulled.nearest(endpoint)})"
-        )
-
-
-async def _ask(session: Session, call: HttpCall, endpoint: Endpoint) -> Exchange:
+async def probe(session: Session, call: HttpCall, endpoint: Endpoint) -> Exchange:
     """Send a free request; raise `TimedOut` after `PATIENCE_S` seconds."""
     try:
         return await asyncio.wait_for(session.send(call, endpoint), PATIENCE_S)

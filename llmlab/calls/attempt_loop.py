@@ -21,8 +21,8 @@ from llmlab.records import Answer, Failure, Outcome, Usage
 from llmlab.wire.endpoint import Line
 from llmlab.wire.gate import Gate
 from llmlab.wire.limiter import Start
+from llmlab.wire.permits import is_crowded
 from llmlab.wire.retry import LONGEST_DEMAND
-from llmlab.wire.width import is_crowded
 
 _SAVE_RETRIES: Final = (0.1, 0.5, 2.0)
 """Seconds between tries to write an answer that was paid for: a lock or a full disk may pass."""

@@ -2,8 +2,8 @@
 
 from llmlab.errors import BreakerOpen, CallError
 from llmlab.wire.breaker import Breaker
+from llmlab.wire.permits import is_crowded
 from llmlab.wire.retry import LONGEST_DEMAND, RetryBudget, backoff
-from llmlab.wire.width import is_crowded
 
 
 def next_wait(

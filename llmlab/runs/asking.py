@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from llmlab.archive.replay import replayed_answer
 from llmlab.archive.run_store import question_row
-from llmlab.backends.health import require_pulled
+from llmlab.backends.pulled import require_pulled
 from llmlab.calls.caller import OnPiece
 from llmlab.calls.identity import content_of
 from llmlab.catalogue import Model

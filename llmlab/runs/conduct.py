@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol
 
 from llmlab.archive.replay import QUESTIONS, plan_of, progress_of, replayed
-from llmlab.backends.health import require_pulled
+from llmlab.backends.pulled import require_pulled
 from llmlab.backends.served import retirements
 from llmlab.calls.batch.batches import Batches, can_batch, refuse_waiting
 from llmlab.calls.caller import Caller

@@ -14,7 +14,8 @@ from llmlab.archive import tape_file
 from llmlab.archive.recorder import Recorder
 from llmlab.archive.tape import Tape
 from llmlab.backends.backends import Backends
-from llmlab.backends.health import Health, Pulled
+from llmlab.backends.health import Health
+from llmlab.backends.pulled import Pulled
 from llmlab.backends.trust import Vetted
 from llmlab.book import Book, Limits
 from llmlab.calls.batch.batches import GRACE_S, POLL_S

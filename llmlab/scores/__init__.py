@@ -3,9 +3,9 @@
 from llmlab.scores.apply import said_by, scored
 from llmlab.scores.documents import json
 from llmlab.scores.judge import Judge, judge
-from llmlab.scores.names import SCORES, function, score_of, scorer_of
 from llmlab.scores.numeric import number, number_of
 from llmlab.scores.ranks import rank_ic
+from llmlab.scores.registry import SCORES, function, score_of, scorer_of
 from llmlab.scores.returns import direction, signed_return
 from llmlab.scores.scorer import Score, ScoreFunction, Scorer
 from llmlab.scores.stated import brier, log_loss, probability_of

@@ -3,6 +3,7 @@
 from llmlab.stats.agreement import Agreement, alpha, kappa
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.calibration import Calibration, calibration
+from llmlab.stats.compact_letters import compact_letters
 from llmlab.stats.cuped import Cuped, cuped
 from llmlab.stats.deflation import Deflated, best_of, deflate, deflated_sharpe, expected_max
 from llmlab.stats.equivalence import Equivalence, equivalence
@@ -15,7 +16,7 @@ from llmlab.stats.intervals import (
     t_interval,
     wilson,
 )
-from llmlab.stats.multiple import compact_letters, holm
+from llmlab.stats.multiple import holm
 from llmlab.stats.paired import Pair, pairs
 from llmlab.stats.planning import SamplePlan, inputs_needed, plan
 from llmlab.stats.power import detectable

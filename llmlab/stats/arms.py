@@ -10,9 +10,10 @@ from scipy import stats
 from llmlab.stats.calls import NUMERIC, TEXT, Calls
 from llmlab.stats.checks import Floats, fraction
 from llmlab.stats.clusters import Cluster
+from llmlab.stats.compact_letters import compact_letters
 from llmlab.stats.intervals import Interval, mean_interval, rate_interval
 from llmlab.stats.matrix import Matrix, Name, matrix
-from llmlab.stats.multiple import compact_letters, holm
+from llmlab.stats.multiple import holm
 from llmlab.stats.onesided import ANY, above
 from llmlab.stats.outcomes import OUTCOMES, Words, counted
 from llmlab.stats.paired import Pair, pairs_of

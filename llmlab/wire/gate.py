@@ -12,8 +12,8 @@ from llmlab.providers.rate_headers import room_of
 from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
 from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
+from llmlab.wire.permits import Width, Widths, is_crowded
 from llmlab.wire.retry import RetryBudget
-from llmlab.wire.width import Width, Widths, is_crowded
 
 MARGIN: Final = 0.5
 """Seconds by which llmlab's window is longer than the provider's; see `Limiter`."""

@@ -21,7 +21,7 @@ from llmlab.secrets import Secret
 from llmlab.settings import RateLimit
 from llmlab.wire import Endpoint, Session
 from llmlab.wire.gate import Gate
-from llmlab.wire.width import Widths
+from llmlab.wire.permits import Widths
 from tests.chaos import FakeTime, caller_on
 from tests.conftest import Clock
 from tests.loopback import Came, Loopback, Said

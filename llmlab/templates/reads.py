@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.templates.source import environment
+from llmlab.templates.sandbox import environment
 
 if TYPE_CHECKING:
     from jinja2.nodes import Node

@@ -2,12 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
-
-from llmlab.templates.written import written
-
-if TYPE_CHECKING:
-    import jinja2
+from typing import Final, Literal
 
 _PART: Final = re.compile(r"^\[(system|user)\][ \t]*$", re.MULTILINE)
 TOO_DEEP: Final = "its expressions or blocks nest too deep; take some apart"
@@ -50,16 +45,6 @@ def split(text: str) -> TemplateSource:
         part: Literal["system", "user"] = "system" if match[1] == "system" else "user"
         pieces.append(TemplatePart(part=part, words=words, line=line))
     return TemplateSource(front=found[1] if found else None, pieces=tuple(pieces), body_line=start)
-
-
-def environment() -> "jinja2.Environment":
-    """Return a sandbox in which an undefined name is an error and text is not escaped."""
-    import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    return ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined, autoescape=False, finalize=written
-    )
 
 
 def _until(text: str, pattern: re.Pattern[str]) -> str:

@@ -18,8 +18,9 @@ from llmlab.records import Prompt
 from llmlab.templates.fault import TemplateFault
 from llmlab.templates.meta import BlockMeta, Meta, typed
 from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
+from llmlab.templates.sandbox import environment
 from llmlab.templates.slots import QUERY
-from llmlab.templates.source import TOO_DEEP, environment, split
+from llmlab.templates.source import TOO_DEEP, split
 
 if TYPE_CHECKING:
     import jinja2

@@ -15,13 +15,13 @@ from tests.test_views import made
 
 CELL = """%load_ext llmlab
 from IPython.display import Markdown, display
-from llmlab.notebook.stream_display import Said
+from llmlab.notebook.stream_display import StreamDisplay
 from llmlab.records import Answer, Piece, Usage
 
 def show(text):
     answer = Answer(text=text, model="m", usage=Usage(), finish="stop", requested="openai/m")
     display(answer)                       # the last line of a cell
-    said = Said(streaming=True)           # %%llm, as it comes
+    said = StreamDisplay(streaming=True)           # %%llm, as it comes
     for letter in range(0, len(text), 40):
         said._take(Piece(text=text[letter:letter + 40]))
         said._draw()

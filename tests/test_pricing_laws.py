@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlab.pricing import Price, Prices, Tier, cost_of
+from llmlab.pricing.price import dearest_of, prices_at, worst_of
 from llmlab.records import Usage
 
 PRICES = Prices({"openai/odd": {"input": 3, "output": 1, "cached": 5, "search": 0.2}})
@@ -170,3 +171,19 @@ def test_an_unknown_count_or_fee_is_an_error_not_a_zero(usage: Usage) -> None:
     """Pure arithmetic refuses what it cannot know."""
     with pytest.raises(ValueError, match="lacks a count"):
         cost_of(usage, FLAT)
+
+
+def test_what_an_answer_can_come_at_bounds_every_tier() -> None:
+    """The tiers that are left out are never above those that are kept, however long a prompt."""
+    prices, at = Prices(), 1_795_000_000.0
+    dear = 0
+    for provider in ("openai", "anthropic", "xai", "deepseek"):
+        for model in prices.names(provider):
+            price = prices.price(provider, model, at)
+            assert price is not None
+            for prompt in (0, 1_000, 200_001, 272_001, 900_000):
+                every = [worst_of(each, prompt, 500) for each in (price, *price.served.values())]
+                bound = dearest_of(prices_at(price, None, ""), prompt, 500)
+                assert bound == max(each for each in every if each is not None)
+            dear += len(prices_at(price, None, "")) < 1 + len(price.served)
+    assert dear > 10

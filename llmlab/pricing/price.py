@@ -1,6 +1,6 @@
 """What a token costs, and the arithmetic of a bill: no look-ups, no clock, no rounding."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Context, Decimal
@@ -164,18 +164,42 @@ def worst_of(price: Price, prompt: int, output: int, searches: int = 0) -> Decim
 
 
 def dearest_of(
-    price: Price, tier: str | None, region: str, prompt: int, output: int, searches: int = 0
+    prices: Sequence[Price], prompt: int, output: int, searches: int = 0
 ) -> Decimal | None:
-    """Return `worst_of` at a tier and in a region; over all tiers where *tier* is None."""
-    if tier == region == "":
-        return worst_of(price, prompt, output, searches)
+    """Return the highest `worst_of` of *prices*; None where one has none, or there are none."""
+    worst = _ZERO
+    for price in prices:
+        bound = worst_of(price, prompt, output, searches)
+        if bound is None:
+            return None
+        worst = max(worst, bound)
+    return worst if prices else None
+
+
+def prices_at(price: Price, tier: str | None, region: str) -> tuple[Price, ...]:
+    """
+    Return the prices that an answer can come at; none where nobody knows the tier's.
+
+    Of all tiers, where *tier* is None, those are left out that another one is never below.
+    """
     if tier is not None:
         found = price.where(tier, region)
-        return None if found is None else worst_of(found, prompt, output, searches)
+        return () if found is None else (found,)
     there = price.where("", region) or price
-    bounds = [worst_of(each, prompt, output, searches) for each in (there, *there.served.values())]
-    known = [each for each in bounds if each is not None]
-    return max(known) if len(known) == len(bounds) else None
+    kept: list[Price] = []
+    for each in (there, *there.served.values()):
+        if not any(_covers(other, each) for other in kept):
+            kept = [other for other in kept if not _covers(each, other)] + [each]
+    return tuple(kept)
+
+
+def _covers(one: Price, other: Price) -> bool:
+    """Say whether *one* is at least as dear as *other*, however long the prompt is."""
+    steps = ((0, one.dearest), *((tier.above, tier.dearest) for tier in one.tiers))
+    return one.search == other.search and all(
+        any(start <= above and high[0] >= low[0] and high[1] >= low[1] for start, high in steps)
+        for above, low in ((0, other.dearest), *((t.above, t.dearest) for t in other.tiers))
+    )
 
 
 def price_of(

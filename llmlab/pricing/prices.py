@@ -16,7 +16,7 @@ from llmlab.pricing import corrections, edition, stored
 from llmlab.pricing.edition import Edition
 from llmlab.pricing.listing import window_at
 from llmlab.pricing.overrides import PROVIDERS, read_overrides, without_date
-from llmlab.pricing.price import Price, bill_of, dearest_of
+from llmlab.pricing.price import Price, bill_of, dearest_of, prices_at
 from llmlab.pricing.window import Window, always, free
 from llmlab.records import Usage
 
@@ -63,6 +63,8 @@ class Prices:
         self._edition: Edition | None = None
         self._latest: dict[tuple[str, str], Window] = {}
         self._windows: dict[tuple[str, str], list[Window]] = {}
+        self._at: dict[tuple[int, str | None, str], tuple[Price, tuple[Price, ...]]] = {}
+        """By a price's identity, which the price beside it keeps from being another's."""
 
     def price(self, provider: str, model: str, at: float) -> Price | None:
         """Return the price of *model* at Unix time *at*, or None when nobody lists it."""
@@ -116,7 +118,9 @@ class Prices:
         while moment <= at + _HOUR:
             window = self._window(provider, model, moment)
             bound = (
-                dearest_of(window.price, tier, region, input_tokens, max_output, searches)
+                dearest_of(
+                    self._prices_at(window.price, tier, region), input_tokens, max_output, searches
+                )
                 if window.price is not None
                 else None
             )
@@ -125,6 +129,13 @@ class Prices:
             worst = max(worst, bound)
             moment = window.end
         return worst
+
+    def _prices_at(self, price: Price, tier: str | None, region: str) -> tuple[Price, ...]:
+        """Return what an answer can come at; worked out once, since each call asks."""
+        known = self._at.get((id(price), tier, region))
+        if known is None:
+            known = self._at[id(price), tier, region] = price, prices_at(price, tier, region)
+        return known[1]
 
     def names(self, provider: str) -> tuple[str, ...]:
         """Return the models of *provider* that the table has a price of text for."""

@@ -30,7 +30,7 @@ _MOST: Final = 256
 """Request heads to cache: more than a lab has addresses, and a bound for labs with many."""
 
 
-class ResponseHead:
+class RequestHead:
     """The part of a request before its length. It holds the API key, so its repr hides it."""
 
     __slots__ = ("data", "request")
@@ -66,7 +66,7 @@ class Direct:
 
     def __init__(self, session: "aiohttp.ClientSession") -> None:
         self._session = session
-        self._heads: dict[tuple[object, ...], ResponseHead] = {}
+        self._heads: dict[tuple[object, ...], tuple[Endpoint, RequestHead]] = {}
 
     async def post(self, call: HttpCall, endpoint: Endpoint) -> DirectReply:
         """
@@ -103,16 +103,18 @@ class Direct:
 
             raise aiohttp.ConnectionTimeoutError("no connection in time") from None
 
-    def _head(self, call: HttpCall, endpoint: Endpoint) -> ResponseHead:
-        name = (call.url, call.auth, endpoint.key, *call.headers.items())
-        head = self._heads.get(name)
-        if head is None:
+    def _head(self, call: HttpCall, endpoint: Endpoint) -> RequestHead:
+        # By the endpoint's identity, which the endpoint beside the head keeps from being another's:
+        # the hash of a key is dear.
+        name = (call.url, call.auth, id(endpoint), *call.headers.items())
+        known = self._heads.get(name)
+        if known is None:
             if len(self._heads) >= _MOST:
                 self._heads.clear()
-            head = self._heads[name] = self._written(call, endpoint)
-        return head
+            known = self._heads[name] = endpoint, self._written(call, endpoint)
+        return known[1]
 
-    def _written(self, call: HttpCall, endpoint: Endpoint) -> ResponseHead:
+    def _written(self, call: HttpCall, endpoint: Endpoint) -> RequestHead:
         from aiohttp.client_reqrep import ClientRequest
         from yarl import URL
 
@@ -128,7 +130,7 @@ class Direct:
         host = {"host": request.headers["Host"]}
         first = f"POST {url.raw_path_qs} HTTP/1.1\r\n"
         # In one expression: a local with the key in it would show in a verbose traceback.
-        return ResponseHead(_joined(first, host | headers_of(call, endpoint, url)), request)
+        return RequestHead(_joined(first, host | headers_of(call, endpoint, url)), request)
 
 
 def _joined(first: str, headers: Mapping[str, str]) -> ShyBytes:
@@ -147,7 +149,7 @@ def _cut(connection: "Connection") -> bool:
     return True
 
 
-def _write(transport: asyncio.Transport | None, head: ResponseHead, body: bytes) -> None:
+def _write(transport: asyncio.Transport | None, head: RequestHead, body: bytes) -> None:
     """Write the whole request at once: one system call, one packet if it fits."""
     if transport is None:
         import aiohttp

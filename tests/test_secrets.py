@@ -218,13 +218,13 @@ def test_no_object_of_a_lab_prints_a_key_at_rest_or_with_calls_under_way(
             assert echo.waiting.acquire(timeout=300)
         tasks = asyncio.all_tasks(lab._services.engine.loop)
         under_way = found_in([lab, *tasks, *streams], TRACES)
+        # What a server said and nobody has read yet lies in aiohttp's buffer as it came.
+        under_way = [each for each in under_way if "StreamReader > deque > bytes" not in each]
         frames = shown_by(frames_now(), TRACES)
         count = len(tasks)
         for each in work:
             each.cancel()
-        # A look at an aiohttp response whose reply has not come spoils it: its headers stay None.
-        with suppress(LabError):
-            streams[0].stop()
+        streams[0].stop()
 
     assert count >= 8
     assert at_rest == []

@@ -20,7 +20,7 @@ from llmlab.stats.intervals import mean_interval, rate_interval
 from llmlab.stats.means import SKEWED, TestedMean
 from llmlab.stats.shared import possible
 from llmlab.stats.signflip import sign_flip
-from llmlab.stats.spread import Dependence, by_unit, spread
+from llmlab.stats.spread import Dependence, spread, summed
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.intp]
@@ -230,7 +230,10 @@ def _tested(case: Case, one: Drawn, flip: tuple[float, str]) -> TestedMean:
 def _flips(drawn: list[Drawn]) -> list[tuple[float, str]]:
     if drawn[0].depends.steps:  # not asked for
         return [(np.nan, "none")] * len(drawn)
-    sums = [by_unit(one.b - one.a, one.depends) for one in drawn]
+    sums = [
+        one.b - one.a if one.depends.codes is None else summed(one.b - one.a, one.depends.codes)
+        for one in drawn
+    ]
     table = np.zeros((max(each.size for each in sums), len(sums)))
     for at, each in enumerate(sums):
         table[: each.size, at] = each

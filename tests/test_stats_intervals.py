@@ -18,7 +18,8 @@ from llmlab.stats import (
     t_interval,
     wilson,
 )
-from llmlab.stats.intervals import cluster_error, rate_interval
+from llmlab.stats.intervals import rate_interval
+from llmlab.stats.spread import Dependence, spread
 
 EXACT = 1e-9
 numbers = st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=40)
@@ -66,7 +67,7 @@ def test_the_t_interval_agrees_with_statsmodels_and_holds_the_mean(
 
 def test_the_clustered_error_is_the_cr1_sandwich() -> None:
     """0..19 in four clusters by i mod 4 has a standard error of 0.645 (CR1, not CR0's 0.559)."""
-    error = cluster_error(np.arange(20.0), np.arange(20) % 4)
+    error = spread(np.arange(20.0), Dependence(np.arange(20) % 4)).error
 
     assert error == pytest.approx(0.6454972243679028, abs=EXACT)
 

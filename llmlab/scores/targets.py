@@ -117,11 +117,15 @@ def same(said: object, target: object, tolerance: float = 0.0) -> bool:
 _WHOLE: Final = re.compile(r"([-+]?\d+)\.0+")
 
 
+def without_zeros(text: str) -> str:
+    """Return `1.0`, which a column with missing values makes of a 1, as `1`; else the text."""
+    whole = _WHOLE.fullmatch(text)
+    return text if whole is None else whole[1]
+
+
 def _words(text: str) -> str:
-    """Return a text as it is compared; `1.0`, which a gap made of a 1, is the same text as `1`."""
-    words = fold(text.strip())
-    whole = _WHOLE.fullmatch(words)
-    return words if whole is None else whole[1]
+    """Return a text as it is compared."""
+    return without_zeros(fold(text.strip()))
 
 
 def agreement(said: object, target: object, tolerance: float = 0.0) -> float:

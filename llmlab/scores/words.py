@@ -13,7 +13,7 @@ from llmlab.scores.folded import fold
 from llmlab.scores.labels import Labels
 from llmlab.scores.numbers import numbers_in, prepared
 from llmlab.scores.scorer import Found, Score, Scorer, best_constant, known_targets
-from llmlab.scores.targets import agreement, is_number, same, written
+from llmlab.scores.targets import agreement, is_number, same, without_zeros, written
 
 
 def exact(*, ignore_case: bool = False) -> Score:
@@ -30,8 +30,7 @@ def exact(*, ignore_case: bool = False) -> Score:
 
     def value(text: str, target: object) -> float:
         if isinstance(target, str):
-            whole = _WHOLE.fullmatch(target.strip())
-            return float(plain(text) in {plain(target), whole[1] if whole else plain(target)})
+            return float(plain(text) in {plain(target), without_zeros(plain(target))})
         return agreement(text.strip(), target)
 
     def make(targets: Sequence[object]) -> Scorer:
@@ -162,8 +161,6 @@ def similarity() -> Score:
     return Score(name="similarity", make=lambda _: Scorer(name="similarity", value=score))
 
 
-_WHOLE: Final = re.compile(r"([-+]?\d+)\.0+")
-"""A 1 that a gap in its column made 1.0, and that was then made text."""
 _FEWEST: Final = 2
 """Fewest labels that a score can tell apart."""
 

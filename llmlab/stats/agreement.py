@@ -11,7 +11,7 @@ from scipy import stats
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Floats, Ints, fraction, same_length
 from llmlab.stats.intervals import wilson_limits
-from llmlab.stats.shares import summed
+from llmlab.stats.spread import summed
 
 Metric = Literal["nominal", "ordinal", "interval"]
 LEFT_OUT: Final = 500

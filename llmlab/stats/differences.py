@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from llmlab.stats.checks import Floats, Ints, same_length
+from llmlab.stats.checks import Floats, same_length
 from llmlab.stats.means import (
     SKEWED,
     Mean,
@@ -17,7 +17,7 @@ from llmlab.stats.means import (
     tested,
 )
 from llmlab.stats.rates import PairedRates, mid_p
-from llmlab.stats.spread import INDEPENDENT, Dependence, Spread, spread
+from llmlab.stats.spread import INDEPENDENT, Dependence, Spread
 
 Flipped = Callable[[], tuple[float, str]]
 """Gives the sign-flip test of a pair when it is needed: its p-value and name."""
@@ -39,13 +39,6 @@ def paired_t(a: Floats, b: Floats) -> float:
 def binary(values: Floats) -> bool:
     """Return whether every score is 0 or 1."""
     return bool(((values == 0.0) | (values == 1.0)).all())
-
-
-def standard_error(gaps: Floats, codes: Ints | None, steps: int = 0) -> float:
-    """Return the standard error of the mean, whatever moves together; NaN if unknowable."""
-    if not gaps.size:
-        return float("nan")
-    return spread(gaps, Dependence(codes, steps)).error
 
 
 def counts(gaps: Floats) -> PairedRates:

@@ -5,16 +5,15 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-from scipy import stats
 
 from llmlab.errors import UsageError
 from llmlab.stats.agreement import alpha, kappa
 from llmlab.stats.checks import Flags, Floats, fraction
 from llmlab.stats.clusters import Cluster
-from llmlab.stats.differences import standard_error
-from llmlab.stats.matrix import Matrix, matrix, numbers
+from llmlab.stats.matrix import Matrix, matrix, numbers, pair_names
 from llmlab.stats.multiple import holm
 from llmlab.stats.prediction_powered import Powered, powered
+from llmlab.stats.spread import Dependence, Spread, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,10 +115,9 @@ def _agreed(
     codes = np.asarray(np.unique(codes, return_inverse=True)[1], dtype=np.intp)
     by_value = np.unique(np.concatenate([judge, people])).size <= MANY
     found = kappa(judge, people, codes=codes, level=level) if by_value else None
-    spread = alpha(np.column_stack([judge, people]), metric="interval", codes=codes, level=level)
+    interval = alpha(np.column_stack([judge, people]), metric="interval", codes=codes, level=level)
     gaps, units = judge - people, int(codes.max()) + 1
-    error = standard_error(gaps, codes) if units > 1 else float("nan")
-    half = float(stats.t.isf((1.0 - level) / 2.0, max(units - 1, 1)) * error)
+    half = Spread(spread(gaps, Dependence(codes)).error, units - 1.0).reach(level)
     nan = float("nan")
     return {
         "marks": int(mine.sum()),
@@ -127,9 +125,9 @@ def _agreed(
         "kappa": nan if found is None else found.value,
         "kappa_low": nan if found is None else found.low,
         "kappa_high": nan if found is None else found.high,
-        "alpha": spread.value,
-        "alpha_low": spread.low,
-        "alpha_high": spread.high,
+        "alpha": interval.value,
+        "alpha_low": interval.low,
+        "alpha_high": interval.high,
         "bias": float(gaps.mean()),
         "bias_low": float(gaps.mean()) - half,
         "bias_high": float(gaps.mean()) + half,
@@ -164,8 +162,7 @@ def prediction_powered(
         return pd.DataFrame(_arms_powered(table, people, level))
     names, lines = table.names, []
     for one, other in combinations(range(len(names)), 2):
-        head = {"prompt_a": names[one][0], "label_a": names[one][1],
-                "prompt_b": names[other][0], "label_b": names[other][1]}  # fmt: skip
+        head = pair_names(names[one], names[other])
         judge = table.scores[:, other] - table.scores[:, one]
         marked = people[:, other] - people[:, one]
         found = _powered(table, judge, marked, table.of_pair(one, other), level)

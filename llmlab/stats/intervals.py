@@ -84,11 +84,6 @@ def mean_interval(
     return Interval(low=low, high=high, level=level, method=method)
 
 
-def cluster_error(values: Floats, codes: Ints, steps: int = 0) -> float:
-    """Return the cluster-robust standard error of the mean; NaN below two clusters."""
-    return spread(values, Dependence(codes, steps)).error
-
-
 def rate_interval(
     values: Floats, calls: int, codes: Ints | None, level: float, steps: int = 0
 ) -> Interval:

@@ -31,6 +31,8 @@ class Labelled:
     said: Ints
     """Class of each row; -1 where it has no score or is not of the ranking's inputs."""
     target: Ints
+    meant: Ints
+    """Class of each row's target, with a score or without; -1 where it is none of the classes."""
     weight: Floats
     """One over the repeats that an arm has of the row's input: the input is the unit."""
 
@@ -51,12 +53,16 @@ class Labelled:
         counts &= shared[table.arm_of, table.input_of]
         classes = tuple(sorted({*said[counts], *target[counts]}))
         place = {word: at for at, word in enumerate(classes)}
-        coded = (np.array([place.get(word, -1) for word in words]) for words in (said, target))
-        codes = [np.where(counts, each, -1).astype(np.intp) for each in coded]
+        coded, meant = (
+            np.array([place.get(word, -1) for word in words], dtype=np.intp)
+            for words in (said, target)
+        )
+        codes = [np.where(counts, each, -1) for each in (coded, meant)]
         cell = table.arm_of * len(table.inputs) + table.input_of
         repeats = np.bincount(cell[counts], minlength=shared.size)
         weight = np.where(counts, 1.0 / np.maximum(repeats[cell], 1), 0.0)
-        return cls(table=table, classes=classes, said=codes[0], target=codes[1], weight=weight)
+        return cls(table=table, classes=classes, said=codes[0], target=codes[1], meant=meant,
+                   weight=weight)  # fmt: skip
 
     @property
     def depends(self) -> Dependence:
@@ -93,7 +99,7 @@ def confusion(
     counts = np.bincount(cells, read.weight[mine], size * size).reshape(size, size)
     names = pd.Index(read.classes, name="target")
     frame = pd.DataFrame(counts, index=names, columns=pd.Index(read.classes, name="said"))
-    frame[NO_SCORE] = _without(rows, read, arm, among)
+    frame[NO_SCORE] = _without(read, arm, among)
     return frame
 
 
@@ -241,15 +247,12 @@ def _words(rows: "pd.DataFrame", scored: Flags) -> tuple[Any, Any]:
     return said, np.array([meant.get(word, word) for word in target], dtype=object)
 
 
-def _without(rows: "pd.DataFrame", read: Labelled, arm: Name, among: Flags | None) -> list[float]:
+def _without(read: Labelled, arm: Name, among: Flags | None) -> Floats:
     """Count the inputs of each class by their answers without a score, repeats sharing their 1."""
     table = read.table
     mine = table.arm_of == table.names.index(arm)
     mine = mine if among is None else mine & among[table.input_of]
-    _, target = _words(rows, table.scored)
     repeats = np.maximum(np.bincount(table.input_of[mine], minlength=len(table.inputs)), 1)
-    lost = mine & ~table.scored
-    return [
-        float((1.0 / repeats[table.input_of[lost & (target == word)]]).sum())
-        for word in read.classes
-    ]
+    lost = mine & ~table.scored & (read.meant >= 0)
+    each = 1.0 / repeats[table.input_of[lost]]
+    return np.bincount(read.meant[lost], each, len(read.classes)).astype(float)

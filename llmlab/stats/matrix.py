@@ -1,7 +1,7 @@
 """Pivot rows once: inputs down, arms across, repeats averaged within an input."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -158,3 +158,8 @@ def _means(cells: Ints, score: Floats, shape: tuple[int, int]) -> Floats:
 def _whole(arm_of: Ints, score: Floats, arms: int) -> Flags:
     others = np.bincount(arm_of[(score != 0.0) & (score != 1.0)], minlength=arms)
     return np.asarray(others == 0, dtype=bool)
+
+
+def pair_names(a: Name, b: Name) -> dict[str, Any]:
+    """Return the columns that name the two arms of a pair."""
+    return {"prompt_a": a[0], "label_a": a[1], "prompt_b": b[0], "label_b": b[1]}

@@ -10,7 +10,7 @@ from llmlab.stats.checks import Floats
 from llmlab.stats.clusters import Dated, Named
 from llmlab.stats.matrix import Matrix, matrix
 from llmlab.stats.serial import autocorrelation
-from llmlab.stats.spread import by_unit
+from llmlab.stats.spread import summed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +30,12 @@ def overlap_notes(rows: "pd.DataFrame", dates: Named) -> tuple[str, ...]:
     table = matrix(rows, cluster=Dated(dates, 1))
     codes = table.clusters_of(table.compared)
     count = 0 if codes is None else int(np.unique(codes).size)
-    if count < FEWEST:
+    if codes is None or count < FEWEST:
         return ()
-    found = [[autocorrelation(each) for each in part] for part in (_scores(table), _gaps(table))]
+    found = [
+        [autocorrelation(summed(each - each.mean(), codes)) for each in part]
+        for part in (_scores(table), _gaps(table))
+    ]
     most = max(float(np.median(part)) for part in found if part)
     if most <= ERRORS / np.sqrt(count):
         return ()
@@ -46,15 +49,9 @@ def overlap_notes(rows: "pd.DataFrame", dates: Named) -> tuple[str, ...]:
 
 def _scores(table: Matrix) -> Iterator[Floats]:
     for place in np.flatnonzero(table.ranked):
-        yield _sums(table, table.scores[:, place])
+        yield table.scores[table.compared, place]
 
 
 def _gaps(table: Matrix) -> Iterator[Floats]:
     for one, other in combinations(np.flatnonzero(table.ranked), 2):
-        yield _sums(table, table.scores[:, other] - table.scores[:, one])
-
-
-def _sums(table: Matrix, values: Floats) -> Floats:
-    """Return what the inputs of each date lie above the mean, in all."""
-    kept, depends = values[table.compared], table.depends(table.compared)
-    return by_unit(kept - kept.mean(), depends)
+        yield table.scores[table.compared, other] - table.scores[table.compared, one]

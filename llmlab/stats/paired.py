@@ -10,7 +10,7 @@ import numpy as np
 from llmlab.stats.checks import Floats, fraction
 from llmlab.stats.clusters import Cluster
 from llmlab.stats.differences import binary, compared
-from llmlab.stats.matrix import Matrix, Name, matrix
+from llmlab.stats.matrix import Matrix, Name, matrix, pair_names
 from llmlab.stats.means import TestedMean
 from llmlab.stats.multiple import holm
 from llmlab.stats.shared import possible
@@ -119,10 +119,7 @@ def _pair(
         rates=rates, flipped=partial(flips.of, place),
     )  # fmt: skip
     return Pair(
-        prompt_a=table.names[place[0]][0],
-        label_a=table.names[place[0]][1],
-        prompt_b=table.names[place[1]][0],
-        label_b=table.names[place[1]][1],
+        **pair_names(*(table.names[each] for each in place)),
         inputs=int(a.size),
         mean_a=float(a.mean()) if a.size else np.nan,
         mean_b=float(b.mean()) if a.size else np.nan,

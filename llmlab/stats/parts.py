@@ -14,8 +14,8 @@ from llmlab.stats.differences import binary
 from llmlab.stats.matrix import Matrix, matrix
 from llmlab.stats.means import SERIAL
 from llmlab.stats.multiple import holm
-from llmlab.stats.shares import summed, total
-from llmlab.stats.spread import spread
+from llmlab.stats.shares import total
+from llmlab.stats.spread import Spread, spread, summed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,9 +236,7 @@ def _in_time(table: Matrix, place: int, mine: Flags, rest: Flags) -> float:
     found = total(pull[both], table.depends(both))
     sides = [spread(table.scores[side, place], table.depends(side)) for side in (mine, rest)]
     freedom = min(found.freedom, *(side.freedom for side in sides))
-    if not (found.error > 0.0 and freedom > 0.0):
-        return float("nan")
-    return float(2.0 * stats.t.sf(abs(gap) / found.error, freedom))
+    return Spread(found.error, freedom).p_beyond(gap)
 
 
 def _clustered(one: Floats, other: Floats, codes: Ints, rest: Ints) -> float:
@@ -248,6 +246,4 @@ def _clustered(one: Floats, other: Floats, codes: Ints, rest: Ints) -> float:
     pull = np.concatenate([(one - one.mean()) / one.size, -(other - other.mean()) / other.size])
     sums = summed(pull, np.concatenate([codes, rest]))
     error = float(np.sqrt((sums**2).sum() * sides / (sides - 1)))
-    if error == 0.0:
-        return float("nan")
-    return float(2.0 * stats.t.sf(abs(one.mean() - other.mean()) / error, sides - 1))
+    return Spread(error, sides - 1.0).p_beyond(float(one.mean() - other.mean()))

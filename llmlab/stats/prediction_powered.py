@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, fraction, same_length
-from llmlab.stats.shares import summed, total
-from llmlab.stats.spread import INDEPENDENT, Dependence
+from llmlab.stats.shares import total
+from llmlab.stats.spread import INDEPENDENT, Dependence, Spread, summed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +66,11 @@ def powered(
     alone = float(gold[known].mean())
     sharp = _error(_pull(gold, judge, known, weight), known, depends)
     plain = _error(_pull(gold, judge, known, 0.0), known, depends)
-    low, high = _limits(value, sharp, level)
-    gold_low, gold_high = _limits(alone, plain, level)
+    half, gold_half = sharp.reach(level), plain.reach(level)
     return Powered(
-        inputs=gold.size, gold=n, value=value, low=low, high=high, p=_p(value, sharp),
-        weight=weight, gold_value=alone, gold_low=gold_low, gold_high=gold_high,
+        inputs=gold.size, gold=n, value=value, low=value - half, high=value + half,
+        p=sharp.p_beyond(value), weight=weight, gold_value=alone,
+        gold_low=alone - gold_half, gold_high=alone + gold_half,
         judge_value=float(judge.mean()),
     )  # fmt: skip
 
@@ -99,25 +98,15 @@ def _pull(gold: Floats, judge: Floats, known: Flags, weight: float) -> Floats:
     return pull
 
 
-def _error(pull: Floats, known: Flags, depends: Dependence) -> tuple[float, float]:
+def _error(pull: Floats, known: Flags, depends: Dependence) -> Spread:
     """Return the standard error and its degrees of freedom: inputs, or clusters, people marked."""
     codes = depends.codes
     if codes is None:
-        return float(np.sqrt((pull**2).sum())), float(known.sum()) - 1.0
+        return Spread(float(np.sqrt((pull**2).sum())), float(known.sum()) - 1.0)
     freedom = float(np.unique(codes[known]).size) - 1.0
     if depends.steps:
         found = total(pull, depends)
-        return found.error, min(found.freedom, freedom)
+        return Spread(found.error, min(found.freedom, freedom))
     pull = summed(pull, codes)
-    return float(np.sqrt((pull**2).sum() * (freedom + 1.0) / (freedom or np.nan))), freedom
-
-
-def _limits(value: float, error: tuple[float, float], level: float) -> tuple[float, float]:
-    half = float(stats.t.isf((1.0 - level) / 2.0, error[1]) * error[0])
-    return value - half, value + half
-
-
-def _p(value: float, error: tuple[float, float]) -> float:
-    if not error[0] > 0.0:
-        return float("nan")
-    return float(2.0 * stats.t.sf(abs(value) / error[0], error[1]))
+    scale = (freedom + 1.0) / (freedom or np.nan)
+    return Spread(float(np.sqrt((pull**2).sum() * scale)), freedom)

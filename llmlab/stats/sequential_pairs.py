@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import Flags, Floats, Ints, positive
 from llmlab.stats.clusters import Cluster, Dated
-from llmlab.stats.differences import standard_error
 from llmlab.stats.equivalence import Equivalence
-from llmlab.stats.matrix import Matrix, Name, matrix, numbers
+from llmlab.stats.matrix import Matrix, matrix, numbers, pair_names
 from llmlab.stats.multiple import holm
 from llmlab.stats.paired import Pair
 from llmlab.stats.sequential import PairedSequence, p_below
 from llmlab.stats.shared import possible
+from llmlab.stats.spread import Dependence, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,9 +154,9 @@ def _pair(watched: Watched, one: int, other: int, level: float) -> Pair:
     sequence.feed(means, sizes)
     interval = sequence.interval()
     shared, least, most = table.clusters_of(both), *possible(whole_a, whole_b, *table.limits)
-    error = standard_error(gaps[both], shared)
+    error = spread(gaps[both], Dependence(shared)).error
     return Pair(
-        **_names(names[one], names[other]),
+        **pair_names(names[one], names[other]),
         inputs=int(both.sum()),
         mean_a=_mean(whole_a[both]),
         mean_b=_mean(whole_b[both]),
@@ -235,10 +235,6 @@ def _largest(table: Matrix, rows: "pd.DataFrame", cluster: Cluster) -> int:
         return seen
     designed = pd.Series(dict(cluster.items())).value_counts()
     return max(seen, int(designed.max()))
-
-
-def _names(a: Name, b: Name) -> dict[str, Any]:
-    return {"prompt_a": a[0], "label_a": a[1], "prompt_b": b[0], "label_b": b[1]}
 
 
 def _mean(values: Floats) -> float:

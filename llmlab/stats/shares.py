@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from llmlab.stats.checks import Flags, Floats, Ints
+from llmlab.stats.checks import Flags, Floats
 from llmlab.stats.intervals import wilson_limits
 from llmlab.stats.spread import Dependence, Spread, spread
 
@@ -65,8 +65,3 @@ def total(pull: Floats, depends: Dependence) -> Spread:
     """Return the spread of the sum of *pull*, which adds up to zero."""
     found = spread(pull, depends)
     return Spread(found.error * pull.size, found.freedom)
-
-
-def summed(values: Floats, codes: Ints) -> Floats:
-    """Return the sum of *values* in each cluster."""
-    return np.bincount(np.unique(codes, return_inverse=True)[1], values).astype(float)

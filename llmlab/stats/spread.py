@@ -46,6 +46,12 @@ class Spread(NamedTuple):
             return float("nan")
         return float(-special.stdtrit(self.freedom, (1.0 - level) / 2.0)) * self.error
 
+    def p_beyond(self, distance: float) -> float:
+        """Return Student's two-sided p-value of a mean *distance* away from what is tested."""
+        if not (self.error > 0.0 and self.freedom > 0.0):
+            return float("nan")
+        return float(2.0 * special.stdtr(self.freedom, -abs(distance) / self.error))
+
 
 UNKNOWN: Final = Spread(float("nan"), float("nan"))
 
@@ -58,13 +64,12 @@ def spread(values: Floats, depends: Dependence = INDEPENDENT) -> Spread:
     values, or clusters, and where there are no more dates than targets look ahead.
     """
     codes = depends.codes
+    if values.size < 2:  # noqa: PLR2004 - one value has no spread
+        return UNKNOWN
     if codes is None:
-        if values.size < 2:  # noqa: PLR2004 - one value has no spread
-            return UNKNOWN
         return Spread(float(values.std(ddof=1) / np.sqrt(values.size)), values.size - 1.0)
-    gaps, counts = values - values.mean(), np.bincount(codes)
-    sums: Floats = np.bincount(codes, weights=gaps)[counts > 0].astype(float)
-    sizes: Floats = counts[counts > 0].astype(float)
+    gaps = values - values.mean()
+    sums, sizes = summed(gaps, codes), summed(np.ones(values.size), codes)
     inside = float((gaps**2).sum())
     if sizes.size < 2:  # noqa: PLR2004 - one cluster shows no spread between clusters
         return UNKNOWN
@@ -77,12 +82,10 @@ def spread(values: Floats, depends: Dependence = INDEPENDENT) -> Spread:
     return Spread(error / values.size, min(freedom, clustered.freedom))
 
 
-def by_unit(values: Floats, depends: Dependence) -> Floats:
-    """Return the sum of *values* by cluster, or date; the values themselves without."""
-    if depends.codes is None:
-        return values
-    counts = np.bincount(depends.codes)
-    return np.asarray(np.bincount(depends.codes, weights=values)[counts > 0], dtype=float)
+def summed(values: Floats, codes: Ints) -> Floats:
+    """Return the sum of *values* in each cluster, or date, in the order of *codes*."""
+    there = np.bincount(codes) > 0
+    return np.asarray(np.bincount(codes, weights=values)[there], dtype=float)
 
 
 def _clustered(sums: Floats, sizes: Floats, inside: float) -> Spread:

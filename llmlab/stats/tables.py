@@ -14,7 +14,7 @@ from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import best_of, deflate
 from llmlab.stats.equivalence import Equivalence, equivalence
 from llmlab.stats.frontier import break_even, frontier
-from llmlab.stats.matrix import Matrix, Name, matrix, numbers
+from llmlab.stats.matrix import Matrix, Name, matrix, numbers, pair_names
 from llmlab.stats.multiple import holm
 from llmlab.stats.onesided import above
 from llmlab.stats.planning import plan
@@ -153,10 +153,7 @@ def planned(
     lines = []
     for each in found:
         line = asdict(each)
-        (prompt_a, label_a), (prompt_b, label_b) = line.pop("a"), line.pop("b")
-        head = {"prompt_a": prompt_a, "label_a": label_a, "prompt_b": prompt_b,
-                "label_b": label_b}  # fmt: skip
-        lines.append({**head, **line})
+        lines.append({**pair_names(line.pop("a"), line.pop("b")), **line})
     return pd.DataFrame(lines)
 
 

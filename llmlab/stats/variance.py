@@ -16,7 +16,7 @@ import numpy as np
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, Ints
 from llmlab.stats.clusters import Cluster
-from llmlab.stats.matrix import Matrix, charged, matrix, numbers
+from llmlab.stats.matrix import Matrix, charged, matrix, numbers, pair_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,8 +148,7 @@ def variance(
             lines.append(head | _line(read.of_arm(place), costs[place], input_usd))
     else:
         for one, other in combinations(range(len(names)), 2):
-            head = {"prompt_a": names[one][0], "label_a": names[one][1],
-                    "prompt_b": names[other][0], "label_b": names[other][1]}  # fmt: skip
+            head = pair_names(names[one], names[other])
             cost = float(costs[one] + costs[other])
             lines.append(head | _line(read.of_pair(one, other), cost, input_usd))
     return pd.DataFrame(lines)

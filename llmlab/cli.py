@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from llmlab.errors import ConfigError, LabError, UsageError
 
@@ -81,10 +81,10 @@ def _add_kept(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = commands.add_parser(
         "export", help="write a run's rows (csv, parquet, xlsx, json) or a summary (md, html, png)"
     )
-    _add_run_and_file(command).set_defaults(run=_export)
+    _add_words(_add_run_and_file(command)).set_defaults(run=_export)
 
     command = commands.add_parser("report", help="write a run as one self-contained HTML file")
-    _add_run_and_file(command).set_defaults(run=_report)
+    _add_words(_add_run_and_file(command)).set_defaults(run=_report)
 
     command = commands.add_parser("tape", help="save a run as a tape, or check a tape")
     tapes = command.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -147,6 +147,11 @@ def _add_batch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _add_run_and_file(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     command.add_argument("name", metavar="RUN")
     command.add_argument("file", metavar="FILE", type=Path)
+    return command
+
+
+def _add_words(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add which words a report or an export holds."""
     command.add_argument(
         "--no-prompts", action="store_true", help="leave out the words of prompts and inputs"
     )
@@ -207,8 +212,7 @@ def _ask(arguments: argparse.Namespace) -> int:
         warning = lab.prices.warning()
     print(answer.text)
     print(figures(answer), file=sys.stderr)
-    if warning:
-        print(f"! {warning}", file=sys.stderr)
+    _warn(warning, sys.stderr)
     return 0
 
 
@@ -219,9 +223,7 @@ def _prices(arguments: argparse.Namespace) -> int:
         if arguments.refresh:
             lab.prices.refresh()
         print(f"{lab.prices.basis}, {lab.prices.age():.0f} days old")
-        warning = lab.prices.warning()
-    if warning:
-        print(f"! {warning}")
+        _warn(lab.prices.warning())
     return 0
 
 
@@ -248,8 +250,7 @@ def _spend(arguments: argparse.Namespace) -> int:
         f"total ${sums['cost_usd']:.6f}; unknown outcomes at their worst case "
         f"${sums['unknown_usd']:.6f}; reserved ${sums['reserved_usd']:.6f}"
     )
-    if warning:
-        print(f"! {warning}")
+    _warn(warning)
     return 0
 
 
@@ -314,8 +315,13 @@ def _config(arguments: argparse.Namespace) -> int:
 
 
 def _say_waiting(lab: "Lab") -> None:
-    if lab.waiting:
-        print(f"! {lab.waiting}", file=sys.stderr)
+    _warn(lab.waiting, sys.stderr)
+
+
+def _warn(line: str | None, file: TextIO | None = None) -> None:
+    """Print a line worth knowing, if there is one; to standard output unless *file* says where."""
+    if line:
+        print(f"! {line}", file=file)
 
 
 def _trust(arguments: argparse.Namespace) -> int:

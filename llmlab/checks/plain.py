@@ -8,7 +8,8 @@ from typing import Any, Final
 from llmlab.secrets.address import Address
 from llmlab.secrets.secret import Shy
 
-_NARROW: Final = frozenset({"float16", "float32"})
+NARROW: Final = frozenset({"float16", "float32"})
+"""Floats that print shorter than the double which equals them."""
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
@@ -32,7 +33,7 @@ def plain(value: Any) -> Any:
 
 def _unboxed(value: Any) -> Any:
     """Return the scalar or the list in an object of NumPy or pandas; a DataFrame stays."""
-    if getattr(getattr(value, "dtype", None), "name", "") in _NARROW:
+    if getattr(getattr(value, "dtype", None), "name", "") in NARROW:
         value = value.astype(str).astype(float)  # a float32 of 0.1 prints as 0.1 and means it
     unboxed = value.item() if value.shape == () else getattr(value, "tolist", lambda: value)()
     return value if unboxed is value else plain(unboxed)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunStatistics:
     """
-    Arms and pairs of rows, each computed once, when first used.
+    Arms, pairs and clusters of rows, each computed once, when first used.
 
     Args:
         rows: One row a call; see `docs/columns.md`.
@@ -64,7 +64,7 @@ class RunStatistics:
 
         return verdict(self.arms, self.pairs)
 
-    @property
+    @cached_property
     def clusters(self) -> "pd.Series[Any] | None":
         """The cluster of each input, by input id; None without clusters."""
         import pandas as pd
@@ -75,7 +75,7 @@ class RunStatistics:
             return None
         return self.rows.drop_duplicates("input_id").set_index("input_id")["cluster"]
 
-    @property
+    @cached_property
     def depends(self) -> "Cluster":
         """
         How inputs depend on each other, as every method of `llmlab.stats` takes it.
@@ -95,7 +95,7 @@ class RunStatistics:
             )
         return Dated(dates, self.horizon)
 
-    @property
+    @cached_property
     def dates(self) -> "pd.Series[Any] | None":
         """The date of each input, by input id: `as_of`, or a cluster that is one; else None."""
         from llmlab.stats.clusters import as_dates

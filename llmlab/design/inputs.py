@@ -6,9 +6,9 @@ input; the first fault is one line with its fix.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from llmlab.checks.plain import plain
+from llmlab.checks.plain import NARROW, plain
 from llmlab.design.design import AnyScore, Design
 from llmlab.design.grid import Input
 from llmlab.design.guards import dates_of
@@ -237,20 +237,13 @@ def _inputs(
 
 def _widened(on: "pd.DataFrame") -> "pd.DataFrame":
     """Return *on* with its short floats as they print: as a double, 0.1 has noise behind it."""
-    narrow = [at for at, kind in enumerate(on.dtypes) if str(kind).lower() in _NARROW]
+    narrow = [at for at, kind in enumerate(on.dtypes) if str(kind).lower() in NARROW]
     if not narrow:
         return on
     made = on.copy(deep=False)
     for at in narrow:
-        made.isetitem(at, [_printed(each) for each in on.iloc[:, at].array])
+        made.isetitem(at, [plain(each) for each in on.iloc[:, at].array])
     return made
-
-
-_NARROW: Final = frozenset({"float16", "float32"})
-
-
-def _printed(value: Any) -> Any:
-    return value if missing(value) else float(str(value))
 
 
 def clusters_of(

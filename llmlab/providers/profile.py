@@ -58,19 +58,12 @@ class ProviderProfile:
         """
         if extra:
             body = _joined(body, extra)
+        call = self.call(base_url, path, body)
         if self.standard is None or self.standard[0] in body:
-            return self.call(base_url, path, body)
-        asked = _ENCODER.encode(body)
-        sent = {key: value for key, value in body.items() if key not in _WORDS}
-        sent[self.standard[0]] = self.standard[1]
-        return HttpCall(
-            url=self.base_of(base_url).rstrip("/") + path,
-            body=asked[:-1] + _closing(self.standard),
-            headers=self.headers,
-            auth=self.auth,
-            sent=sent,
-            asked=asked,
-        )
+            return call
+        name, word = self.standard
+        held = call.body[:-1] + _closing(self.standard)
+        return structs.replace(call, body=held, sent={**call.sent, name: word}, asked=call.body)
 
     def file(self, base_url: str, path: str) -> HttpCall:
         """Return the call that fetches a file of many answers."""

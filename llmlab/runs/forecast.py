@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.design.experiment import Experiment
 from llmlab.design.inputs import stretches
-from llmlab.providers.tiers import region_of
+from llmlab.providers.tiers import region_of, tier_said
 from llmlab.records import Answer, Plan
 from llmlab.runs.eta import EtaInputs, estimate
 from llmlab.runs.runner import Planned
@@ -75,14 +75,13 @@ def _expected(each: Planned, prices: "Prices", at: float) -> float | None:
     request = prepared.request
     words = len(request.prompt.words.encode())
     output = min(request.parameters.max_tokens, USUAL_OUTPUT)
-    tier = request.parameters.tier
     dollars = prices.worst(
         request.provider,
         request.model,
         words // BYTES_PER_TOKEN + 1,
         output,
         at,
-        tier="" if tier in (None, "default", "auto") else tier,
+        tier=tier_said(request.parameters.tier) or "",
         region=region_of(request.provider, prepared.endpoint.base_url),
     )
     return None if dollars is None else float(dollars)

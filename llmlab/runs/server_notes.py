@@ -11,22 +11,22 @@ from llmlab.runs.answered import others
 
 def server_notes(rows: Sequence[Row]) -> tuple[str, ...]:
     """Gather the warnings of calls into one note a model label and kind."""
-    guessed: dict[str, int] = defaultdict(int)
+    guessed: dict[str, list[str]] = defaultdict(list)
     cut: dict[str, list[str]] = defaultdict(list)
     tiers: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         warnings = row.outcome.warnings if isinstance(row.outcome, Answer) else ()
         for warning in warnings:
             if warning == ESTIMATED:
-                guessed[row.request.label] += 1
+                guessed[row.request.label].append(warning)
             elif warning.startswith(UNASKED):
                 tiers[row.request.label, warning].append(row)
             elif warning.startswith(CUT):
                 cut[row.request.label].append(warning)
     return (
         *others(rows),
-        *(f"{label}, {count:,} {_calls(count)}: {ESTIMATED}." for label, count in guessed.items()),
-        *(f"{label}, {len(each):,} {_calls(len(each))}: {each[0]}." for label, each in cut.items()),
+        *(f"{_of(label, each)}: {each[0]}." for label, each in guessed.items()),
+        *(f"{_of(label, each)}: {each[0]}." for label, each in cut.items()),
         *(
             f"{_of(label, each)}: {warning}; {_dollars(each)}."
             for (label, warning), each in tiers.items()
@@ -34,8 +34,8 @@ def server_notes(rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def _of(label: str, rows: Sequence[Row]) -> str:
-    return f"{label}, {len(rows):,} {_calls(len(rows))}"
+def _of(label: str, calls: Sequence[object]) -> str:
+    return f"{label}, {len(calls):,} {'call' if len(calls) == 1 else 'calls'}"
 
 
 def _dollars(rows: Sequence[Row]) -> str:
@@ -46,7 +46,3 @@ def _dollars(rows: Sequence[Row]) -> str:
         return "the price of that is not known"
     it = "it" if len(costs) == 1 else "they"
     return f"{it} cost ${sum(known):.6f} at that price"
-
-
-def _calls(count: int) -> str:
-    return "call" if count == 1 else "calls"

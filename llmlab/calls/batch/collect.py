@@ -143,9 +143,9 @@ class Collecting:
             answer = self._read(prepared, results.get(item.custom_id))
         except CallError as error:
             paid = stated(error, prepared, self.caller.context.prices, at, batch=True)
-            outcome: Outcome = structs.replace(
-                failure(error, prepared, at), **({} if paid is None else {"cost": paid})
-            )
+            outcome: Outcome = failure(error, prepared, at)
+            if paid is not None:
+                outcome = structs.replace(outcome, cost=paid)
             settled = lost(error, latency=0.0, paid=paid)
         else:
             outcome, settled = answer, won(answer)

@@ -115,7 +115,7 @@ class OpenAIBatch:
         ended = found.status in {"completed", "expired", "cancelled", "failed"}
         parts = [each for each in (found.output_file_id, found.error_file_id) if each]
         trouble = redact(str(found.errors))[:300] if found.status == "failed" else ""
-        return BatchState(ended=ended, said=found.status, parts=tuple(parts), trouble=trouble or "")
+        return BatchState(ended=ended, said=found.status, parts=tuple(parts), trouble=trouble)
 
     def results_call(self, batch: str, part: str, base: str) -> HttpCall:  # noqa: ARG002 - the protocol's
         """Fetch a file."""

@@ -34,6 +34,12 @@ Tier: TypeAlias = Literal["default", "auto", "flex", "priority", "fast"]
 Finish: TypeAlias = Literal["stop", "length", "tool", "filter", "refusal", "error", "other"]
 """Why an answer ended; `other` for a reason that llmlab does not know: it may be half of one."""
 
+AGAIN: Final = " again"
+"""Suffix of a prompt's name where an A/A test asks it a second time."""
+
+OWN_MACHINE: Final = frozenset({"ollama", "local"})
+"""Providers that run on one's own machine: free, with models that their user names."""
+
 Reading: TypeAlias = Literal[
     "scored", "unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored", "failed"
 ]

@@ -52,15 +52,12 @@ def write(path: Path, lines: Iterable[TapeLine]) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if private.is_private_place(path.absolute()):
             private.make_folder(path.absolute().parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        private.write(temporary, text_of(lines).encode())
-        temporary.replace(path)
+        private.replace(path, text_of(lines).encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UsageError(f"the tape {path} cannot be written: {error.strerror}") from error
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmlab.catalogue import Catalogue, Model
 from llmlab.providers.listing import ListedModel
+from llmlab.records import OWN_MACHINE
 
 if TYPE_CHECKING:
     from llmlab.pricing import Prices
@@ -23,7 +24,6 @@ _NO_CHAT: Final = re.compile(
 )
 """Names of what answers no prompt with text, or is one's own."""
 _SNAPSHOT: Final = re.compile(r"[-@](20\d\d-?[01]\d-?[0-3]\d|\d{4}|latest)$")
-_NOT_ASKED: Final = frozenset({"ollama", "local"})
 
 
 def behind(
@@ -36,7 +36,7 @@ def behind(
     """Return a line for each thing that the catalogue does not know, or knows otherwise."""
     lines: list[str] = []
     for provider in catalogue.providers:
-        if provider not in _NOT_ASKED:
+        if provider not in OWN_MACHINE:
             own = {name: m for name, m in catalogue.listed.items() if m.provider == provider}
             if provider in listed:
                 lines += _by_provider(catalogue, own, listed[provider], provider)

@@ -6,20 +6,14 @@ one folder and one content, as with direnv: the same settings in another project
 prompts, so they are asked again.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
-from tempfile import mkstemp
-from typing import Final
 
 import msgspec
 
 from llmlab.errors import ConfigError
-from llmlab.secrets import Environment
-
-_OTHERS_WRITE: Final = 0o022
+from llmlab.secrets import Environment, private
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,22 +79,11 @@ def forget(folder: Path) -> bool:
 
 def _write(entries: Sequence[Accepted]) -> None:
     path = trust_file()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number, name = mkstemp(dir=path.parent, prefix=path.name)  # 0600 from the first byte
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(entries)) + b"\n")
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+    private.make_folder(path.parent)
+    private.replace(path, msgspec.json.format(msgspec.json.encode(entries)) + b"\n")
 
 
 def _only_mine(path: Path) -> None:
     """Refuse a file that others can write."""
-    state = path.stat()
-    if os.name != "posix":
-        return
-    if state.st_mode & _OTHERS_WRITE or state.st_uid != os.geteuid():
+    if private.others_may_write(path):
         raise ConfigError(f"{path} may be written by others: chmod 600 it, or remove it")

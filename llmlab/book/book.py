@@ -29,7 +29,7 @@ from llmlab.book.entries import (
     Settlement,
     TemplateVersion,
 )
-from llmlab.book.files import Moved, guard
+from llmlab.book.files import Moved, closed, guard
 from llmlab.book.flights import Flights
 from llmlab.book.opened import Opened
 from llmlab.book.opening import real_path
@@ -399,7 +399,7 @@ class Book:
 
     def _anew(self) -> Shared:
         if self._closed:
-            raise BookError("the book is closed: open it again")
+            raise closed()
         with SHELF.lock:
             if self._shared.forked:
                 again = guard(self.path, lambda: SHELF.again(self._shared, self._options))

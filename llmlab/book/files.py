@@ -171,3 +171,8 @@ def connect_reader(path: Path, *, timeout: float, mode: Mode = "rw") -> sqlite3.
     connection = connect(path, timeout=timeout, mode=mode)
     connection.execute("PRAGMA query_only = 1")
     return connection
+
+
+def closed() -> BookError:
+    """Return the error of a book that was closed."""
+    return BookError("the book is closed: open it again")

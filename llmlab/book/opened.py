@@ -17,6 +17,7 @@ from llmlab.book.checkpoint import Checkpointer
 from llmlab.book.files import (
     Identity,
     book_error,
+    closed,
     connect,
     connect_again,
     guard,
@@ -105,7 +106,7 @@ class Opened:
     def connection(self) -> sqlite3.Connection:
         """The connection for writing, unchecked."""
         if self._connection is None:
-            raise BookError("the book is closed: open it again")
+            raise closed()
         return self._connection
 
     def explain(self, error: Exception) -> BookError:

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from llmlab.book.files import code_of
-from llmlab.errors import BookError
+from llmlab.book.files import closed, code_of
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ class FilePool:
         with self._moved:
             self._moved.wait_for(lambda: self._closed or not self._paused)
             if self._closed:
-                raise BookError("the book is closed: open it again")
+                raise closed()
             connection = self._idle.pop() if self._idle else self._connect()
             self._lent.add(connection)
         try:
@@ -118,7 +117,7 @@ class MemoryPool:
         """Return the result of `action`."""
         with self._gate:
             if self._closed:
-                raise BookError("the book is closed: open it again")
+                raise closed()
             return action(self._connection)
 
     def pause(self, patience: float) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from llmlab.book.files import closed
 from llmlab.book.transaction import BookState, Transaction, transact
 from llmlab.book.writes import Job, Release, job_error
 from llmlab.errors import BookError, LabError
@@ -84,10 +85,7 @@ class Writer:
         while self._queue.qsize() >= _QUEUE:
             time.sleep(0.001)
         future: Future[Any] = Future()
-        with self._submitting:
-            if self._closed:
-                raise closed()
-            self._queue.put(QueuedJob(job, future))
+        self._put(QueuedJob(job, future))
         return future
 
     async def submit_async(self, job: Job[Any]) -> Any:
@@ -96,10 +94,7 @@ class Writer:
             await asyncio.sleep(0.001)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        with self._submitting:
-            if self._closed:
-                raise closed()
-            self._queue.put(QueuedJob(job, future, loop))
+        self._put(QueuedJob(job, future, loop))
         try:
             return await future
         except asyncio.CancelledError:
@@ -107,6 +102,12 @@ class Writer:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._take_back(job, future.result())
             raise
+
+    def _put(self, item: QueuedJob) -> None:
+        with self._submitting:
+            if self._closed:
+                raise closed()
+            self._queue.put(item)
 
     def stop(self) -> None:
         """Write all that is queued, then end the thread."""
@@ -235,11 +236,6 @@ class Writer:
     def _take_back(self, job: Job[Any], value: Any) -> None:
         if job.undo_if_unwanted and not self._closed:
             self._queue.put(QueuedJob(Release(value), Future()))
-
-
-def closed() -> BookError:
-    """Return the error for a closed book."""
-    return BookError("the book is closed: open it again")
 
 
 def _is_wanted(item: QueuedJob) -> bool:

@@ -5,6 +5,8 @@ from concurrent.futures import Future
 from decimal import Decimal
 from typing import Final
 
+from msgspec import structs
+
 from llmlab.book import Attempt, Elsewhere, Once, Settlement
 from llmlab.calls.context import CallContext
 from llmlab.calls.deadline import Deadline
@@ -84,7 +86,7 @@ class AttemptLoop:
             self._limit.end()
             if self._run is None or not self.number:
                 raise
-            return self._out_of_money(error)
+            return self._failed("LimitError", str(error), None)
         except BaseException:
             self._limit.end()
             raise
@@ -117,32 +119,25 @@ class AttemptLoop:
         decoder = self._decoder
         partial = error.partial or (decoder.text if decoder is not None else "")
         partial = self._prepared.endpoint.scrubber.text(partial)
-        return Failure(
-            kind=error.kind,
-            message=f"{str(error).rstrip('.')}; not retried: {why}" if why else str(error),
+        message = f"{str(error).rstrip('.')}; not retried: {why}" if why else str(error)
+        return structs.replace(
+            self._failed(error.kind, message, self._loss(partial)),
             status=error.status,
             request_id=error.request_id,
             partial=partial,
-            attempts=self.number,
-            started_at=self._started_at,
             latency=self._context.clock() - self._begun if self._begun else None,
-            queued=self._queued,
-            backend=self._prepared.endpoint.backend,
-            cost=self._loss(partial) if self._unsure.last else FREE,
-            unsure=self._unsure.before,
-            unsure_usd=self._unsure.usd(self._prepared.worst),
         )
 
-    def _out_of_money(self, error: LimitError) -> Failure:
-        """Return a failure with what is known of the attempts made before the limit was reached."""
+    def _failed(self, kind: str, message: str, loss: Decimal | None) -> Failure:
+        """Return a failure with what is known of the attempts made."""
         return Failure(
-            kind="LimitError",
-            message=str(error),
+            kind=kind,
+            message=message,
             attempts=self.number,
             started_at=self._started_at,
             queued=self._queued,
             backend=self._prepared.endpoint.backend,
-            cost=None if self._unsure.last else FREE,
+            cost=loss if self._unsure.last else FREE,
             unsure=self._unsure.before,
             unsure_usd=self._unsure.usd(self._prepared.worst),
         )
@@ -163,7 +158,9 @@ class AttemptLoop:
     def _wait(self, error: CallError) -> tuple[float | None, str]:
         """Seconds until the next attempt; None and why when there is none."""
         context, decoder = self._context, self._decoder
-        if self._has_none_left(error):
+        if is_crowded(error):
+            self._stand_outside()
+        if self.number - self._turned_away >= context.attempts:
             return None, self._narrow(error)
         if self._on_piece is not None and decoder is not None and decoder.text:
             return None, "part of its answer was already shown"
@@ -175,28 +172,23 @@ class AttemptLoop:
             retries=self._gate.retries,
         )
 
-    def _has_none_left(self, error: CallError) -> bool:
+    def _stand_outside(self) -> None:
         """
-        Say whether all attempts are spent.
+        Begin anew, attempt and deadline, with a call of a run that was not let in.
 
-        A call of a run that was not let in has spent none, for as long as a wait may be that a
-        provider names: another kernel may hold all the places for longer than four tries take.
+        For as long as a wait may be that a provider names: another kernel may hold all the
+        places for longer than four tries take.
         """
-        most = self._context.attempts
-        if most > 1 and self._run is not None and is_crowded(error):
-            self._turned_away += self._stands_outside()
-        return self.number - self._turned_away >= most
-
-    def _stands_outside(self) -> bool:
-        """Begin the deadline anew for a call that was not let in; False once it is too long ago."""
+        if self._run is None or self._context.attempts == 1:
+            return
         now = self._context.clock()
         if self._first_turned_away is None:
             self._first_turned_away = now
         if now - self._first_turned_away >= LONGEST_DEMAND or self._limit.cut:
-            return False
+            return
+        self._turned_away += 1
         self._limit.end()
         self._limit, self._ends = Deadline(), None
-        return True
 
     def _narrow(self, error: CallError) -> str:
         """Say how many calls a provider lets in at once, where that is what it refused."""

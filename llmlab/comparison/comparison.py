@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from llmlab.comparison.statistics import RunStatistics
 from llmlab.errors import UsageError
+from llmlab.records import AGAIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from llmlab.views.comparison import ComparisonView
     from llmlab.views.tested import Tested
 
-AGAIN: Final = " again"
 """Suffix of a prompt's name where an A/A run asks it a second time."""
 
 

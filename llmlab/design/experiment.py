@@ -25,15 +25,12 @@ from llmlab.design.names import prompt_words
 from llmlab.design.schemas import knowing, with_schemas
 from llmlab.design.score_range import bound_of
 from llmlab.errors import UsageError
+from llmlab.records import AGAIN
 from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-AGAIN: Final = " again"
-"""Suffix of a prompt's name where an A/A test asks it a second time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,11 @@ from llmlab.pricing.listing import window_at
 from llmlab.pricing.overrides import PROVIDERS, read_overrides, without_date
 from llmlab.pricing.price import Price, bill_of, dearest_of, prices_at
 from llmlab.pricing.window import Window, always, free
-from llmlab.records import Usage
+from llmlab.records import OWN_MACHINE, Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
 
-_FREE_PROVIDERS = ("ollama", "local")
 _ZERO = Decimal(0)
 _HOUR = 3600.0
 _STALE_DAYS = 183.0
@@ -139,7 +138,7 @@ class Prices:
 
     def names(self, provider: str) -> tuple[str, ...]:
         """Return the models of *provider* that the table has a price of text for."""
-        if provider not in PROVIDERS or provider in _FREE_PROVIDERS:
+        if provider not in PROVIDERS or provider in OWN_MACHINE:
             return ()
         at = self._now()
         found = edition.listings(self._table(), provider)
@@ -237,7 +236,7 @@ class Prices:
         name = self._override_for(provider, model)
         if name is not None:
             return always(self._overridden(name, provider), f"override, {name}")
-        if provider in _FREE_PROVIDERS:
+        if provider in OWN_MACHINE:
             return free()
         info = self._listed(provider, model)
         if info is None:
@@ -245,7 +244,7 @@ class Prices:
         return window_at(self._table(), provider, info, at)
 
     def _listed(self, provider: str, model: str) -> "ModelInfo | None":
-        if provider not in PROVIDERS or provider in _FREE_PROVIDERS:
+        if provider not in PROVIDERS or provider in OWN_MACHINE:
             return None
         return edition.find(self._table(), provider, model)
 

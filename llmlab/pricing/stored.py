@@ -6,15 +6,13 @@ It lies in the user's cache folder and not in a project: prices decide what limi
 """
 
 import json
-import os
-import stat
 from datetime import UTC, date, datetime
 from pathlib import Path
-from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.checks.files import read_text
 from llmlab.errors import ConfigError
+from llmlab.secrets import private
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
@@ -24,7 +22,6 @@ MOST: Final = 32 * 2**20
 
 _SCHEMA: Final = "llmlab prices 1"
 _FIX: Final = "run `llmlab prices --refresh`, or remove it"
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def table_path() -> Path:
@@ -86,20 +83,13 @@ def save(path: Path, providers: Any, dated: date) -> None:
     """
     kept = {"schema": _SCHEMA, "fetched": dated.isoformat(), "providers": providers}
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, name = mkstemp(dir=path.parent, prefix=path.name)  # 0600 from the first byte
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                json.dump(kept, file)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        private.make_folder(path.parent)
+        private.replace(path, json.dumps(kept).encode())
     except OSError as error:
         raise ConfigError(f"{path}: the prices cannot be kept: {error.strerror}") from error
 
 
 def _only_mine(path: Path) -> None:
     """Refuse a table in which somebody else could make a model cheap."""
-    state = path.stat()
-    if os.name == "posix" and (state.st_mode & _OTHERS_WRITE or state.st_uid != os.geteuid()):
+    if private.others_may_write(path):
         raise ConfigError(f"{path}: the stored prices may be written by others: {_FIX}")

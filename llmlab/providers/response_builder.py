@@ -11,11 +11,10 @@ from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
 from llmlab.providers.decoding import UNREADABLE
 from llmlab.providers.structured import parsed_of
 from llmlab.providers.tiers import served_at
-from llmlab.records import Answer, Finish, Piece, Request, Source, Usage
+from llmlab.records import OWN_MACHINE, Answer, Finish, Piece, Request, Source, Usage
 
 _TICKS: Final = Decimal(10) ** 10
 """xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
-_OWN: Final = frozenset({"ollama", "local"})
 _EXACT: Final = Context(prec=60)
 """Our own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
 
@@ -117,7 +116,7 @@ class ResponseBuilder(Struct, kw_only=True):
 
     def _uncounted(self, request: Request) -> list[str]:
         """Name the counts that a reply lacks; where Ollama's are absent they are estimated."""
-        if request.provider in _OWN or any(UNREADABLE in each for each in self.warnings):
+        if request.provider in OWN_MACHINE or any(UNREADABLE in each for each in self.warnings):
             return []
         counts = {"input": self.usage.input, "output": self.usage.output}
         lacking = [name for name, count in counts.items() if count is None]

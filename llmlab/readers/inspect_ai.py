@@ -5,7 +5,6 @@ Only what an answer's row needs is read; messages and events are passed over. Th
 of inspect_ai's `EvalLog` (https://inspect.aisi.org.uk/reference/inspect_ai.log.html).
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ import msgspec
 
 from llmlab.checks.files import require_file
 from llmlab.errors import UsageError
+from llmlab.readers.json_text import json_of, text_of
 from llmlab.readers.zipped import MOST, opened
 
 if TYPE_CHECKING:
@@ -181,8 +181,10 @@ def _prompts(logs: Sequence[_Log]) -> list[str]:
     for log in logs:
         like = [each for each in logs if each.arm == log.arm]
         keys = sorted({key for each in like for key in each.settings})
-        differ = [key for key in keys if len({_text(each.settings.get(key)) for each in like}) > 1]
-        said = ", ".join(f"{key}={_short(log.settings.get(key))}" for key in differ)
+        differ = [
+            key for key in keys if len({json_of(each.settings.get(key)) for each in like}) > 1
+        ]
+        said = ", ".join(f"{key}={text_of(log.settings.get(key))}" for key in differ)
         made.append(f"{log.about.task} ({said})" if said else log.about.task)
     return made
 
@@ -198,7 +200,7 @@ def _ids(logs: Sequence[_Log]) -> list[dict[str, str]]:
     alike: dict[str, bool] = {}
     for log in logs:
         for sample in log.samples:
-            asked = _text([sample.input, sample.target])
+            asked = json_of([sample.input, sample.target])
             same = seen.setdefault(str(sample.id), asked) == asked
             alike[log.about.task] = alike.get(log.about.task, True) and same
     return [
@@ -220,7 +222,7 @@ def _line(sample: _Sample, score: str | None, path: Path) -> dict[str, Any]:
         "status": "error" if failed else "ok",
         "text": sample.output.completion,
         "said": said,
-        "target": sample.target if isinstance(sample.target, str) else _text(sample.target),
+        "target": text_of(sample.target),
         "error": sample.error.message if sample.error else None,
         "finish": sample.output.stop_reason,
         "latency_s": sample.working_time if sample.working_time is not None else sample.total_time,
@@ -277,11 +279,3 @@ def _sum(values: Iterable[int | None]) -> int | None:
     known: Iterator[int] = (each for each in values if each is not None)
     listed = list(known)
     return sum(listed) if listed else None
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else _text(value)

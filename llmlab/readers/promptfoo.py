@@ -4,7 +4,6 @@ Results of promptfoo, as `promptfoo eval -o results.json` writes them, to scores
 The format is that of promptfoo's `OutputFile` (https://www.promptfoo.dev/docs/configuration/outputs).
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ import msgspec
 
 from llmlab.checks.files import require_file
 from llmlab.errors import UsageError
+from llmlab.readers.json_text import json_of, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ def read_promptfoo(path: str | Path, *, score: str | None = None) -> "pd.DataFra
     counted: dict[tuple[tuple[str, str], str], int] = {}
     lines = []
     for each in found:
-        test = _text([each.vars, each.test.assertions])
+        test = json_of([each.vars, each.test.assertions])
         key = arms[each.arm], inputs.setdefault(test, str(len(inputs)))
         repeat = counted[key] = counted.get(key, -1) + 1
         place = {"prompt": key[0][0], "model": key[0][1], "input": key[1], "repeat": repeat}
@@ -134,7 +134,7 @@ def _arms(found: list[_Result]) -> dict[tuple[int | None, str, str], tuple[str, 
 
 def _line(each: _Result, score: str | None, path: Path) -> dict[str, Any]:
     output = None if each.response is None else each.response.output
-    text = output if isinstance(output, str) or output is None else _text(output)
+    text = _said(output)
     exact = len(each.test.assertions) == 1 and each.test.assertions[0].get("type") in _EXACT
     tokens = each.tokens or _Tokens()
     return {
@@ -169,8 +169,4 @@ def _short(label: str) -> str:
 
 
 def _said(value: Any) -> str | None:
-    return value if isinstance(value, str) or value is None else _text(value)
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return None if value is None else text_of(value)

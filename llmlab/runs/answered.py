@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from llmlab.records import Answer, Row
+from llmlab.records import OWN_MACHINE, Answer, Row
 
 _SNAPSHOT: Final = re.compile(r"[-@:_](20\d\d-?[01]\d-?[0-3]\d|\d{4}|latest|0|v\d+(:\d+)?)$")
 """What a name has more where it is the same model: a date, `latest`."""
-_OWN: Final = frozenset({"ollama", "local"})
 
 
 def others(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -18,7 +17,9 @@ def others(rows: Sequence[Row]) -> tuple[str, ...]:
     asked: Counter[str] = Counter()
     for row in rows:
         answer, request = row.outcome, row.request
-        if not isinstance(answer, Answer) or answer.backend != "live" or request.provider in _OWN:
+        if not isinstance(answer, Answer) or answer.backend != "live":
+            continue
+        if request.provider in OWN_MACHINE:
             continue
         asked[request.label] += 1
         if answer.model != request.model and not is_same(request.model, answer.model):

@@ -8,7 +8,9 @@ prompts and answers are made here; on Windows the folder's own permissions apply
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 FILE: Final = 0o600
@@ -17,6 +19,7 @@ HOME: Final = ".llmlab"
 """A project's own folder: all files in it are private."""
 
 _OTHERS: Final = 0o077
+_OTHERS_WRITE: Final = 0o022
 
 
 def is_private_place(path: Path) -> bool:
@@ -60,6 +63,25 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone in one step: a reader finds the old one or the new."""
+    neighbour = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
+    try:
+        write(neighbour, content)
+        neighbour.replace(path)
+    finally:
+        with suppress(OSError):  # its folder refused everything: that error is under way
+            neighbour.unlink(missing_ok=True)
+
+
+def others_may_write(path: Path) -> bool:
+    """Return whether anybody but this user could have written *path*; never said on Windows."""
+    if sys.platform == "win32":
+        return False
+    state = path.stat()
+    return bool(state.st_mode & _OTHERS_WRITE) or state.st_uid != os.geteuid()
 
 
 def close_to_others(path: Path) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from llmlab.catalogue import Model
 from llmlab.errors import TokenBudgetError
-from llmlab.records import Prompt
+from llmlab.records import OWN_MACHINE, Prompt
 from llmlab.tokens.count import Count, Counters
 
 
@@ -54,7 +54,7 @@ class TokenRoom:
 
 def tier_of(model: Model) -> int:
     """Return 1 for a model on this machine, 2 for one behind an API."""
-    return 1 if model.provider in {"ollama", "local"} else 2
+    return 1 if model.provider in OWN_MACHINE else 2
 
 
 def room(

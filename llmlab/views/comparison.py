@@ -45,6 +45,8 @@ class ComparisonView:
     """The same for `llmlab.stats`, with how far targets look ahead."""
 
 
+SENTENCES = ("name", "title", "verdict", "basis", "score_name")
+"""Fields of a view that are words about the whole."""
 LOST = ("unread", "cut", "empty", "refused", "filtered", "untargeted", "unscored")
 """What an answer may be instead of scored, as the columns of a summary count it."""
 

@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.frames.spreadsheet import marked
-from llmlab.views.comparison import ComparisonView, pair_note
+from llmlab.views.comparison import SENTENCES, ComparisonView, pair_note
 from llmlab.views.tested import facts, samples
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def xlsx(shown: ComparisonView) -> bytes:
 def _sheets(shown: ComparisonView) -> "dict[str, pd.DataFrame]":
     import pandas as pd
 
-    names = ("name", "title", "verdict", "basis", "score_name")
-    words = [(name, getattr(shown, name)) for name in names]
+    words = [(name, getattr(shown, name)) for name in SENTENCES]
     words += [("note", note) for note in (*shown.notes, pair_note(shown)) if note]
     words += facts(shown)
     frames = {"summary": shown.summary, "pairs": shown.pairs, "rows": shown.rows}
@@ -91,6 +90,7 @@ def _cell(value: Any) -> Any:
 def _dress(sheet: Any, frame: "pd.DataFrame") -> None:
     """Keep the headings in sight, give columns their width and numbers their format."""
     from openpyxl.styles import Alignment
+    from openpyxl.utils import get_column_letter
 
     wrapped = Alignment(wrap_text=True, vertical="top")
     sheet.freeze_panes = "A2"
@@ -101,7 +101,7 @@ def _dress(sheet: Any, frame: "pd.DataFrame") -> None:
         for cell in cells:
             _one(cell, shown, wrapped)
         seen = [len(str(name)), *(_length(cell.value, shown) for cell in cells[:_LOOKED_AT])]
-        sheet.column_dimensions[_letter(at)].width = min(max(seen) + 2, _WIDEST)
+        sheet.column_dimensions[get_column_letter(at)].width = min(max(seen) + 2, _WIDEST)
 
 
 def _one(cell: Any, shown: str, wrapped: Any) -> None:
@@ -146,9 +146,3 @@ def _length(value: Any, shown: str) -> int:
     if isinstance(value, float):
         return len(f"{value:,.6f}" if "$" in shown else f"{value:,.3f}")
     return max(map(len, str(value).splitlines()), default=0)
-
-
-def _letter(at: int) -> str:
-    from openpyxl.utils import get_column_letter
-
-    return str(get_column_letter(at))

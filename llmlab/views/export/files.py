@@ -13,7 +13,7 @@ import msgspec
 
 from llmlab.errors import UsageError, suggest
 from llmlab.frames.spreadsheet import marked_frame
-from llmlab.views.comparison import ComparisonView, pair_note
+from llmlab.views.comparison import SENTENCES, ComparisonView, pair_note
 from llmlab.views.export.whole_file import write_whole
 from llmlab.views.tested import days, samples
 
@@ -70,8 +70,7 @@ def _parquet(shown: ComparisonView) -> bytes:
 
 def _json(shown: ComparisonView) -> bytes:
     frames = {"summary": shown.summary, "pairs": shown.pairs, "rows": shown.rows}
-    names = ("name", "title", "verdict", "basis", "score_name")
-    document: dict[str, object] = {name: getattr(shown, name) for name in names}
+    document: dict[str, object] = {name: getattr(shown, name) for name in SENTENCES}
     document["notes"], document["chance"] = list(shown.notes), shown.chance
     document["level"] = shown.level
     document["pairs_note"] = pair_note(shown)

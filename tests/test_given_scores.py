@@ -172,6 +172,19 @@ def test_tokens_count_what_was_cached() -> None:
     assert set(frame["cached_tokens"]) == {5}
 
 
+def test_why_an_answer_ended_is_said_in_the_words_of_a_run(tmp_path: Path) -> None:
+    """A cut answer is `length` in `finish_reason`, as in a run of llmlab."""
+    log = json.loads((LOGS / "inspect_short.json").read_text(encoding="utf-8"))
+    for sample, reason in zip(log["samples"], ("stop", "max_tokens"), strict=True):
+        sample["output"]["stop_reason"] = reason
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(log), encoding="utf-8")
+
+    run = Comparison.from_scores(read_inspect_ai(path))
+
+    assert list(run.rows["finish_reason"]) == ["stop", "length"]
+
+
 def test_a_json_log_says_the_same_in_other_clothes() -> None:
     """A second scorer is asked for by name."""
     frame = read_inspect_ai(LOGS / "inspect_short.json", score="match")

@@ -5,7 +5,7 @@ Only what an answer's row needs is read; messages and events are passed over. Th
 of inspect_ai's `EvalLog` (https://inspect.aisi.org.uk/reference/inspect_ai.log.html).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ from llmlab.checks.files import require_file
 from llmlab.errors import UsageError
 from llmlab.readers.json_text import json_of, text_of
 from llmlab.readers.zipped import MOST, opened
+from llmlab.records import Finish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 _WORDS: Final = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0,
                  "false": 0.0}  # fmt: skip
 """What inspect_ai takes its words for a score to be worth."""
+
+
+_FINISHES: Final[Mapping[str, Finish]] = {
+    "stop": "stop", "max_tokens": "length", "model_length": "length", "tool_calls": "tool",
+    "content_filter": "filter",
+}  # fmt: skip
+"""inspect_ai's `StopReason` as llmlab says it; what is left is `other`."""
 
 
 class _Usage(msgspec.Struct, gc=False):
@@ -224,7 +232,7 @@ def _line(sample: _Sample, score: str | None, path: Path) -> dict[str, Any]:
         "said": said,
         "target": text_of(sample.target),
         "error": sample.error.message if sample.error else None,
-        "finish": sample.output.stop_reason,
+        "finish_reason": _finish(sample.output.stop_reason),
         "latency_s": sample.working_time if sample.working_time is not None else sample.total_time,
         "input_tokens": _sum(_input(each) for each in used),
         "cached_tokens": _sum(each.input_tokens_cache_read for each in used),
@@ -273,6 +281,11 @@ def _input(usage: _Usage) -> int:
     """Return the whole prompt; inspect_ai counts what was cached apart."""
     cached = usage.input_tokens_cache_read or 0
     return usage.input_tokens + cached + (usage.input_tokens_cache_write or 0)
+
+
+def _finish(reason: str | None) -> str | None:
+    """Return why an answer ended, in the words of `run.rows`."""
+    return None if reason is None else _FINISHES.get(reason, "other")
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

@@ -57,37 +57,33 @@ async def enters(gate: Gate, model: str) -> bool:
 def test_it_narrows_to_those_that_were_in() -> None:
     """Of 32 in flight 28 are refused, one after the other: 4 fit."""
     widths = Widths(32)
-    for _ in range(32):
-        widths.hold("m")
-        widths.fly("m")
+    width = widths["m"]
+    width.held = width.flying = 32
     for _ in range(28):
-        widths.refused("m")
-        widths.land("m", flown=True)
+        width.refused()
+        width.land(flown=True)
     assert widths.narrow == {"m": 4}
-    assert widths.is_full("m")
-    assert widths.is_full("other") is None
+    assert width.held == width.now
+    assert widths["other"].now == 32
 
 
 def test_it_never_narrows_to_none() -> None:
     """The last one that is refused alone is let in alone."""
     widths = Widths(8)
-    widths.hold("m")
-    widths.fly("m")
-    widths.refused("m")
+    widths["m"].held = widths["m"].flying = 1
+    widths["m"].refused()
     assert widths.narrow == {"m": 1}
 
 
 def test_answers_widen_it_until_it_is_forgotten() -> None:
     """Eight answers for each of the first steps: 2 to 8 permits in 48."""
     widths = Widths(8)
-    for _ in range(3):
-        widths.hold("m")
-        widths.fly("m")
-    widths.refused("m")
+    widths["m"].held = widths["m"].flying = 3
+    widths["m"].refused()
     seen = []
     while widths.narrow:
         seen.append(widths.narrow["m"])
-        widths.answered("m")
+        widths["m"].answered()
     assert seen == [each for each in range(2, 8) for _ in range(8)]
 
 

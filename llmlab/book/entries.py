@@ -58,7 +58,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class Attempt(Struct, frozen=True, kw_only=True, gc=False):
     """One HTTP request of a call: what is known before it is sent."""
 
     key: str
@@ -77,7 +77,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     prompt_version: str = ""
 
 
-class Settlement(Struct, frozen=True, kw_only=True):
+class Settlement(Struct, frozen=True, kw_only=True, gc=False):
     """The result of an attempt, stored before it is returned."""
 
     status: Status

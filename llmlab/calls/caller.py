@@ -132,31 +132,27 @@ class Caller:
             LimitError: Sending could pass a spending limit.
             BookError: The book cannot be written, also after retries.
         """
-        context, name = self.context, f"{prepared.key}#{twin}" if twin else prepared.key
-        if not context.book.flights.take(name):
+        name = f"{prepared.key}#{twin}" if twin else prepared.key
+        flights = self.context.book.flights
+        if not flights.take(name):
             shared = await self._from_another(name, prepared, deadline, strict=strict)
             if shared is not None:
                 return _pass_on(shared, on_piece)
         once: Once = "no" if twin else "ever" if reuse else "now"
-        attempts = AttemptLoop(
-            context, prepared, run=run, deadline=deadline, on_piece=on_piece, once=once,
-            strict=strict,
-        )  # fmt: skip
-        look = once == "ever" and (run is None or context.book.flights.several_runs)
-        return _pass_on(await self._landed(name, prepared, attempts, look=look), on_piece)
-
-    async def _landed(
-        self, name: str, prepared: Prepared, attempts: AttemptLoop, *, look: bool
-    ) -> Outcome:
-        """Send, unless the book has it where *look*; whatever comes is told to all who wait."""
         outcome: Outcome | None = None
         try:
-            outcome = self.known(prepared) if look else None
+            if once == "ever" and (run is None or flights.several_runs):
+                outcome = self.known(prepared)
             if outcome is None:
+                attempts = AttemptLoop(
+                    self.context, prepared, run=run, deadline=deadline, on_piece=on_piece,
+                    once=once, strict=strict,
+                )  # fmt: skip
                 outcome = await attempts.outcome()
         finally:
-            self.context.book.flights.land(name, outcome)
-        return outcome
+            # Whatever comes is told to all who wait.
+            flights.land(name, outcome)
+        return outcome if on_piece is None else _pass_on(outcome, on_piece)
 
     async def _from_another(
         self, name: str, prepared: Prepared, deadline: float, *, strict: bool
@@ -166,18 +162,18 @@ class Caller:
 
         Its failure is shared only where this caller has waited for its own *deadline*.
         """
-        came = self.context.clock()
+        came, flights = self.context.clock(), self.context.book.flights
         while True:
             within = deadline if strict else None
             try:
-                landed: Outcome | None = await self.context.book.flights.landed(name, within=within)
+                landed: Outcome | None = await flights.landed(name, within=within)
             except TimeoutError:
                 return _not_in_time(prepared, deadline)
             if isinstance(landed, Answer):
                 return structs.replace(landed, from_book=True)
             if landed is not None and self.context.clock() - came >= deadline:
                 return structs.replace(landed, attempts=0, cost=None)
-            if self.context.book.flights.take(name):
+            if flights.take(name):
                 return None
 
 

@@ -24,7 +24,7 @@ _GATEWAY_TIMEOUT: Final = frozenset({504, 524})
 """Gateway timeouts while the model was generating: what was charged is unknown."""
 
 
-class Timing(Struct, frozen=True, kw_only=True):
+class Timing(Struct, frozen=True, kw_only=True, gc=False):
     """How long an answer took, in seconds, and the attempts before it; see `Answer`."""
 
     latency: float | None
@@ -49,7 +49,11 @@ def valued(
     basis = "" if cost is None else cost.basis
     served, asked = answer.usage.service_tier, request.parameters.tier
     odd = odd_tier(served, asked) if served or asked else ""
-    dropped = tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
+    warnings = answer.warnings
+    if prepared.dropped:
+        warnings += tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
+    if odd:
+        warnings += (odd,)
     return replace(
         answer,
         requested=request.name,
@@ -66,7 +70,7 @@ def valued(
         unsure_usd=timing.unsure_usd,
         started_at=at,
         sent=prepared.call.sent,
-        warnings=answer.warnings + dropped + ((odd,) if odd else ()),
+        warnings=warnings,
     )
 
 

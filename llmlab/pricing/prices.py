@@ -28,7 +28,7 @@ _HOUR = 3600.0
 _STALE_DAYS = 183.0
 
 
-class Cost(Struct, frozen=True, kw_only=True):
+class Cost(Struct, frozen=True, kw_only=True, gc=False):
     """Dollars, and where the price comes from."""
 
     usd: Decimal

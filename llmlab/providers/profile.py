@@ -40,7 +40,7 @@ class ProviderProfile:
             body=_ENCODER.encode(body),
             headers=self.headers,
             auth=self.auth,
-            sent={name: value for name, value in body.items() if name not in _WORDS},
+            sent=_without_words(body),
         )
 
     def question(
@@ -58,12 +58,18 @@ class ProviderProfile:
         """
         if extra:
             body = _joined(body, extra)
-        call = self.call(base_url, path, body)
         if self.standard is None or self.standard[0] in body:
-            return call
-        name, word = self.standard
-        held = call.body[:-1] + _closing(self.standard)
-        return structs.replace(call, body=held, sent={**call.sent, name: word}, asked=call.body)
+            return self.call(base_url, path, body)
+        asked, sent = _ENCODER.encode(body), _without_words(body)
+        sent[self.standard[0]] = self.standard[1]
+        return HttpCall(
+            url=self.base_of(base_url).rstrip("/") + path,
+            body=asked[:-1] + _closing(self.standard),
+            headers=self.headers,
+            auth=self.auth,
+            sent=sent,
+            asked=asked,
+        )
 
     def file(self, base_url: str, path: str) -> HttpCall:
         """Return the call that fetches a file of many answers."""
@@ -80,6 +86,10 @@ class HasProfile:
     def provider(self) -> str:
         """Return the provider's name."""
         return self.profile.provider
+
+
+def _without_words(body: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in body.items() if name not in _WORDS}
 
 
 @cache

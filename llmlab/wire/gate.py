@@ -88,9 +88,10 @@ class Gate:
         """Wait until a call may be sent, without a task switch where it may now; then `leave`."""
         self.breaker.peek()
         await self._own.acquire()
-        if (width := self.widths.is_full(model)) is not None:
-            await self._turn(width, model)
-        self.widths.hold(model)
+        width = self.widths[model]
+        if width.held >= width.now:
+            await self._turn(width)
+        width.held += 1
         try:
             start = await self.limiter.enter(tokens)
             try:
@@ -100,10 +101,10 @@ class Gate:
                 raise
         except BaseException:
             self._own.release()
-            self.widths.land(model, flown=False)
+            width.land(flown=False)
             raise
         self._in_flight += 1
-        self.widths.fly(model)
+        width.flying += 1
         try:
             # Checked again: it may have opened while this call waited.
             self.breaker.check()
@@ -113,25 +114,23 @@ class Gate:
             raise
         return start
 
-    async def _turn(self, width: Width, model: str) -> None:
+    async def _turn(self, width: Width) -> None:
         """Wait for room in a narrowed width; other models have the permit meanwhile."""
-        found: Width | None = width
-        while found is not None:
+        while width.held >= width.now:
             self._own.release()
-            await found.turn()
+            await width.turn()
             try:
                 await self._own.acquire()
             except BaseException:
-                found.wake()  # the turn goes to the next
+                width.wake()  # the turn goes to the next
                 raise
-            found = self.widths.is_full(model)
 
     def leave(self, model: str = "") -> None:
         """Give both permits back."""
         self._in_flight -= 1
         self._total.release()
         self._own.release()
-        self.widths.land(model, flown=True)
+        self.widths[model].land(flown=True)
 
     def heard(self, start: Start, headers: Mapping[str, str], now: float) -> None:
         """
@@ -185,14 +184,14 @@ class Gate:
         """Count a failure for the breaker; a 429 holds everyone, or narrows its model's width."""
         self.breaker.note(error)
         if is_crowded(error):
-            self.widths.refused(model)
+            self.widths[model].refused()
         elif isinstance(error, Throttled) and error.retryable and error.retry_after:
             self.limiter.pause(error.retry_after)
 
     def succeeded(self, model: str = "") -> None:
         """Count an answer: the provider is well, and may take more at once."""
         self.breaker.succeeded()
-        self.widths.answered(model)
+        self.widths[model].answered()
 
     @property
     def state(self) -> GateState:

@@ -8,8 +8,7 @@ as flows of TCP do (additive increase, decrease by refusal: Chiu and Jain 1989).
 """
 
 import asyncio
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import deque
 from typing import Final
 
 from llmlab.errors import CallError, Throttled
@@ -23,25 +22,43 @@ def is_crowded(error: CallError) -> bool:
     return isinstance(error, Throttled) and error.retryable and not error.retry_after
 
 
-@dataclass(slots=True, kw_only=True)
 class Width:
-    """One model's width; `most` is where it is no limit any more."""
+    """
+    How many calls of one model may be in at once: all that have a permit, until refusals narrow it.
 
-    most: int
-    now: int
-    _answers: int = 0
-    _waiting: deque["asyncio.Future[None]"] = field(default_factory=deque)
+    Its counts are changed by the gate itself: every call does it twice.
+    """
 
-    def narrow(self, others: int) -> None:
-        """Take a refusal while *others* were in: so many fit, and at least one."""
-        self.now = max(1, min(self.now, others))
+    __slots__ = ("_answers", "_waiting", "flying", "held", "most", "now")
+
+    def __init__(self, most: int) -> None:
+        self.most = self.now = most
+        self.held = 0
+        """Calls that are sent, or may be as soon as the rate limit lets them."""
+        self.flying = 0
+        """Calls that are sent."""
+        self._answers = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def refused(self) -> None:
+        """Narrow by a bare 429 to the calls that were in beside it, at least one."""
+        self.now = max(1, min(self.now, self.flying - 1))
         self._answers = 0
 
     def answered(self) -> None:
-        """Take an answer; enough of them widen by one."""
+        """Widen by one after enough answers; wake all once it limits no more."""
+        if self.now == self.most:
+            return
         self._answers += 1
         if self._answers >= max(_FEW, self.now):
             self.now, self._answers = self.now + 1, 0
+            self.wake(every=self.now == self.most)
+
+    def land(self, *, flown: bool) -> None:
+        """Count a call no more; the next one may go."""
+        self.held -= 1
+        self.flying -= flown
+        if self._waiting:
             self.wake()
 
     async def turn(self) -> None:
@@ -65,53 +82,20 @@ class Width:
                     return
 
 
-class Widths:
-    """The widths of one provider's models; a model has one while its refusals make it narrow."""
+class Widths(dict[str, Width]):
+    """The widths of one provider's models, each made when first asked for."""
 
-    __slots__ = ("_flying", "_held", "_most", "_narrow")
+    __slots__ = ("_most",)
 
     def __init__(self, most: int) -> None:
+        super().__init__()
         self._most = most
-        self._narrow: dict[str, Width] = {}
-        self._held: Counter[str] = Counter()
-        self._flying: Counter[str] = Counter()
 
-    def is_full(self, model: str) -> Width | None:
-        """Return the width that keeps a call of *model* out now; None where it may go on."""
-        width = self._narrow.get(model) if self._narrow else None
-        return width if width is not None and self._held[model] >= width.now else None
-
-    def hold(self, model: str) -> None:
-        """Count a call that may be sent as soon as the rate limit lets it."""
-        self._held[model] += 1
-
-    def fly(self, model: str) -> None:
-        """Count a call that is sent."""
-        self._flying[model] += 1
-
-    def land(self, model: str, *, flown: bool) -> None:
-        """Count it no more; the next one may go."""
-        self._held[model] -= 1
-        self._flying[model] -= flown
-        if self._narrow and (width := self._narrow.get(model)) is not None:
-            width.wake()
-
-    def refused(self, model: str) -> None:
-        """Narrow by a bare 429; the call that was refused is still counted."""
-        width = self._narrow.get(model)
-        if width is None:
-            width = self._narrow[model] = Width(most=self._most, now=self._most)
-        width.narrow(self._flying[model] - 1)
-
-    def answered(self, model: str) -> None:
-        """Widen by an answer; forget a width that is none any more."""
-        if self._narrow and (width := self._narrow.get(model)) is not None:
-            width.answered()
-            if width.now >= self._most:
-                del self._narrow[model]
-                width.wake(every=True)
+    def __missing__(self, model: str) -> Width:
+        made = self[model] = Width(self._most)
+        return made
 
     @property
     def narrow(self) -> dict[str, int]:
         """How many calls are let in at once, of each model that is narrowed."""
-        return {model: width.now for model, width in self._narrow.items()}
+        return {name: each.now for name, each in self.copy().items() if each.now < each.most}

@@ -30,7 +30,7 @@ _DNS_S: Final = 300
 LOG: Final = logging.getLogger(__name__)
 
 
-class Exchange(Struct, frozen=True, kw_only=True):
+class Exchange(Struct, frozen=True, kw_only=True, gc=False):
     """A whole reply with its latency and time to first byte, in seconds from sending."""
 
     reply: HttpReply

@@ -25,7 +25,8 @@ def heard_of(
         raise Unreadable(f"{provider}: the reply holds no choices", provider=provider, status=200)
     builder = ResponseBuilder()
     _head(builder, completion)
-    choice = min(completion.choices, key=_index)
+    choices = completion.choices
+    choice = choices[0] if len(choices) == 1 else min(choices, key=_index)
     builder.stop = choice.finish_reason
     _hear(builder, choice.message)
     count(builder, completion.usage, reasoning_apart=reasoning_apart)

@@ -29,6 +29,17 @@ def test_plain_code_runs_on_the_engine() -> None:
         engine.close()
 
 
+def test_it_runs_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no uvloop, as on Windows, the loop is asyncio's own."""
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    engine = Engine()
+    try:
+        assert engine.run(_where()) == "llmlab-engine"
+        assert isinstance(engine.loop, asyncio.SelectorEventLoop)
+    finally:
+        engine.close()
+
+
 async def test_any_loop_can_await_the_engine() -> None:
     """Another running loop awaits work on the engine's without blocking."""
     engine = Engine()

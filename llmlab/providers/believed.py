@@ -26,16 +26,11 @@ _SHOWN: Final = 24
 
 def all_can_be(usage: Usage, billed: Decimal | None = None) -> bool:
     """Say whether every count is from 0 to `MOST`, and the bill one that can be paid."""
-    return (
-        0 <= (usage.input or 0) <= MOST
-        and 0 <= (usage.output or 0) <= MOST
-        and 0 <= (usage.cached or 0) <= MOST
-        and 0 <= (usage.reasoning or 0) <= MOST
-        and 0 <= usage.cache_write <= MOST
-        and 0 <= usage.cache_write_1h <= MOST
-        and 0 <= usage.searches <= MOST
-        and (billed is None or 0 <= billed <= MOST_USD)
-    )
+    counts = (
+        usage.input or 0, usage.output or 0, usage.cached or 0, usage.reasoning or 0,
+        usage.cache_write, usage.cache_write_1h, usage.searches,
+    )  # fmt: skip
+    return min(counts) >= 0 and max(counts) <= MOST and (billed is None or 0 <= billed <= MOST_USD)
 
 
 def what_cannot_be(usage: Usage, billed: Decimal | None, request_id: str | None) -> str:

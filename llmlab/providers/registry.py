@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +32,7 @@ ADAPTERS: Final[Mapping[tuple[str, Api], Adapter]] = MappingProxyType(
 """The adapters by provider and API; a provider's first row is its default."""
 
 
+@lru_cache(maxsize=256)
 def adapter_of(provider: str, api: Api | None = None, *, speaks: str = "") -> Adapter:
     """
     Return the adapter of *provider* for *api* or its default; `UnknownModel` if none.

@@ -46,7 +46,7 @@ class AttemptLoop:
     ) -> None:
         self._context = context
         self._prepared = prepared
-        self._run = run
+        self.run = run
         self._deadline = deadline
         self._on_piece = on_piece
         self._once = once
@@ -84,7 +84,7 @@ class AttemptLoop:
             return self.failure(self._deadline_over())
         except LimitError as error:
             self._limit.end()
-            if self._run is None or not self.number:
+            if self.run is None or not self.number:
                 raise
             return self._failed("LimitError", str(error), None)
         except BaseException:
@@ -179,7 +179,7 @@ class AttemptLoop:
         For as long as a wait may be that a provider names: another kernel may hold all the
         places for longer than four tries take.
         """
-        if self._run is None or self._context.attempts == 1:
+        if self.run is None or self._context.attempts == 1:
             return
         now = self._context.clock()
         if self._first_turned_away is None:
@@ -199,7 +199,7 @@ class AttemptLoop:
 
     def _until_probe(self, error: BreakerOpen) -> float | None:
         """Wait for an open breaker in a run, and between attempts; a single question fails fast."""
-        if self._run is None and self.number == 0:
+        if self.run is None and self.number == 0:
             return None
         return until_probe(error, self._gate.breaker, left=self._left(), deadline=self._deadline)
 
@@ -249,7 +249,7 @@ class AttemptLoop:
     async def _attempt(self) -> Answer:
         """Make one attempt: pass the gate, record it, send it and settle it."""
         clock = self._context.clock
-        if self._run is None:
+        if self.run is None:
             self._check_held()
         arrived = clock()
         async with self._gate.passed(self._prepared.tokens, self._model) as start:
@@ -400,7 +400,7 @@ class AttemptLoop:
         prepared, request = self._prepared, self._prepared.request
         return Attempt(
             key=prepared.key,
-            run=self._run,
+            run=self.run,
             provider=request.provider,
             model=request.model,
             backend=prepared.endpoint.backend,

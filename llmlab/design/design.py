@@ -103,6 +103,14 @@ class Design:
     context: int | None = None
     tier: Tier | None = None
     extra: Mapping[str, object] | None = None
+    tools: Sequence[object] | None = None
+    tool_choice: str | None = None
+    logprobs: int | None = None
+    cache: bool | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
 
     @property
     def parameters(self) -> Parameters:

@@ -162,4 +162,4 @@ def _parts(fitted: Fitted) -> list[PromptPart]:
 
 def _text_of(template: str, lab: Lab) -> str:
     """Take the name of a template in the prompts folder for its words."""
-    return lab.prompts[template].user if template in lab.prompts else template
+    return lab.prompts[template].text if template in lab.prompts else template

@@ -414,7 +414,7 @@ def test_a_prompt_and_messages_exclude_each_other(lab: Lab) -> None:
 
 async def test_messages_in_every_form_are_one_question(lab: Lab) -> None:
     """Dicts, pairs and turns; system= or the first message; asked, awaited, streamed."""
-    given = {"model": "gpt", "seed": 3, "max_tokens": 40}
+    given: dict[str, Any] = {"model": "gpt", "seed": 3, "max_tokens": 40}
     first = await lab.ask_async(messages=[SYSTEM, *MESSAGES], **given)
     again = [
         await lab.ask_async(messages=[("system", "Be brief."), *SAID], **given),
@@ -439,7 +439,7 @@ async def test_values_fill_every_message(lab: Lab) -> None:
         ("user", "{{ c }}"),
     ]
     plain = [("system", "1"), ("user", "2"), ("assistant", "1"), ("user", "3")]
-    given = {"model": "claude", "temperature": 0.0, "max_tokens": 40}
+    given: dict[str, Any] = {"model": "claude", "temperature": 0.0, "max_tokens": 40}
 
     await lab.ask_async(messages=plain, **given)
     filled = await lab.ask_async(messages=said, values={"a": 1, "b": 2, "c": 3}, **given)
@@ -449,7 +449,7 @@ async def test_values_fill_every_message(lab: Lab) -> None:
 
 def test_a_template_in_a_question_keeps_its_turns(lab: Lab) -> None:
     """As in `%%llm`, whose cell is a template."""
-    given = {"model": "gpt", "seed": 5, "max_tokens": 20}
+    given: dict[str, Any] = {"model": "gpt", "seed": 5, "max_tokens": 20}
     messages = [(role, text) for role, text in zip(ROLES, [
         "Acme beats forecasts", "positive", "Shares of Bolt plunge", "negative", "Profit doubles",
     ], strict=True)]  # fmt: skip
@@ -519,7 +519,8 @@ async def test_a_failed_message_leaves_the_conversation_as_it_was() -> None:
             with pytest.raises(CallError):
                 await chat.say_async("Up?")
 
-            assert (len(chat), chat.turns, chat.answers, chat.cost) == (0, (), (), 0)
+            assert len(chat.turns) == len(chat.answers) == len(chat) == 0
+            assert chat.cost == 0
 
 
 async def test_a_cut_answer_stays_with_its_warning(lab: Lab) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from llmlab import Lab
 from llmlab.calls.identity import content_of
 from llmlab.calls.prepared import most_input
+from llmlab.catalogue import Catalogue
 from llmlab.errors import BadParameter, CallError, ReplayMiss, TemplateError, UsageError
 from llmlab.providers.adapter import unlisted
 from llmlab.providers.listing import count_call
@@ -27,7 +28,7 @@ from llmlab.runs.conversation import Conversation
 from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 from llmlab.sim.authors.author import FRAME_TOKENS, count_tokens
 from llmlab.templates import Library, parse
-from llmlab.tokens import count_prompt
+from llmlab.tokens import Packer, TokenRoom, count_prompt, fit
 from llmlab.tokens.guard import defuse
 
 SHOTS = """[system]
@@ -289,6 +290,23 @@ def test_the_key_of_a_prompt_without_turns_is_what_it_was() -> None:
     assert len(set(keys)) == 4
 
 
+def test_a_table_in_an_earlier_message_is_packed() -> None:
+    """It gets what all messages leave of the room, and is cut to fit it."""
+    frame = pd.DataFrame({"close": range(3_000)})
+    text = f"[user]\n{{{{ frame }}}}\n[assistant]\n{'noted ' * 300}\n[user]\nUp?"
+    space = TokenRoom(tokens=1_000, tier=2, budget=1_000, window=None, reserved=0)
+
+    fitted = fit(
+        parse(text, name="t"), {"frame": frame}, Catalogue.load(None).find("claude"), space,
+        packer=Packer(),
+    )  # fmt: skip
+
+    shown = fitted.prompt.turns[0].text.count("\n")
+    assert 0 < shown < 1_000
+    assert fitted.count.high <= space.tokens
+    assert fitted.packed is not None
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=30))
 def test_the_bound_of_the_cost_holds_for_long_conversations(texts: list[str]) -> None:
@@ -410,6 +428,8 @@ def test_a_prompt_and_messages_exclude_each_other(lab: Lab) -> None:
         lab.ask("hi", "gpt", messages=SAID)
     with pytest.raises(UsageError, match="another"):
         lab.ask(messages=[("system", "a"), ("user", "b")], model="gpt", system="c")
+    with pytest.raises(UsageError, match="another"):
+        lab.ask("[system]\na\n[user]\nb", "gpt", system="c", values={})
 
 
 async def test_messages_in_every_form_are_one_question(lab: Lab) -> None:

@@ -77,6 +77,8 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
 
 def _filled(user: str, system: str | None, values: Mapping[str, object], fill: Fill) -> Prompt:
     template = parse(user, name="ask")
+    if system is not None and template.system:
+        raise UsageError("the prompt has a [system] part and system= is another: give one")
     return _rendered(template if system is None else template.with_system(system), values, fill)
 
 

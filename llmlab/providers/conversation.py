@@ -7,4 +7,5 @@ from llmlab.records import Turn
 
 def earlier(turns: Sequence[Turn]) -> list[dict[str, str]]:
     """Return earlier messages as role and content, oldest first."""
-    return [{"role": turn.role, "content": turn.text} for turn in turns]
+    # Most prompts have none, and a list comprehension costs even then.
+    return [{"role": turn.role, "content": turn.text} for turn in turns] if turns else []

@@ -138,12 +138,17 @@ class Template:
             )
         return History(name=self.name, versions=self.sent(self.name))
 
-    def fill(self, values: Mapping[str, object]) -> Prompt:
+    def fill(self, values: Mapping[str, object], *, measured: bool = False) -> Prompt:
         """
         Put *values* into the slots; `{{ query }}` takes the default query where none is given.
 
+        Args:
+            values: By slot.
+            measured: Whether the words are only counted; then an earlier message may be empty.
+
         Raises:
-            TemplateError: A slot has no value; the nearest name is suggested.
+            TemplateError: A slot has no value (the nearest name is suggested), or an earlier
+                message is empty.
         """
         missing = [slot for slot in self.slots if slot not in values]
         if missing:
@@ -158,17 +163,21 @@ class Template:
             version=self.version,
             user=_render(self.name, user, values),
             system=None if system is None else _render(self.name, system, values),
-            turns=self._said(turns, values) if turns else (),
+            turns=self._said(turns, values, measured=measured) if turns else (),
         )
 
     def _said(
-        self, compiled: "Sequence[jinja2.Template]", values: Mapping[str, object]
+        self,
+        compiled: "Sequence[jinja2.Template]",
+        values: Mapping[str, object],
+        *,
+        measured: bool,
     ) -> tuple[Turn, ...]:
         """Fill the earlier messages; an empty one is refused here, as providers refuse it."""
         said = []
         for number, (turn, one) in enumerate(zip(self.turns, compiled, strict=True), 1):
             text = _render(self.name, one, values)
-            if is_blank(text):
+            if is_blank(text) and not measured:
                 raise TemplateError(
                     f"prompt {self.name!r}: message {number}, [{turn.role}], is empty with "
                     "these values: give it words in every case"

@@ -631,6 +631,7 @@ def test_a_conversation_shows_itself(lab: Lab) -> None:
     assert "&lt;img src=x&gt;" in chat._repr_html_()
     assert "<img" not in chat._repr_html_()
     assert repr(chat).startswith("conversation with gpt: 2 messages")
+    assert "(simulated: a stand-in answered)" in repr(chat)
 
 
 async def test_a_conversation_replays_from_a_tape(sim: Simulator, tmp_path: Path) -> None:

@@ -131,7 +131,11 @@ class Conversation:
 
     @property
     def cost(self) -> Decimal | None:
-        """Dollars that its answers cost; those of the book cost nothing. None without a price."""
+        """
+        Dollars that its answers cost; those of the book cost nothing. None without a price.
+
+        A stand-in's are simulated, as in `Answer.cost`.
+        """
         costs = [each.cost for each in self._answers if not each.from_book]
         known = [cost for cost in costs if cost is not None]
         return sum(known, Decimal(0)) if len(known) == len(costs) else None
@@ -141,10 +145,14 @@ class Conversation:
         return len(self._turns)
 
     def __repr__(self) -> str:
-        return conversation_text(self._label, self.messages, self.cost)
+        return conversation_text(self._label, self.messages, self.cost, simulated=self._by_stand_in)
 
     def _repr_html_(self) -> str:
-        return conversation_html(self._label, self.messages, self.cost)
+        return conversation_html(self._label, self.messages, self.cost, simulated=self._by_stand_in)
+
+    @property
+    def _by_stand_in(self) -> bool:
+        return any(each.backend == "stand-in" for each in self._answers)
 
     # ---- inside -------------------------------------------------------------------------
 

@@ -14,26 +14,37 @@ CSS = """
 
 
 def conversation_html(
-    label: str, messages: Sequence[Mapping[str, str]], cost: Decimal | None
+    label: str,
+    messages: Sequence[Mapping[str, str]],
+    cost: Decimal | None,
+    *,
+    simulated: bool = False,
 ) -> str:
     """Return who said what, as text: nothing in it makes the page fetch anything."""
     said = "".join(_message(each, label) for each in messages)
-    head = markup.line(_head(label, messages, cost), "ll-quiet")
+    head = markup.line(_head(label, messages, cost, simulated=simulated), "ll-quiet")
     return f"<style>{CSS}</style>" + markup.block(head, said)
 
 
 def conversation_text(
-    label: str, messages: Sequence[Mapping[str, str]], cost: Decimal | None
+    label: str,
+    messages: Sequence[Mapping[str, str]],
+    cost: Decimal | None,
+    *,
+    simulated: bool = False,
 ) -> str:
     """Return the same for a terminal."""
     said = [f"{_who(each, label)}: {each['content']}" for each in messages]
-    return "\n".join([_head(label, messages, cost), *said])
+    return "\n".join([_head(label, messages, cost, simulated=simulated), *said])
 
 
-def _head(label: str, messages: Sequence[Mapping[str, str]], cost: Decimal | None) -> str:
+def _head(
+    label: str, messages: Sequence[Mapping[str, str]], cost: Decimal | None, *, simulated: bool
+) -> str:
     many = sum(each["role"] != "system" for each in messages)
     dollars = "cost unknown" if cost is None else form.money(float(cost), 3)
-    return f"conversation with {label}: {many} message{'' if many == 1 else 's'}, {dollars}"
+    simply = " (simulated: a stand-in answered)" if simulated else ""
+    return f"conversation with {label}: {many} message{'' if many == 1 else 's'}, {dollars}{simply}"
 
 
 def _who(message: Mapping[str, str], label: str) -> str:

@@ -19,17 +19,20 @@ if TYPE_CHECKING:
     from llmlab.comparison import Comparison
     from llmlab.lab import Lab
     from llmlab.records import Answer
+    from llmlab.runs.conversation import Conversation
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
     "Comparison",
+    "Conversation",
     "Lab",
     "abtest",
     "abtest_async",
     "ask",
     "ask_async",
+    "chat",
     "compare_runs",
     "count",
     "errors",
@@ -48,6 +51,7 @@ __all__ = [
 _HOMES = {
     "Answer": "llmlab.records",
     "Comparison": "llmlab.comparison",
+    "Conversation": "llmlab.runs.conversation",
     "Lab": "llmlab.lab",
 }
 _OF_DEFAULT_LAB = frozenset(__all__) - _HOMES.keys() - {"errors", "load_ipython_extension"}

@@ -1,10 +1,11 @@
 """The plain functions behind every magic: call them from a script, a test, a cell."""
 
 import asyncio
-import concurrent.futures
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,7 @@ from llmlab.comparison import Comparison
 from llmlab.comparison.marks import mark, marked, marks_of
 from llmlab.design.design import Design, said_as
 from llmlab.design.experiment import Experiment, experiment_of
-from llmlab.errors import Closed, ConfigError
+from llmlab.errors import ConfigError
 from llmlab.records import Answer, Piece
 from llmlab.runs.asking import answer_of
 from llmlab.runs.conduct import Landed, RunObserver, conduct
@@ -28,11 +29,10 @@ from llmlab.runs.count_by_provider import asked_count
 from llmlab.runs.extra_columns import read
 from llmlab.runs.filling import Filling
 from llmlab.runs.services import Services
+from llmlab.runs.streaming import streamed
 from llmlab.secrets import Environment
 from llmlab.settings import Mode, Sourced, project_of, shielded
 from llmlab.templates import Library
-from llmlab.wire import Channel
-from llmlab.wire.loop_bridge import CLOSED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from llmlab.book import Book
     from llmlab.catalogue import Catalogue
     from llmlab.pricing import Prices
+    from llmlab.runs.conversation import Conversation
     from llmlab.runs.handle import Handle
     from llmlab.templates.history import History, Version
     from llmlab.tokens import Count
@@ -140,7 +141,7 @@ class Lab:
 
     def ask(
         self,
-        prompt: str,
+        prompt: str | None = None,
         model: str | None = None,
         *,
         tick: Callable[[], None] | None = None,
@@ -156,7 +157,9 @@ class Lab:
         work = answer_of(self._services, prompt, model, **options)
         return self._services.engine.run(work, tick=tick, every=0.05)
 
-    async def ask_async(self, prompt: str, model: str | None = None, **options: Any) -> Answer:
+    async def ask_async(
+        self, prompt: str | None = None, model: str | None = None, **options: Any
+    ) -> Answer:
         """
         Ask one model one question, from any event loop.
 
@@ -167,9 +170,11 @@ class Lab:
         deterministic: then the book answers.
 
         Args:
-            prompt: The words.
+            prompt: The words; None where `messages` has them.
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
-            **options: `values` (fills the slots `{{ name }}` of the words, and packs tables),
+            **options: `messages` (a whole conversation, such as
+                `[{"role": "user", "content": "Up?"}]` or pairs of role and text; the last is the
+                user's), `values` (fills the slots `{{ name }}` of the words, and packs tables),
                 `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
                 `search`, `thinking`, `effort`, `tier`, `api`, `deadline`, `repeat`; and
                 `extra`, fields that go into the body as they are.
@@ -183,7 +188,7 @@ class Lab:
         return await self._services.engine.bridge(work)
 
     async def stream(
-        self, prompt: str, model: str | None = None, **options: Any
+        self, prompt: str | None = None, model: str | None = None, **options: Any
     ) -> AsyncGenerator[Piece, None]:
         """
         Yield the pieces of an answer as they arrive; the last one has the whole `answer`.
@@ -192,20 +197,29 @@ class Lab:
             CallError: The call failed; `partial` has the text received so far.
             Closed: The lab was closed meanwhile.
         """
-        pieces: Channel[Piece] = Channel()
-        work = answer_of(self._services, prompt, model, on_piece=pieces.put, **options)
-        future: concurrent.futures.Future[Answer] = self._services.engine.submit(work)
-        future.add_done_callback(lambda _: pieces.end())
-        try:
-            async for come in pieces:
-                for piece in come:
-                    yield piece
-            if future.cancelled():
-                raise Closed(CLOSED)
-            whole: Answer = await asyncio.wrap_future(future)
-            yield Piece(answer=whole)
-        finally:
-            future.cancel()
+        ask = partial(answer_of, self._services, prompt, model, **options)
+        told = streamed(self._services.engine, lambda on_piece: ask(on_piece=on_piece))
+        async with aclosing(told) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def chat(
+        self, model: str | None = None, *, system: str | None = None, **options: Any
+    ) -> "Conversation":
+        """
+        Begin a conversation with one model: `chat.say("...")` answers, and remembers what was said.
+
+        Args:
+            model: A name of the catalogue or `provider/model`; the first of the line-up when None.
+            system: The system prompt.
+            **options: As `ask_async`, for every message: `max_tokens`, `temperature` ...
+
+        Raises:
+            UsageError: An option or the model is unknown; nothing was sent.
+        """
+        from llmlab.runs.conversation import Conversation
+
+        return Conversation(self._services, model, system=system, options=options)
 
     # ---- many questions -----------------------------------------------------------------
 

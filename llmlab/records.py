@@ -46,18 +46,47 @@ Reading: TypeAlias = Literal[
 """What a score made of a call; every call is exactly one of these (docs/scores.md)."""
 
 
+class Turn(Struct, frozen=True, kw_only=True, gc=False):
+    """An earlier message of a conversation: who said it, and the text."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class Attachment(Struct, frozen=True, kw_only=True, gc=False):
+    """An image or a PDF that goes with the last message; `digest` stands for it in keys."""
+
+    media_type: str
+    """Such as `image/png` or `application/pdf`."""
+    data: bytes
+    name: str = ""
+    """The slot that it fills."""
+    width: int = 0
+    """Pixels; 0 for a PDF."""
+    height: int = 0
+    pages: int = 0
+    """Pages of a PDF; 0 for an image."""
+    digest: str = ""
+    """SHA-256 of `data`, 64 hex digits."""
+
+
 class Prompt(Struct, frozen=True, kw_only=True, gc=False):
-    """A template with its slots filled: the text that a model gets."""
+    """A template with its slots filled: what a model gets."""
 
     name: str
     user: str
+    """The last message; before it come `turns`."""
     system: str | None = None
     version: str = ""
+    turns: tuple[Turn, ...] = ()
+    """Earlier messages, oldest first: examples, or what was said so far."""
+    attachments: tuple[Attachment, ...] = ()
+    """Images and PDFs of the last message, which come before its text."""
 
     @property
     def words(self) -> str:
         """All text that the model gets, system prompt first; token counts and bounds use it."""
-        return f"{self.system or ''}{self.user}"
+        return "".join([self.system or "", *(turn.text for turn in self.turns), self.user])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +109,16 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that a model may call; llmlab keeps the call and never makes it."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, object] | None = None
+    """JSON schema of the arguments; None for a function that takes none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """The parameters of a request; None keeps the provider's default."""
 
@@ -99,6 +138,17 @@ class Parameters:
     """Fields that go into the body as they are, by the provider's own names."""
     tier: Tier | None = None
     """How fast and how dear; None asks for the standard tier, whatever the account is set to."""
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str | None = None
+    """`auto`, `none`, `required`, or the name of the tool that must be called."""
+    logprobs: int | None = None
+    """Number of likeliest tokens to report at each place, with their log-probabilities."""
+    cache: bool | None = None
+    """Whether to have the provider keep the shared beginning of prompts in its cache."""
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
 
 
 class Request(Struct, frozen=True, kw_only=True, gc=False):
@@ -183,6 +233,25 @@ class Source:
     title: str = ""
 
 
+class ToolCall(Struct, frozen=True, kw_only=True, gc=False):
+    """A call of a tool that a model asked for."""
+
+    name: str
+    arguments: str
+    """JSON text as the model wrote it, which need not be valid."""
+    id: str = ""
+
+
+class TokenLogprob(Struct, frozen=True, kw_only=True, gc=False):
+    """A token of an answer with its log-probability, and the likeliest tokens at its place."""
+
+    token: str
+    logprob: float
+    """Natural logarithm."""
+    top: tuple[tuple[str, float], ...] = ()
+    """`(token, logprob)`, likeliest first."""
+
+
 class Answer(Struct, frozen=True, kw_only=True, gc=False):
     """What a model answered, its usage and cost, and how long it took."""
 
@@ -222,6 +291,8 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     fingerprint: str | None = None
     from_book: bool = False
     sources: tuple[Source, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
     sent: Mapping[str, object] = msgspec.field(default_factory=dict)
     """The parameters really sent, by the provider's names."""
     warnings: tuple[str, ...] = ()

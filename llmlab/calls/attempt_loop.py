@@ -238,7 +238,8 @@ class AttemptLoop:
         prompt, at = self._prepared.request.prompt, self._prepared.endpoint.line_at
         arrived = self._context.clock()
         self._limit.hold()
-        async with line.take(f"{prompt.system or ''}\n{prompt.user}", at):
+        said = "\n\n".join([*(turn.text for turn in prompt.turns), prompt.user])
+        async with line.take(f"{prompt.system or ''}\n{said}", at):
             waited = self._context.clock() - arrived
             self._queued += waited
             if self._ends is not None:

@@ -87,6 +87,8 @@ def content_of(request: Request) -> str:
         "parameters": given,
         "repeat": request.repeat,
     }
+    if request.prompt.turns:
+        asked["turns"] = request.prompt.turns
     if request.occurrence:
         asked["occurrence"] = request.occurrence
     return hashlib.sha256(_SORTED.encode(asked)).hexdigest()

@@ -22,6 +22,9 @@ FREE: Final = Decimal(0)
 _FRAME_TOKENS: Final = 64
 """Tokens that a provider's message frame adds to the words, rounded up."""
 
+_TURN_TOKENS: Final = 16
+"""Tokens that the frame of an earlier message adds to its words, rounded up."""
+
 _SCHEMA_TOKENS: Final = 1024
 """Tokens of the hidden instructions that a schema adds, rounded up."""
 
@@ -113,8 +116,11 @@ def _counted(request: Request) -> int | None:
     if not family_of(request.name).published:
         return None
     prompt = request.prompt
-    parts = [count(text, request.name) for text in (prompt.system, prompt.user) if text]
-    return sum(each.tokens for each in parts) if all(p.how == "exact" for p in parts) else None
+    said = (prompt.system, *(turn.text for turn in prompt.turns), prompt.user)
+    parts = [count(text, request.name) for text in said if text]
+    if any(part.how != "exact" for part in parts):
+        return None
+    return sum(each.tokens for each in parts) + _TURN_TOKENS * len(prompt.turns)
 
 
 def window_tokens(request: Request, call: HttpCall) -> float:

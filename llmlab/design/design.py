@@ -41,6 +41,9 @@ class Design:
     Args:
         prompts: `{"A": text, "B": text}`, or names of templates in the prompts folder.
         models: A line-up, names, or a list; the settings' line-up when None.
+        system: The system prompt of every prompt, slots included; or several by name, such as
+            `{"plain": None, "quant": "You are a quant."}`, each of which is an arm
+            (`prompt+quant`). Refused where a prompt has a `[system]` part of its own.
         on: One input a row; its columns are the slots, its index names the inputs.
         score: A name ("label", "number:5%", "regex:...", "judge:gpt" ...; see
             `llmlab.scores`), a score with settings (`scores.label(aliases={...})`), or a
@@ -74,6 +77,7 @@ class Design:
 
     prompts: Mapping[str, str] | Sequence[str] = field(kw_only=False)
     models: str | Sequence[str] | None = field(default=None, kw_only=False)
+    system: str | Mapping[str, str | None] | None = None
     on: "pd.DataFrame | None" = None
     score: AnyScore | None = None
     target: "str | pd.Series[Any] | None" = None
@@ -103,6 +107,14 @@ class Design:
     context: int | None = None
     tier: Tier | None = None
     extra: Mapping[str, object] | None = None
+    tools: Sequence[object] | None = None
+    tool_choice: str | None = None
+    logprobs: int | None = None
+    cache: bool | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
 
     @property
     def parameters(self) -> Parameters:

@@ -24,8 +24,9 @@ from llmlab.design.inputs import (
 from llmlab.design.names import prompt_words
 from llmlab.design.schemas import knowing, with_schemas
 from llmlab.design.score_range import bound_of
+from llmlab.design.systems import with_systems
 from llmlab.errors import UsageError
-from llmlab.records import AGAIN
+from llmlab.records import AGAIN, Prompt
 from llmlab.scores import Judge, Scorer
 from llmlab.templates import Library, Template, parse
 
@@ -94,7 +95,8 @@ def experiment_of(
             prompt, model or score.
     """
     design = design.checked()
-    templates = _asked(templates_of(design.prompts, library), aa=design.aa)
+    given = with_systems(templates_of(design.prompts, library), design.system)
+    templates = _asked(given, aa=design.aa)
     arms = catalogue.arms(design.models or ())
     table = _table(design, templates)
     scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
@@ -107,7 +109,7 @@ def experiment_of(
     cells = with_schemas(cells, templates)
     return Experiment(
         design=design,
-        name=design.name or _name(templates, cells),
+        name=design.name or _name(templates, cells, system=design.system is not None),
         templates=templates,
         arms=arms,
         inputs=table.inputs,
@@ -173,10 +175,22 @@ def templates_of(
     return tuple(library[name] for name in given)
 
 
-def _name(templates: Sequence[Template], cells: Sequence[Cell]) -> str:
-    """Name a run by what it asks, so that the same cell run again is the same run."""
+def _said(prompt: Prompt, *, system: bool) -> str:
+    if not system and not prompt.turns:
+        return prompt.user
+    earlier = (f"{turn.role}\0{turn.text}" for turn in prompt.turns)
+    return "\0".join([prompt.user, *earlier, *([prompt.system or ""] if system else ())])
+
+
+def _name(templates: Sequence[Template], cells: Sequence[Cell], *, system: bool) -> str:
+    """
+    Name a run by what it asks, so that the same cell run again is the same run.
+
+    The system prompt counts where *system* says so: where the caller gave it apart.
+    """
     digest = hashlib.sha256()
-    for line in sorted({f"{c.request.label}\0{c.request.prompt.user}" for c in cells}):
+    said = {f"{c.request.label}\0{_said(c.request.prompt, system=system)}" for c in cells}
+    for line in sorted(said):
         digest.update(line.encode())
     words = "-".join(template.name for template in templates[:2])
     return f"{words}-{digest.hexdigest()[:8]}"

@@ -49,13 +49,14 @@ def _duplicates(cells: Sequence[Cell]) -> Iterable[str]:
     if not cells:
         return
     first = cells[0].request
-    same: dict[tuple[str | None, str], list[str]] = defaultdict(list)
+    same: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for cell in cells:
         asked = cell.request
         if (asked.prompt.name, asked.label, asked.repeat) == (
             first.prompt.name, first.label, first.repeat
         ):  # fmt: skip
-            same[asked.prompt.system, asked.prompt.user].append(cell.input.id)
+            prompt = asked.prompt
+            same[prompt.system, prompt.turns, prompt.user].append(cell.input.id)
     twins = sorted(sorted(ids) for ids in same.values() if len(ids) > 1)
     if twins:
         extra = sum(len(ids) - 1 for ids in twins)
@@ -74,7 +75,7 @@ def cells_inputs(cells: Sequence[Cell]) -> set[str]:
 def _leaks(templates: Sequence[Template], inputs: Sequence[Input]) -> Iterable[str]:
     """Warn of inputs that a prompt quotes as its example: they are no test of that prompt."""
     for template in templates:
-        words = _plain(f"{template.system or ''}\n{template.user}")
+        words = _plain(template.text)
         leaked = [
             each.id
             for each in inputs

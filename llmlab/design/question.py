@@ -6,7 +6,6 @@ In: what a caller gives. Out: a `Prompt`; the first fault is one line with its f
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -14,14 +13,15 @@ from msgspec import Struct
 from llmlab.checks.plain import is_blank
 from llmlab.design.gaps import gaps_of
 from llmlab.design.grid import Input
+from llmlab.design.messages import conversed
 from llmlab.errors import TemplateError, UsageError
-from llmlab.records import Prompt
-from llmlab.templates import Template, parse
+from llmlab.records import Prompt, Turn
+from llmlab.templates import Template, conversation, parse
 
 Fill: TypeAlias = Callable[[Template, Mapping[str, object]], Prompt]
 """Fills a template for the model that is asked; context blocks are packed for it."""
 
-OPTIONS: Final = ("values", "system", "schema", "api", "deadline", "repeat")
+OPTIONS: Final = ("messages", "values", "system", "schema", "api", "deadline", "repeat")
 """What a question takes beside the parameters of the model."""
 
 _SLOT: Final = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)(?:\.\w+|\[[^\]{}]*\])*\s*(?:\|[^{}]*)?-?\}\}")
@@ -33,6 +33,12 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
     prompt: object
     system: object = None
     values: Mapping[str, object] | None = None
+    messages: object = None
+    """A whole conversation in the place of `prompt`."""
+    turns: tuple[Turn, ...] = ()
+    """What was said before, by a conversation that is checked already; sent as it is."""
+    reuse: bool = False
+    """Whether the book may answer, also where another sample would differ."""
 
     def filled(self, fill: Fill) -> Prompt:
         """
@@ -41,6 +47,8 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
         Raises:
             UsageError: They are no text or blank, or a slot has no value.
         """
+        if self.messages is not None:
+            return self._conversation(fill)
         user = _text(self.prompt, "the prompt")
         system = None if self.system is None else _text(self.system, "system")
         if is_blank(user):
@@ -49,18 +57,37 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
             return _filled(user, system, self.values, fill)
         for each in (user, system or ""):
             _refuse_slots(each)
-        return Prompt(name="ask", user=user, system=system)
+        return Prompt(name="ask", user=user, system=system, turns=self.turns)
+
+    def _conversation(self, fill: Fill) -> Prompt:
+        """Return `messages` as a prompt; braces in what a model said are just text."""
+        if self.prompt is not None:
+            raise UsageError("give a prompt or messages, not both: the last message is the prompt")
+        system, turns, user = conversed(self.messages)
+        if self.system is not None and system is not None:
+            raise UsageError("messages begin with a system prompt and system= is another: give one")
+        system = _text(self.system, "system") if self.system is not None else system
+        if self.values is not None:
+            template = conversation("ask", user, system=system, turns=turns)
+            return _rendered(template, self.values, fill)
+        for text in (system or "", *(t.text for t in turns if t.role == "user"), user):
+            _refuse_slots(text)
+        return Prompt(name="ask", user=user, system=system, turns=turns)
 
 
 def _filled(user: str, system: str | None, values: Mapping[str, object], fill: Fill) -> Prompt:
     template = parse(user, name="ask")
-    if system is not None:
-        template = replace(template, system=system)
+    if system is not None and template.system:
+        raise UsageError("the prompt has a [system] part and system= is another: give one")
+    return _rendered(template if system is None else template.with_system(system), values, fill)
+
+
+def _rendered(template: Template, values: Mapping[str, object], fill: Fill) -> Prompt:
     gaps = gaps_of([template], [Input(id="0", values=values)])
     if gaps.by_slot:
         raise UsageError(f"{gaps}: give it a value, or leave the slot out")
     filled = fill(template, values)
-    return Prompt(name="ask", user=filled.user, system=filled.system)
+    return Prompt(name="ask", user=filled.user, system=filled.system, turns=filled.turns)
 
 
 def one_model(model: object, lineups: Mapping[str, Sequence[str]]) -> str:
@@ -82,6 +109,18 @@ def one_model(model: object, lineups: Mapping[str, Sequence[str]]) -> str:
 
 
 _MANY: Final = ": name one, such as 'gpt'; abtest asks several"
+
+
+def checked_text(value: object, what: str) -> str:
+    """
+    Return words that are sent as they are.
+
+    Raises:
+        UsageError: They are no text, or have a slot that nothing fills.
+    """
+    text = _text(value, what)
+    _refuse_slots(text)
+    return text
 
 
 def _text(value: object, what: str) -> str:

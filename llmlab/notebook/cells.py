@@ -1,11 +1,11 @@
 """What a cell says: its prompts, and which names of the notebook they need."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 
 from llmlab.errors import TemplateError, UsageError, suggest
-from llmlab.templates import parse
+from llmlab.templates import conversation, parse
 
 _NAMED: Final = re.compile(r"^---[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 
@@ -39,9 +39,12 @@ def prompts_of(cell: str) -> dict[str, str]:
     return prompts
 
 
-def values_for(prompts: Mapping[str, str], names: Mapping[str, object]) -> dict[str, object]:
-    """Return those *names* of the notebook that the prompts have slots for."""
+def values_for(
+    prompts: Mapping[str, str], names: Mapping[str, object], systems: Iterable[str] = ()
+) -> dict[str, object]:
+    """Return those *names* of the notebook that the prompts, or *systems*, have slots for."""
     slots = {slot for name, text in prompts.items() for slot in parse(text, name=name).slots}
+    slots.update(slot for text in systems for slot in conversation("system", text).slots)
     return {slot: names[slot] for slot in slots if slot in names}
 
 

@@ -22,6 +22,9 @@ _NAME: Final = "llmlab"
 _LISTS: Final = ("--prompts",)
 """Options that take several names with commas between them."""
 _SLOT: Final = re.compile(r"\{\{\s*(\w*)$")
+_MARK: Final = re.compile(r"(?m:^)\[\w*\Z")
+_SYSTEMS: Final = ("str", "dict")
+"""What `--system` takes: one, or in `%%abtest` several by name."""
 _KINDS: Final = ("str", "int", "float", "list", "dict", "DataFrame", "Series", "ndarray")
 """What a variable may be to stand in a slot."""
 
@@ -87,10 +90,15 @@ def _in_line(shell: Any, line: str, words: list[str]) -> Offer:
 
 
 def _in_slot(shell: Any, words: list[str], text: str) -> Offer:
-    """Return what may fill a slot: the columns of the frame, then the notebook's variables."""
+    """
+    Return what may fill a slot: the columns of the frame, then the notebook's variables.
+
+    Outside of slots, after a `[` that begins a line: the marks of a prompt's parts.
+    """
     slot = _SLOT.search(text)
     if slot is None:
-        return "", []
+        mark = _MARK.search(text)
+        return (mark[0], ["[system]", "[user]", "[assistant]"]) if mark else ("", [])
     columns = _columns(words, shell.user_ns)
     spelt = [name if name.isidentifier() else f'row["{name}"]' for name in columns]
     return slot[1], [*spelt, *(name for kind in _KINDS for name in _of_kind(shell.user_ns, kind))]
@@ -108,8 +116,8 @@ def _after(before: str, words: list[str], shell: Any) -> list[str] | None:
         "--missing": lambda: ["skip", "send"],
         "--prompts": _prompts,
         "--name": _runs,
-        "--system": lambda: _of_kind(names, "str"),
-        "-s": lambda: _of_kind(names, "str"),
+        "--system": lambda: [each for kind in _SYSTEMS for each in _of_kind(names, kind)],
+        "-s": lambda: [each for kind in _SYSTEMS for each in _of_kind(names, kind)],
         "--schema": lambda: _of_kind(names, "dict"),
         "--model": _models,
     }

@@ -32,14 +32,30 @@ def design_of(
         raise UsageError("the cell has prompts and --prompts names others: use one of the two")
     if not inline and not named:
         raise UsageError("no prompt was given: write one after a line `--- name`, or --prompts")
+    system = _system(args.system, names)
     return {
         **{name: said for name, said in vars(args).items() if name in OPTIONS},
+        "system": system,
         "prompts": inline or [name.strip() for name in named],
         "models": _models(args.models, names) if args.models else usual_models or None,
         "on": lookup(args.on, names, pd.DataFrame, "--on") if args.on else None,
         "score": _score(args.score, names),
-        "values": values_for(inline, names),
+        "values": values_for(inline, names, _texts(system)),
     }
+
+
+def _system(name: str | None, names: Mapping[str, object]) -> str | Mapping[str, str | None] | None:
+    """Take a system prompt, or several by name, from a variable."""
+    if name is None:
+        return None
+    kind: type[Any] = dict if isinstance(names.get(name), dict) else str
+    found: str | dict[str, str | None] = lookup(name, names, kind, "--system")
+    return found
+
+
+def _texts(system: str | Mapping[str, str | None] | None) -> list[str]:
+    given = list(system.values()) if isinstance(system, Mapping) else [system]
+    return [text for text in given if isinstance(text, str)]
 
 
 def _models(words: list[str], names: Mapping[str, object]) -> list[str]:

@@ -95,6 +95,7 @@ class LLMLab(Magics):
     @argument("--target", metavar="COLUMN", help="what should have been answered")
     @argument("--cluster", metavar="COLUMN", help="inputs that belong together (day, ticker)")
     @argument("--prompts", metavar="A,B", help="templates of the prompts folder, by name")
+    @argument("-s", "--system", metavar="NAME", help="variable: a system prompt, or a dict of some")
     @argument("--repeats", type=whole, default=1, help="how often each question is asked")
     @argument("--budget", type=float, metavar="USD", help="dollars this run may spend at most")
     @argument("--max-tokens", type=whole, help="output limit of each answer (default 512)")

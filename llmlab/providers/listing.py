@@ -113,7 +113,9 @@ def count_call(request: Request, base_url: str, model: Model | None = None) -> H
     if not profile.count:
         raise BadParameter(f"{profile.provider} has no token counter; count with a local tokenizer")
     if profile.count.endswith("tokenize-text"):
-        text = "\n".join(part for part in (request.prompt.system, request.prompt.user) if part)
+        prompt = request.prompt
+        said = (prompt.system, *(turn.text for turn in prompt.turns), prompt.user)
+        text = "\n".join(part for part in said if part)
         return profile.call(base_url, profile.count, {"model": request.model, "text": text})
     asked = Parameters(schema=request.parameters.schema)
     bare = replace(request, stream=False, parameters=asked)

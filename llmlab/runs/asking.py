@@ -29,6 +29,7 @@ async def answer_of(
     schema: object = None,
     system: object = None,
     values: Mapping[str, object] | None = None,
+    messages: object = None,
     **options: Any,
 ) -> Answer:
     """
@@ -36,7 +37,14 @@ async def answer_of(
 
     *schema* is a JSON schema, a pydantic model, a msgspec Struct or a dataclass.
     """
-    asked = Question(prompt=prompt, system=system, values=values)
+    asked = Question(prompt=prompt, system=system, values=values, messages=messages)
+    return await answer_to(services, asked, model, schema=schema, **options)
+
+
+async def answer_to(
+    services: Services, asked: Question, model: object, *, schema: object = None, **options: Any
+) -> Answer:
+    """Ask one model a question that is put together already; see `answer_of`."""
     answer = await _answer(services, asked, model, schema=schema, **options)
     if not isinstance(schema, type):
         return answer
@@ -59,7 +67,6 @@ async def _answer(
     Ask; the book answers when the question is deterministic and was asked before.
 
     A question that is under way already, whoever asked it, is not sent a second time.
-
     In replay mode the tape answers. A stored answer is streamed as one piece.
 
     Raises:
@@ -80,10 +87,11 @@ async def _answer(
     limit = None if deadline is None else SECONDS.read(deadline, "deadline")
     if services.settings.mode == "replay":
         return _told(_replayed(services, request, options.arm.model), on_piece)
-    answer = await _sent(services, request, options.arm.model, deadline=limit, on_piece=on_piece)
-    if asked.values is None:
-        return answer
-    return replace(answer, warnings=(*answer.warnings, *filling.notes()))
+    answer = await _sent(
+        services, request, options.arm.model, deadline=limit, on_piece=on_piece, reuse=asked.reuse
+    )
+    notes = () if asked.values is None else filling.notes()
+    return replace(answer, warnings=(*answer.warnings, *notes)) if notes else answer
 
 
 def _replayed(services: Services, request: Request, model: Model) -> Answer:
@@ -98,6 +106,7 @@ async def _sent(
     *,
     deadline: float | None,
     on_piece: OnPiece | None,
+    reuse: bool,
 ) -> Answer:
     """Send one question and keep it as a row of the run `ask`."""
     endpoint = await services.backends.endpoint(model.provider)
@@ -109,7 +118,7 @@ async def _sent(
         prepared,
         deadline=deadline or services.deadline(prepared),
         on_piece=on_piece,
-        reuse=_deterministic(request.parameters),
+        reuse=reuse or _deterministic(request.parameters),
         strict=deadline is not None,
     )
     if isinstance(answer, Failure):

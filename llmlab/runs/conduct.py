@@ -327,10 +327,7 @@ async def _prepared(services: Services, experiment: Experiment, caller: Caller) 
 def _remember_templates(caller: Caller, experiment: Experiment) -> None:
     """Store the text of each prompt version, so that a row's version can be read years later."""
     for template in experiment.templates:
-        words = f"[system]\n{template.system}\n" if template.system else ""
-        caller.context.book.note_template(
-            template.name, template.version, f"{words}[user]\n{template.user}"
-        )
+        caller.context.book.note_template(template.name, template.version, template.marked)
 
 
 def _trouble(services: Services) -> tuple[str, ...]:

@@ -23,7 +23,9 @@ def tested(experiment: Experiment, rows: Sequence[Row]) -> dict[str, Any]:
     first = next(iter(own.values()), {})
     made = Tested(
         prompts=tuple(
-            PromptWords(name=t.name, version=t.version, user=t.user, system=t.system or "")
+            PromptWords(
+                name=t.name, version=t.version, user=t.user, system=t.system or "", turns=t.turns
+            )
             for t in experiment.templates
         ),
         settings={

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from uuid import UUID
 
-from llmlab.sim.authors.author import Asked, Written, count_prompt
+from llmlab.sim.authors.author import Asked, Written
 from llmlab.sim.call import Call, Json, Rejection, Reply, as_json
 from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
 from llmlab.sim.messages import conversation, stops
@@ -66,15 +66,16 @@ def _model(call: Call) -> SimulatedModel:
 def _asked(call: Call, model: SimulatedModel) -> Asked:
     body = call.body
     _check_parameters(body)
-    system, user = conversation(body["messages"])
-    _check_format(body, system + user)
-    _check_window(count_prompt(system, user), body, model)
+    said = conversation(body["messages"])
+    _check_format(body, said.words)
+    _check_window(said.tokens, body, model)
     thinking = _thinking(body)
     return Asked(
         provider="deepseek",
         model=model.id,
-        system=system,
-        user=user,
+        system=said.system,
+        turns=said.turns,
+        user=said.user,
         temperature=None if thinking else body.get("temperature"),
         seed=body.get("seed"),
         max_tokens=body.get("max_tokens") or 4096,

@@ -4,7 +4,7 @@ from llmlab.templates.fault import TemplateFault, TemplateWarning
 from llmlab.templates.history import History
 from llmlab.templates.library import Library, LibraryEntry, Strictness
 from llmlab.templates.meta import BlockMeta, Meta, Slot
-from llmlab.templates.template import Template, parse
+from llmlab.templates.template import Template, conversation, parse
 from llmlab.templates.watch import watch
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Template",
     "TemplateFault",
     "TemplateWarning",
+    "conversation",
     "parse",
     "watch",
 ]

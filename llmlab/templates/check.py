@@ -5,6 +5,7 @@ from llmlab.templates.lines import Lined, read_lines
 from llmlab.templates.reads import reads_of
 from llmlab.templates.rules import CHECKS, Looked
 from llmlab.templates.source import TOO_DEEP, TemplateSource, split
+from llmlab.templates.turns import turn_faults
 
 
 def check(text: str, *, file: str, stem: str) -> tuple[TemplateFault, ...]:
@@ -67,6 +68,8 @@ def _slots(source: TemplateSource, file: str) -> tuple[frozenset[str], list[Temp
     if not source.part("user").strip():
         what, fix = "there is no prompt", "write the words after a line `[user]`"
         faults.append(TemplateFault(file=file, line=source.body_line, what=what, fix=fix))
+    for line, what, fix in turn_faults(source):
+        faults.append(TemplateFault(file=file, line=line, what=what, fix=fix))
     for piece in source.pieces:
         try:
             names |= reads_of(piece.words).names

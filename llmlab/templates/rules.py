@@ -62,11 +62,12 @@ def _requires(looked: Looked) -> Found:
     if not isinstance(wanted, dict):
         return
     yield from unknown(wanted, ("requires",), REQUIRES)
-    system, user = looked.source.part("system"), looked.source.part("user")
+    system = looked.source.part("system")
+    whole = "\n".join(piece.words for piece in looked.source.pieces)
     for entry in ("role", "output"):
         phrase = wanted.get(entry)
         place = "the [system] part" if entry == "role" else "the prompt"
-        words = system if entry == "role" else f"{system}\n{user}"
+        words = system if entry == "role" else whole
         if not isinstance(phrase, str) or not phrase:
             yield ("requires",), f"`requires.{entry}` is missing", f"name words of {place}"
         elif not _says(words, phrase):
@@ -76,7 +77,7 @@ def _requires(looked: Looked) -> Found:
         yield ("requires",), "`requires.keywords` is missing", "write `keywords: [positive, ...]`"
         return
     for keyword in keywords:
-        if not _says(f"{system}\n{user}", str(keyword)):
+        if not _says(whole, str(keyword)):
             yield (
                 ("requires", "keywords"),
                 f"the prompt never says {keyword!r}",

@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
-_PART: Final = re.compile(r"^\[(system|user)\][ \t]*$", re.MULTILINE)
+Part: TypeAlias = Literal["system", "user", "assistant"]
+
+_PART: Final = re.compile(r"^\[(system|user|assistant)\][ \t]*$", re.MULTILINE)
 TOO_DEEP: Final = "its expressions or blocks nest too deep; take some apart"
 _FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)(?:\n|(?<=\n))---[ \t]*(?:\n|\Z)", re.DOTALL)
 
@@ -13,9 +15,10 @@ _FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)(?:\n|(?<=\n))---[ \t]*(?:\n|\Z)"
 class TemplatePart:
     """Words of one part, as they stand in the file."""
 
-    part: Literal["system", "user"]
+    part: Part
     words: str
     line: int
+    """Of its mark, such as `[user]`; of the first word where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +30,19 @@ class TemplateSource:
     pieces: tuple[TemplatePart, ...]
     body_line: int
 
-    def part(self, name: Literal["system", "user"]) -> str:
+    @property
+    def has_turns(self) -> bool:
+        """Whether it is a conversation: then several `[user]` parts are several messages."""
+        return any(piece.part == "assistant" for piece in self.pieces)
+
+    def part(self, name: Part) -> str:
         """Return the words of a part; pieces of one part are joined by an empty line."""
         words = (piece.words.strip() for piece in self.pieces if piece.part == name)
         return "\n\n".join(filter(None, words))
 
 
 def split(text: str) -> TemplateSource:
-    """Cut a file at `---`, `[system]` and `[user]` lines; words before those are the user's."""
+    """Cut a file at `---` and at lines such as `[user]`; words before those are the user's."""
     found = _FRONT.match(text)
     body = text[found.end() :] if found else text
     start = text[: len(text) - len(body)].count("\n") + 1
@@ -42,9 +50,15 @@ def split(text: str) -> TemplateSource:
     for match in _PART.finditer(body):
         words = _until(body[match.end() :], _PART)
         line = start + body[: match.end()].count("\n")
-        part: Literal["system", "user"] = "system" if match[1] == "system" else "user"
-        pieces.append(TemplatePart(part=part, words=words, line=line))
+        pieces.append(TemplatePart(part=_PARTS[match[1]], words=words, line=line))
     return TemplateSource(front=found[1] if found else None, pieces=tuple(pieces), body_line=start)
+
+
+_PARTS: Final[dict[str, Part]] = {
+    "system": "system",
+    "user": "user",
+    "assistant": "assistant",
+}
 
 
 def _until(text: str, pattern: re.Pattern[str]) -> str:

@@ -1,6 +1,8 @@
 """
 A prompt template: words with `{{ slots }}`, in a `[user]` and perhaps a `[system]` part.
 
+With `[assistant]` parts it is a conversation, whose last `[user]` part is to be answered.
+
 Slots are Jinja, sandboxed (a template cannot reach Python) and strict (an undefined name is an
 error), so JSON braces in a prompt are just text.
 """
@@ -8,24 +10,32 @@ error), so JSON braces in a prompt are just text.
 import hashlib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from llmlab.checks.plain import is_blank
 from llmlab.errors import TemplateError, nearest
-from llmlab.records import Prompt
+from llmlab.records import Prompt, Turn
 from llmlab.templates.fault import TemplateFault
 from llmlab.templates.meta import BlockMeta, Meta, typed
 from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
 from llmlab.templates.sandbox import environment
 from llmlab.templates.slots import QUERY
 from llmlab.templates.source import TOO_DEEP, split
+from llmlab.templates.turns import turn_faults, turns_of
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import jinja2
 
     from llmlab.templates.history import History, Version
+
+    _Compiled: TypeAlias = tuple[
+        jinja2.Template, jinja2.Template | None, tuple[jinja2.Template, ...]
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +44,10 @@ class Template:
 
     name: str
     user: str
+    """The last message."""
     system: str | None = None
+    turns: tuple[Turn, ...] = ()
+    """Earlier messages, oldest first, slots included."""
     declared: str = ""
     """The version that the front matter declares."""
     meta: Mapping[str, object] = field(default_factory=dict)
@@ -67,16 +80,28 @@ class Template:
         found = self.about.slots.items()
         return {name: slot.example for name, slot in found if slot.example is not None}
 
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Role and words of every part: system, where there is one, then all messages."""
+        system = [("system", self.system)] if self.system else []
+        return (*system, *((turn.role, turn.text) for turn in self.turns), ("user", self.user))
+
     @cached_property
     def text(self) -> str:
-        """The words of both parts, as the book keeps them and `History.diff` compares them."""
-        return f"[system]\n{self.system}\n[user]\n{self.user}" if self.system else self.user
+        """The words of all parts, as a file has them; `parse` reads them back."""
+        return self.marked if self.system or self.turns else self.user
+
+    @property
+    def marked(self) -> str:
+        """The same with a mark before each part, as the book keeps them."""
+        return "\n".join(f"[{role}]\n{words}" for role, words in self.parts)
 
     @cached_property
     def version(self) -> str:
         """Declared version and content hash, such as `1.2+3f9a01bc`."""
         asked = f"\0{self.about.default_query}" if self._asks else ""
-        words = f"{self.system or ''}\0{self.user}{asked}".encode()
+        said = "".join(f"\0{turn.role}\0{turn.text}" for turn in self.turns)
+        words = f"{self.system or ''}\0{self.user}{asked}{said}".encode()
         digest = hashlib.sha256(words).hexdigest()[:8]
         return f"{self.declared}+{digest}" if self.declared else digest
 
@@ -89,7 +114,8 @@ class Template:
     @cached_property
     def reads(self) -> Reads:
         """What the words read, and what they print as it is."""
-        return reads_of(f"{self.system or ''}\n{self.user}")
+        said = "".join(f"\n{turn.text}" for turn in self.turns)
+        return reads_of(f"{self.system or ''}{said}\n{self.user}")
 
     @property
     def _asks(self) -> bool:
@@ -112,12 +138,17 @@ class Template:
             )
         return History(name=self.name, versions=self.sent(self.name))
 
-    def fill(self, values: Mapping[str, object]) -> Prompt:
+    def fill(self, values: Mapping[str, object], *, measured: bool = False) -> Prompt:
         """
         Put *values* into the slots; `{{ query }}` takes the default query where none is given.
 
+        Args:
+            values: By slot.
+            measured: Whether the words are only counted; then an earlier message may be empty.
+
         Raises:
-            TemplateError: A slot has no value; the nearest name is suggested.
+            TemplateError: A slot has no value (the nearest name is suggested), or an earlier
+                message is empty.
         """
         missing = [slot for slot in self.slots if slot not in values]
         if missing:
@@ -126,18 +157,64 @@ class Template:
             values = {QUERY: self.about.default_query, **values}
         if self.reads.row:
             values = with_row(values)
-        system = self._compiled[1]
+        user, system, turns = self._compiled
         return Prompt(
             name=self.name,
             version=self.version,
-            user=_render(self.name, self._compiled[0], values),
+            user=_render(self.name, user, values),
             system=None if system is None else _render(self.name, system, values),
+            turns=self._said(turns, values, measured=measured) if turns else (),
         )
 
+    def _said(
+        self,
+        compiled: "Sequence[jinja2.Template]",
+        values: Mapping[str, object],
+        *,
+        measured: bool,
+    ) -> tuple[Turn, ...]:
+        """Fill the earlier messages; an empty one is refused here, as providers refuse it."""
+        said = []
+        for number, (turn, one) in enumerate(zip(self.turns, compiled, strict=True), 1):
+            text = _render(self.name, one, values)
+            if is_blank(text) and not measured:
+                raise TemplateError(
+                    f"prompt {self.name!r}: message {number}, [{turn.role}], is empty with "
+                    "these values: give it words in every case"
+                )
+            said.append(Turn(role=turn.role, text=text))
+        return tuple(said)
+
     @cached_property
-    def _compiled(self) -> tuple["jinja2.Template", "jinja2.Template | None"]:
+    def _compiled(self) -> "_Compiled":
         system = None if self.system is None else _compile(self.name, self.system)
-        return _compile(self.name, self.user), system
+        turns = tuple(_compile(self.name, turn.text) for turn in self.turns)
+        return _compile(self.name, self.user), system, turns
+
+    def with_system(self, text: str | None) -> "Template":
+        """
+        Return the same with *text* as its system prompt, slots included.
+
+        Raises:
+            TemplateError: Its Jinja does not parse.
+        """
+        made = replace(self, system=text or None)
+        _check(made)
+        return made
+
+
+def conversation(
+    name: str, user: str, *, system: str | None = None, turns: Sequence[Turn] = ()
+) -> Template:
+    """
+    Return a template of messages that are apart already; marks such as `[user]` are just text.
+
+    Raises:
+        TemplateError: The Jinja of one does not parse.
+    """
+    template = Template(name=name, user=user, system=system or None, turns=tuple(turns))
+    _check(template)
+    return template
 
 
 def parse(text: str, *, name: str, path: Path | None = None) -> Template:
@@ -145,14 +222,19 @@ def parse(text: str, *, name: str, path: Path | None = None) -> Template:
     Read a template: YAML front matter if there is any, then its parts.
 
     Raises:
-        TemplateError: The front matter or the Jinja does not parse; says file and line.
+        TemplateError: The front matter or the Jinja does not parse, or an `[assistant]` part is
+            out of its place; says file and line.
     """
     source = split(text)
+    for line, what, fix in turn_faults(source):
+        raise TemplateError(f"{path.name if path else name}, line {line}: {what}; {fix}")
     meta = _front_matter(source.front, name)
+    turns, user = turns_of(source)
     template = Template(
         name=str(meta.get("name", name)),
-        user=source.part("user"),
+        user=user,
         system=source.part("system") or None,
+        turns=turns,
         declared=str(meta.get("version", "")),
         meta=meta,
         path=path,

@@ -85,9 +85,10 @@ class Counters:
     def prompt(self, prompt: Prompt, model: Model | str) -> Count:
         """Count a whole prompt: its words, and the frame that the chat template adds."""
         family = family_of(model)
-        parts = [self.count(part, model) for part in (prompt.system or "", prompt.user)]
+        said = (prompt.system or "", *(turn.text for turn in prompt.turns), prompt.user)
+        parts = [self.count(part, model) for part in said]
         middle, low, high = family.frame
-        message = family.message if prompt.system else 0
+        message = family.message * (len(prompt.turns) + bool(prompt.system))
         longest = max(parts, key=lambda part: part.tokens)
         framed = replace(
             longest,

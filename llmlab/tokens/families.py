@@ -23,7 +23,7 @@ class Family:
     frame: tuple[int, int, int]
     """Tokens that the chat template adds to a prompt: middle, low, high."""
     message: int
-    """Tokens for a system message on top of its words."""
+    """Tokens for a system message, or an earlier one of a conversation, on top of its words."""
     source: str
     encoding: str = ""
     published: bool = False

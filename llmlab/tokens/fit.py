@@ -74,7 +74,7 @@ def _left(
     template: Template, values: Mapping[str, object], model: Model, space: TokenRoom, packer: Packer
 ) -> int:
     """Return the tokens that the words without any block leave, at their upper bound."""
-    words = packer.counters.prompt(template.fill(values), model)
+    words = packer.counters.prompt(template.fill(values, measured=True), model)
     left = space.tokens - words.high
     if left < 0:
         raise TokenBudgetError(

@@ -56,7 +56,7 @@ _CONTROL: Final = re.compile(
 _ROLE_LINE: Final = re.compile(
     r"^([ \t#*]*)(system|assistant|user|human|developer)([ \t*]*):", re.IGNORECASE | re.MULTILINE
 )
-_PART_LINE: Final = re.compile(r"^\[(system|user)\]", re.IGNORECASE | re.MULTILINE)
+_PART_LINE: Final = re.compile(r"^\[(system|user|assistant)\]", re.IGNORECASE | re.MULTILINE)
 _DELIMITER: Final = re.compile(r"<(/?)(data)\b", re.IGNORECASE)
 _BREAKS: Final = str.maketrans(
     {"<": "\u2039", ">": "\u203a", "[": "(", "]": ")", "|": "\u00a6", "\uff5c": "\u00a6"}

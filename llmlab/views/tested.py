@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
+from llmlab.records import Turn
 from llmlab.views.text import form
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ class PromptWords(Struct, frozen=True, kw_only=True):
     version: str
     user: str
     system: str = ""
+    turns: tuple[Turn, ...] = ()
+    """Earlier messages, oldest first."""
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """Whose words they are, and the words; a prompt of one message needs no name for it."""
+        system = [("system", self.system)] if self.system else []
+        said = [(turn.role, turn.text) for turn in self.turns]
+        return [*system, *said, ("user" if said else "", self.user)]
 
 
 class Tested(Struct, frozen=True, kw_only=True):

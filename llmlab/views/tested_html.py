@@ -36,11 +36,9 @@ def samples_html(shown: ComparisonView) -> str:
 
 
 def _prompt(prompt: PromptWords) -> str:
-    parts = [("system", prompt.system), ("", prompt.user)]
     shown = "".join(
         markup.line(name, "ll-quiet") + f'<pre class="ll-prompt">{escape(text)}</pre>'
-        for name, text in parts
-        if text
+        for name, text in prompt.parts
     )
     version = f" <small>version {escape(prompt.version)}</small>" if prompt.version else ""
     return f"<h3>{escape(prompt.name)}{version}</h3>{shown}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmlab.frames.spreadsheet import marked
 from llmlab.views.comparison import SENTENCES, ComparisonView, pair_note
-from llmlab.views.tested import facts, samples
+from llmlab.views.tested import PromptWords, facts, samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +52,9 @@ def _sheets(shown: ComparisonView) -> "dict[str, pd.DataFrame]":
     words += facts(shown)
     frames = {"summary": shown.summary, "pairs": shown.pairs, "rows": shown.rows}
     if shown.tested is not None:
-        prompts = [(p.name, p.version, p.system, p.user) for p in shown.tested.prompts]
-        frames["prompts"] = pd.DataFrame(prompts, columns=["prompt", "version", "system", "user"])
+        prompts = [(p.name, p.version, p.system, _turns(p), p.user) for p in shown.tested.prompts]
+        columns = ["prompt", "version", "system", "turns", "user"]
+        frames["prompts"] = pd.DataFrame(prompts, columns=columns)
     said = [
         (each.name, each.words, each.target, reply.arm, reply.text, reply.score)
         for each in samples(shown)
@@ -63,6 +64,11 @@ def _sheets(shown: ComparisonView) -> "dict[str, pd.DataFrame]":
         columns = ["input", "words", "target", "arm", "answer", "score"]
         frames["samples"] = pd.DataFrame(said, columns=columns)
     return {**frames, "about": pd.DataFrame(words, columns=["what", "text"])}
+
+
+def _turns(prompt: PromptWords) -> str:
+    """Return the earlier messages of a prompt, marked as a file has them."""
+    return "\n".join(f"[{turn.role}]\n{turn.text}" for turn in prompt.turns)
 
 
 def _cells(frame: "pd.DataFrame") -> "pd.DataFrame":

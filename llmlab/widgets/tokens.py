@@ -120,7 +120,8 @@ class TokenBudget(StaticSnapshot, VBox):  # type: ignore[misc]  # ipywidgets com
     def _alone(self, template: Template, model: Model) -> Count:
         """Count the words without any block."""
         bare = dict.fromkeys(blocks_of(template, self._values), "")
-        return self._packer.counters.prompt(template.fill({**self._values, **bare}), model)
+        words = template.fill({**self._values, **bare}, measured=True)
+        return self._packer.counters.prompt(words, model)
 
     def _draw(self) -> None:
         self._bars.value = self.still()
@@ -162,4 +163,4 @@ def _parts(fitted: Fitted) -> list[PromptPart]:
 
 def _text_of(template: str, lab: Lab) -> str:
     """Take the name of a template in the prompts folder for its words."""
-    return lab.prompts[template].user if template in lab.prompts else template
+    return lab.prompts[template].text if template in lab.prompts else template

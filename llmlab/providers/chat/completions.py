@@ -12,6 +12,7 @@ from llmlab.errors import Unavailable
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.chat.read import ChatReading, heard_of
 from llmlab.providers.chat.wire import ChatCompletion
+from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in, request_id_of
 from llmlab.providers.profile import HasProfile, ProviderProfile
@@ -118,7 +119,8 @@ class Chat(HasProfile):
         if schema is not None and self.schema == "json-mode":
             system = "\n\n".join(part for part in (system, schema_text(schema)) if part)
         messages = [{"role": "system", "content": system}] if system else []
-        return [*messages, {"role": "user", "content": request.prompt.user}]
+        prompt = request.prompt
+        return [*messages, *earlier(prompt.turns), {"role": "user", "content": prompt.user}]
 
     def _reasoning(self, asked: Parameters, model: Model) -> dict[str, object]:
         body: dict[str, object] = {}

@@ -8,7 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.catalogue.models import Model
+from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
 from llmlab.providers.ndjson import Ndjson
@@ -73,10 +75,16 @@ class Ollama(HasProfile):
         prompt, asked = request.prompt, request.parameters
         body: dict[str, Any] = {"model": request.model}
         if self.api == "generate":
+            if prompt.turns:
+                raise BadParameter(
+                    f"{request.name} cannot take earlier messages: /api/generate has one prompt; "
+                    "use api='chat'"
+                )
             body |= {"prompt": prompt.user} | ({"system": prompt.system} if prompt.system else {})
         else:
             system = [{"role": "system", "content": prompt.system}] if prompt.system else []
-            body["messages"] = [*system, {"role": "user", "content": prompt.user}]
+            user = {"role": "user", "content": prompt.user}
+            body["messages"] = [*system, *earlier(prompt.turns), user]
         # Streaming is Ollama's default, and so is cutting a long prompt without a word.
         body |= {"stream": request.stream, "truncate": False, "options": _options(asked)}
         think = _think(asked)

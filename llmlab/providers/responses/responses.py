@@ -10,6 +10,7 @@ import msgspec
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
 from llmlab.providers.profile import HasProfile, ProviderProfile
@@ -79,13 +80,13 @@ class Responses(HasProfile):
 
     def _words(self, request: Request) -> dict[str, Any]:
         prompt = request.prompt
-        user = {"role": "user", "content": prompt.user}
+        messages = [*earlier(prompt.turns), {"role": "user", "content": prompt.user}]
         if not prompt.system:
-            return {"input": [user]}
+            return {"input": messages}
         if self.system == "instructions":
-            return {"instructions": prompt.system, "input": [user]}
+            return {"instructions": prompt.system, "input": messages}
         system = {"role": "system", "content": prompt.system}
-        return {"input": [system, user]}
+        return {"input": [system, *messages]}
 
     def _reasoning(self, request: Request, model: Model) -> dict[str, object] | None:
         asked = request.parameters

@@ -15,7 +15,7 @@ from llmlab.sim.anthropic.rules import check_body, thinking_type
 from llmlab.sim.anthropic.stream import ending, envelope, stream
 from llmlab.sim.authors.author import Asked, Written, count_prompt
 from llmlab.sim.call import Call, Json, Reply, as_json, plain_text
-from llmlab.sim.messages import conversation
+from llmlab.sim.messages import Said, conversation, merged
 from llmlab.sim.models import SimulatedModel
 from llmlab.sim.refusals import typed
 from llmlab.sim.search import SimulatedSearch, searches, with_searches
@@ -58,27 +58,26 @@ async def messages(call: Call) -> Reply:
 async def count_tokens(call: Call) -> Reply:
     """Count a prompt, free of charge; the newer version refuses sampling here too."""
     check_body(call, counting=True)
-    system, user = _prompt(call.body)
-    return as_json({"input_tokens": count_prompt(system, user)})
+    return as_json({"input_tokens": _said(call.body).tokens})
 
 
-def _prompt(body: Mapping[str, Any]) -> tuple[str, str]:
-    _, user = conversation(body["messages"])
-    return plain_text(body.get("system") or ""), user
+def _said(body: Mapping[str, Any]) -> Said:
+    return conversation(merged(body["messages"]), plain_text(body.get("system") or ""))
 
 
 def _asked(call: Call, model: SimulatedModel) -> Asked:
     body = call.body
-    system, user = _prompt(body)
-    tokens = count_prompt(system, user)
+    said = _said(body)
+    tokens = said.tokens
     if tokens > model.context:
         raise typed(400, f"prompt is too long: {tokens} tokens > {model.context} maximum")
     form = (body.get("output_config") or {}).get("format") or {}
     return Asked(
         provider="anthropic",
         model=model.id,
-        system=system,
-        user=user,
+        system=said.system,
+        turns=said.turns,
+        user=said.user,
         temperature=body.get("temperature"),
         max_tokens=body["max_tokens"],
         stop=tuple(body.get("stop_sequences") or ()),
@@ -93,8 +92,7 @@ def _max_uses(body: Mapping[str, Any]) -> int:
 
 
 def _warm_only(asked: Asked) -> Written:
-    tokens = count_prompt(asked.system, asked.user)
-    return Written(text="", input_tokens=tokens, output_tokens=0, finish="length")
+    return Written(text="", input_tokens=asked.tokens, output_tokens=0, finish="length")
 
 
 def _split(call: Call, written: Written) -> Split:

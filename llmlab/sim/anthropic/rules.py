@@ -137,8 +137,18 @@ def _check_messages(body: Mapping[str, Any], model: SimulatedModel) -> None:
         if turn.get("role") not in ("user", "assistant"):
             message = f'messages.{number}.role: Unexpected role "{turn.get("role")}".'
             raise typed(400, f"{message} The system prompt is the top-level `system` parameter.")
+        last = number == len(messages) - 1 and turn["role"] == "assistant"
+        if not last and not _filled(turn.get("content")):
+            message = "all messages must have non-empty content except for the optional final"
+            raise typed(400, f"messages.{number}: {message} assistant message")
+    if messages[0]["role"] != "user":
+        raise typed(400, 'messages: first message must use the "user" role')
     if messages[-1]["role"] == "assistant" and not model.prefill:
         raise typed(400, "Prefilling assistant messages is not supported for this model.")
     choice = body.get("tool_choice") or {}
     if not model.prefill and choice.get("type") in ("any", "tool"):
         raise typed(400, f"tool_choice.type: '{choice['type']}' is not supported by this model.")
+
+
+def _filled(content: object) -> bool:
+    return bool(content.strip() if isinstance(content, str) else content)

@@ -25,6 +25,9 @@ class Asked:
     model: str
     system: str = ""
     user: str
+    """The last message."""
+    turns: tuple[tuple[str, str], ...] = ()
+    """Role and text of earlier messages, oldest first."""
     temperature: float | None = None
     seed: int | None = None
     max_tokens: int = 4096
@@ -32,6 +35,16 @@ class Asked:
     stop: tuple[str, ...] = ()
     thinking: bool = False
     schema: Mapping[str, Any] | None = None
+
+    @property
+    def said(self) -> str:
+        """All messages but the system's, oldest first, as one text."""
+        return "\n\n".join([*(text for _, text in self.turns), self.user])
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the whole prompt, by the simulator's rule."""
+        return count_prompt(self.system, *(text for _, text in self.turns), self.user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +85,9 @@ def count_tokens(text: str) -> int:
     return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
-def count_prompt(system: str, user: str) -> int:
+def count_prompt(*texts: str) -> int:
     """Count a prompt's tokens by the rule: its text, and `FRAME_TOKENS` for each message."""
-    messages = [text for text in (system, user) if text]
-    return sum(count_tokens(text) + FRAME_TOKENS for text in messages)
+    return sum(count_tokens(text) + FRAME_TOKENS for text in texts if text)
 
 
 def draw(*parts: object) -> float:

@@ -71,7 +71,7 @@ class EmbeddedAuthor:
         """
         import aiohttp
 
-        async with self._turns.join(f"{asked.system}\n{asked.user}") as address:
+        async with self._turns.join(f"{asked.system}\n{asked.said}") as address:
             url = f"{address}/v1/chat/completions"
             try:
                 async with self._open().post(url, json=_body(asked)) as reply:
@@ -112,7 +112,7 @@ def arm_temperature(asked: Asked) -> float:
 
 
 def _body(asked: Asked) -> dict[str, Any]:
-    turns = [("system", asked.system), ("user", asked.user)]
+    turns = [("system", asked.system), *asked.turns, ("user", asked.user)]
     body: dict[str, Any] = {
         "messages": [{"role": role, "content": text} for role, text in turns if text],
         "max_tokens": _answer_limit(asked),
@@ -125,7 +125,7 @@ def _body(asked: Asked) -> dict[str, Any]:
     if asked.schema is not None:
         named = {"name": "answer", "strict": True, "schema": dict(asked.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
-    elif labels := _choice(f"{asked.system}\n{asked.user}"):
+    elif labels := _choice(f"{asked.system}\n{asked.said}"):
         body["grammar"] = _grammar_of(labels)
     return body
 

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from llmlab.sim.authors.author import Asked, Finish, Written, count_prompt, count_tokens, draw
+from llmlab.sim.authors.author import Asked, Finish, Written, count_tokens, draw
 from llmlab.sim.authors.instance import instance
 
 _NOT_A_LABEL = r"(?!or\b|and\b)"
@@ -57,7 +57,7 @@ class RuleAuthor:
         spent = count_tokens(reasoning)
         text, cut = _limited(text, asked.max_tokens - spent)
         finish: Finish = "length" if cut else "stop"
-        prompt = count_prompt(asked.system, asked.user)
+        prompt = asked.tokens
         return Written(
             text=text,
             reasoning=reasoning,
@@ -73,19 +73,20 @@ class RuleAuthor:
         if asked.schema is not None:
             value = instance(asked.schema, lambda labels: self._pick(asked, labels))
             return json.dumps(value, ensure_ascii=False)
-        prompt = f"{asked.system}\n{asked.user}"
-        labels = labels_in(prompt)
-        if labels:
-            return self._pick(asked, labels)
-        span = _RANGE.search(prompt)
-        if span:
-            return self._number(asked, float(span[1]), float(span[2]))
+        # What the last message asks for comes first; else what was asked for before it.
+        for prompt in (f"{asked.system}\n{asked.user}", *([asked.said] if asked.turns else ())):
+            labels = labels_in(prompt)
+            if labels:
+                return self._pick(asked, labels)
+            span = _RANGE.search(prompt)
+            if span:
+                return self._number(asked, float(span[1]), float(span[2]))
         return self._sentence(asked)
 
     def _pick(self, asked: Asked, labels: list[str]) -> str:
         low, high = _SKILL
         skill = low + (high - low) * self._draw("skill", asked.model)
-        luck = self._draw("luck", asked.model, asked.seed, asked.system, asked.user)
+        luck = self._draw("luck", *_known(asked))
         right = (
             _suggested(asked.user, labels)
             or labels[int(self._draw("truth", asked.user) * len(labels))]
@@ -97,7 +98,7 @@ class RuleAuthor:
 
     def _number(self, asked: Asked, low: float, high: float) -> str:
         truth = self._draw("truth", asked.user)
-        noise = self._draw("noise", asked.model, asked.seed, asked.system, asked.user) - 0.5
+        noise = self._draw("noise", *_known(asked)) - 0.5
         value = low + (high - low) * min(1.0, max(0.0, truth + 0.3 * noise))
         whole = low.is_integer() and high.is_integer() and high - low > 1
         return str(round(value)) if whole else f"{value:.2f}"
@@ -114,6 +115,12 @@ class RuleAuthor:
 
     def _draw(self, *parts: object) -> float:
         return draw(self.seed, *parts)
+
+
+def _known(asked: Asked) -> list[object]:
+    """Return what an answer depends on by chance: the model, and every word that it reads."""
+    earlier = [each for turn in asked.turns for each in turn]
+    return [asked.model, asked.seed, asked.system, *earlier, asked.user]
 
 
 def labels_in(prompt: str) -> list[str]:

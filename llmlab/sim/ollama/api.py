@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from llmlab.sim.authors.author import BYTES_PER_TOKEN, Asked, Written, count_prompt
 from llmlab.sim.call import Call, Json, Reply, as_json, plain_text
-from llmlab.sim.messages import SYSTEM_ROLES, conversation, stops
+from llmlab.sim.messages import SYSTEM_ROLES, Said, conversation, stops
 from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import bare
 from llmlab.sim.settle import settled
@@ -62,7 +62,7 @@ class _Sheet:
 async def chat(call: Call) -> Reply:
     """Answer `/api/chat`."""
     messages = _fitted(call, list(call.body.get("messages") or ()))
-    return await _answer(call, "chat", *conversation(messages))
+    return await _answer(call, "chat", conversation(messages))
 
 
 async def generate(call: Call) -> Reply:
@@ -72,15 +72,15 @@ async def generate(call: Call) -> Reply:
     if over > 0:
         _refuse_cut(call)
         prompt = prompt.encode()[over * BYTES_PER_TOKEN :].decode(errors="ignore")
-    return await _answer(call, "generate", system, prompt)
+    return await _answer(call, "generate", Said(system=system, user=prompt))
 
 
-async def _answer(call: Call, kind: Kind, system: str, user: str) -> Reply:
+async def _answer(call: Call, kind: Kind, said: Said) -> Reply:
     model = model_of(call)
     began = call.clock()
-    if not user:
+    if not said.user:
         return _loaded(call, kind, model)
-    asked = _asked(call, model, system, user)
+    asked = _asked(call, model, said)
     call.memory.loaded[model.id] = context_of(call)
     written = await call.author.write(asked)
     if not asked.thinking:
@@ -120,7 +120,7 @@ def options_of(call: Call) -> Mapping[str, Any]:
 
 def _fitted(call: Call, turns: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Drop the oldest turns until the rest fits, except system turns and the last one."""
-    while count_prompt(*conversation(turns)) > context_of(call):
+    while conversation(turns).tokens > context_of(call):
         _refuse_cut(call)
         oldest = next((n for n, turn in enumerate(turns[:-1]) if _droppable(turn)), None)
         if oldest is None:
@@ -135,7 +135,7 @@ def _droppable(turn: Mapping[str, Any]) -> bool:
 
 def _cut_last(turns: list[Mapping[str, Any]], context: int) -> list[Mapping[str, Any]]:
     """Cut the last message to what fits, as Ollama's runner does when it alone is too long."""
-    over = count_prompt(*conversation(turns)) - context
+    over = conversation(turns).tokens - context
     text = plain_text(turns[-1].get("content", "")).encode()[over * BYTES_PER_TOKEN :]
     return [*turns[:-1], {**turns[-1], "content": text.decode(errors="ignore")}]
 
@@ -145,7 +145,7 @@ def _refuse_cut(call: Call) -> None:
         raise bare(400, "the input length exceeds the context length")
 
 
-def _asked(call: Call, model: SimulatedModel, system: str, user: str) -> Asked:
+def _asked(call: Call, model: SimulatedModel, said: Said) -> Asked:
     options, form = options_of(call), call.body.get("format")
     if form == "json":
         form = {"type": "object"}
@@ -153,8 +153,9 @@ def _asked(call: Call, model: SimulatedModel, system: str, user: str) -> Asked:
     return Asked(
         provider="ollama",
         model=model.id,
-        system=system,
-        user=user,
+        system=said.system,
+        turns=said.turns,
+        user=said.user,
         temperature=options.get("temperature"),
         seed=options.get("seed"),
         max_tokens=predict if predict > 0 else context_of(call),

@@ -56,14 +56,15 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
         raise unsupported_parameter("max_tokens", "max_completion_tokens")
     check_sampling(body, model, effort)
     check_stop(body, model)
-    system, user = conversation(body["messages"])
-    _check_format(body, system + user)
+    said = conversation(body["messages"])
+    _check_format(body, said.words)
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     return Asked(
         provider=call.provider,
         model=model.id,
-        system=system,
-        user=user,
+        system=said.system,
+        turns=said.turns,
+        user=said.user,
         temperature=body.get("temperature"),
         seed=body.get("seed"),
         max_tokens=limit or 4096,

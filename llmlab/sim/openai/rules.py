@@ -7,7 +7,7 @@ Source: the reference of 2026-11 on request fields, sampling by family and error
 from collections.abc import Mapping
 from typing import Any
 
-from llmlab.sim.authors.author import Asked, Written, count_prompt
+from llmlab.sim.authors.author import Asked, Written
 from llmlab.sim.call import Call, Rejection
 from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import nested
@@ -150,7 +150,7 @@ def check_stop(body: Mapping[str, Any], model: SimulatedModel) -> None:
 
 def check_window(asked: Asked, model: SimulatedModel, param: str) -> None:
     """Refuse a prompt that does not fit the model's context window."""
-    if count_prompt(asked.system, asked.user) > model.context:
+    if asked.tokens > model.context:
         message = (
             "Your input exceeds the context window of this model. "
             "Please adjust your input and try again."

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmlab.sim.authors.author import Asked, count_prompt
+from llmlab.sim.authors.author import Asked
 from llmlab.sim.call import Call, Reply, as_json
-from llmlab.sim.messages import conversation
+from llmlab.sim.messages import Said, conversation
 from llmlab.sim.models import SimulatedModel
 from llmlab.sim.openai.rules import (
     RESPONSES_FIELDS,
@@ -58,8 +58,7 @@ async def count_input(call: Call) -> Reply:
     """Count the input tokens of a Responses body, free of charge."""
     require(call.body, "model", "input")
     model_of(call, missing=400)
-    system, user = _prompt(call.body)
-    tokens = count_prompt(system, user)
+    tokens = _said(call.body).tokens
     return as_json({"object": "response.input_tokens", "input_tokens": tokens})
 
 
@@ -86,21 +85,20 @@ def _format(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return form if isinstance(form, Mapping) else {}
 
 
-def _prompt(body: Mapping[str, Any]) -> tuple[str, str]:
-    system, user = conversation(body["input"])
-    parts = (body.get("instructions") or "", system)
-    return "\n\n".join(part for part in parts if part), user
+def _said(body: Mapping[str, Any]) -> Said:
+    return conversation(body["input"], body.get("instructions") or "")
 
 
 def _asked(call: Call, model: SimulatedModel, effort: str) -> Asked:
-    system, user = _prompt(call.body)
+    said = _said(call.body)
     form = _format(call.body)
     schema = form.get("schema")
     return Asked(
         provider=call.provider,
         model=model.id,
-        system=system,
-        user=user,
+        system=said.system,
+        turns=said.turns,
+        user=said.user,
         temperature=call.body.get("temperature"),
         max_tokens=call.body.get("max_output_tokens") or 4096,
         thinking=bool(model.efforts) and effort != "none",

@@ -37,13 +37,14 @@ async def chat(call: Call) -> Reply:
 def _asked(call: Call, model: SimulatedModel) -> Asked:
     body = call.body
     effort = check_effort(model, body.get("reasoning_effort"))
-    system, user = conversation(body["messages"])
+    said = conversation(body["messages"])
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     return Asked(
         provider="xai",
         model=model.id,
-        system=system,
-        user=user,
+        system=said.system,
+        turns=said.turns,
+        user=said.user,
         temperature=body.get("temperature"),
         seed=body.get("seed"),
         max_tokens=limit or 4096,

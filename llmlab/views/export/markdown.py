@@ -46,8 +46,8 @@ def _tested(shown: ComparisonView) -> list[str]:
     for prompt in () if shown.tested is None else shown.tested.prompts:
         version = f", version {prompt.version}" if prompt.version else ""
         parts.append(f"### {_safe(prompt.name + version)}")
-        parts += [f"system:\n\n{_fenced(prompt.system)}"] if prompt.system else []
-        parts.append(_fenced(prompt.user))
+        said = [(f"{role}:\n\n" if role else "", words) for role, words in prompt.parts]
+        parts += [f"{head}{_fenced(words)}" for head, words in said]
     return parts
 
 

@@ -28,6 +28,11 @@ class ContentBlock(msgspec.Struct):
     citations: list[Citation] | None = None
     citation: Citation | None = None
     content: Any = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    """Arguments of a call, left as the model wrote them."""
+    partial_json: str | None = None
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
 
@@ -48,6 +53,7 @@ class MessageEvent(msgspec.Struct):
     """One event of a stream."""
 
     type: str = ""
+    index: int = 0
     message: Message | None = None
     content_block: ContentBlock | None = None
     delta: ContentBlock | None = None

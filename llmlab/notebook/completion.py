@@ -111,6 +111,9 @@ def _after(before: str, words: list[str], shell: Any) -> list[str] | None:
         "--system": lambda: _of_kind(names, "str"),
         "-s": lambda: _of_kind(names, "str"),
         "--schema": lambda: _of_kind(names, "dict"),
+        "--tools": lambda: [*_of_kind(names, "function"), *_of_kind(names, "list")],
+        "--tool-choice": lambda: ["auto", "none", "required"],
+        "--verbosity": lambda: ["low", "medium", "high"],
         "--model": _models,
     }
     if before == "-m" and words[0] == "%lab":

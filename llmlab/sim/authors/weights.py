@@ -1,0 +1,36 @@
+"""Log-probabilities of an answer that is made by rule: certain enough, and never quite."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from llmlab.sim.authors.author import Asked, draw
+
+_Weight: TypeAlias = dict[str, Any]
+_WORDS = re.compile(r"\s*\S+|\s+$")
+_OTHERS = ("the", "It", "A", "This", "In", "Yes", "No", "so", "And", "is", "1", "*")
+
+
+def weights(asked: Asked, text: str, labels: Sequence[str]) -> tuple[_Weight, ...]:
+    """Return a token for each word of *text*, with the likeliest at its place."""
+    return tuple(
+        _place(asked, number, token, labels) for number, token in enumerate(_WORDS.findall(text))
+    )
+
+
+def _place(asked: Asked, number: int, token: str, labels: Sequence[str]) -> _Weight:
+    blank = token[: len(token) - len(token.lstrip())]
+    own = token.strip()
+    others = [each for each in (labels if own in labels else ()) if each != own]
+    likely = [own, *others, *(each for each in _OTHERS if each != own)]
+    sure = 0.6 + 0.39 * draw("sure", asked.model, asked.user, number)
+    left, top = 1.0 - sure, [_weight(token, sure)]
+    for each in likely[1:]:
+        left *= 0.8
+        top.append(_weight(blank + each, left * 0.2 / 0.8))
+    return {**_weight(token, sure), "top_logprobs": top}
+
+
+def _weight(token: str, chance: float) -> _Weight:
+    return {"token": token, "logprob": math.log(chance), "bytes": list(token.encode())}

@@ -22,13 +22,13 @@ def weights(asked: Asked, text: str, labels: Sequence[str]) -> tuple[_Weight, ..
 def _place(asked: Asked, number: int, token: str, labels: Sequence[str]) -> _Weight:
     blank = token[: len(token) - len(token.lstrip())]
     own = token.strip()
-    others = [each for each in (labels if own in labels else ()) if each != own]
-    likely = [own, *others, *(each for each in _OTHERS if each != own)]
+    rivals = [each for each in (labels if own in labels else ()) if each != own]
+    others = [each for each in _OTHERS if each != own]
     sure = 0.6 + 0.39 * draw("sure", asked.model, asked.user, number)
-    left, top = 1.0 - sure, [_weight(token, sure)]
-    for each in likely[1:]:
-        left *= 0.8
-        top.append(_weight(blank + each, left * 0.2 / 0.8))
+    top = [_weight(token, sure)]
+    for listed, left in ((rivals, (1.0 - sure) * 0.95), (others, (1.0 - sure) * 0.05)):
+        for at, each in enumerate(listed, 1):
+            top.append(_weight(blank + each, left * 0.5**at))
     return {**_weight(token, sure), "top_logprobs": top}
 
 

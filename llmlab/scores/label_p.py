@@ -101,7 +101,7 @@ class _Reader:
         seen = math.fsum(masses.values())
         if seen < self.least or said not in masses:
             return Unread(
-                f"only {seen:.0%} of the probability is known to belong to one label or another, "
+                f"only {seen:.1%} of the probability is known to belong to one label or another, "
                 f"less than {self.least:.0%}: ask for more with logprobs=, or for the label alone"
             )
         return Chances(said=said, shares={each: mass / seen for each, mass in masses.items()})
@@ -118,7 +118,7 @@ class _Reader:
             own = rest.lstrip(_AROUND)
             first = at + len(rest) - len(own)
             inside = first < at + len(each.token) and at >= begin
-            edge = first == 0 or not spoken[first - 1].isalnum()
+            edge = first in (0, begin) or not spoken[first - 1].isalnum()
             if inside and edge and any(_begins(fold(own[:longest]), word) for word in words):
                 yield number
             at += len(each.token)

@@ -28,7 +28,7 @@ def _place(asked: Asked, number: int, token: str, labels: Sequence[str]) -> _Wei
     top = [_weight(token, sure)]
     for listed, left in ((rivals, (1.0 - sure) * 0.95), (others, (1.0 - sure) * 0.05)):
         for at, each in enumerate(listed, 1):
-            top.append(_weight(blank + each, left * 0.5**at))
+            top.append(_weight(blank + each, left * 0.5**at / (1.0 - 0.5 ** len(listed))))
     return {**_weight(token, sure), "top_logprobs": top}
 
 

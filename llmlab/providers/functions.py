@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from llmlab.records import Parameters, Tool, ToolCall
+from llmlab.records import Tool, ToolCall
 
 Json = dict[str, Any]
 
@@ -134,8 +134,3 @@ def _text(value: object) -> str:
 
 def _json(value: object) -> str:
     return "" if value is None else msgspec.json.encode(value).decode()
-
-
-def choice_beside(asked: Parameters) -> str | None:
-    """Return the choice of a tool where there is one to choose."""
-    return asked.tool_choice if asked.tools else None

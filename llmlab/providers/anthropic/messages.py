@@ -14,7 +14,7 @@ from llmlab.providers.anthropic.read import FINISHES, MessagesReading
 from llmlab.providers.anthropic.wire import Message
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in, request_id_of
-from llmlab.providers.functions import choice_beside, message_choice, message_tools
+from llmlab.providers.functions import message_choice, message_tools
 from llmlab.providers.profile import HasProfile, ProviderProfile
 from llmlab.providers.response_builder import ResponseBuilder
 from llmlab.providers.sse import Sse
@@ -109,8 +109,8 @@ class Anthropic(HasProfile):
             "stop_sequences": list(asked.stop) or None,
             "thinking": _thinking(request, model.rules),
             "output_config": _output(asked) or None,
-            "tools": [*_searches(request, asked.search), *message_tools(asked.tools)] or None,
-            "tool_choice": message_choice(choice_beside(asked)),
+            "tools": _tools(request) if asked.tools or asked.search else None,
+            "tool_choice": message_choice(asked.tool_choice) if asked.tools else None,
             "stream": request.stream or None,
             "service_tier": "auto" if asked.tier == "auto" else None,
             "speed": "fast" if asked.tier == "fast" else None,
@@ -146,6 +146,11 @@ def _output(asked: Parameters) -> dict[str, object]:
         schema = msgspec.to_builtins(asked.schema.document)
         output["format"] = {"type": "json_schema", "schema": schema}
     return output
+
+
+def _tools(request: Request) -> list[dict[str, object]]:
+    asked = request.parameters
+    return [*_searches(request, asked.search), *message_tools(asked.tools)]
 
 
 def _searches(request: Request, search: Search | None) -> list[dict[str, object]]:

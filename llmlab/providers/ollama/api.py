@@ -78,13 +78,16 @@ class Ollama(HasProfile):
             body["messages"] = [*system, {"role": "user", "content": prompt.user}]
         # Streaming is Ollama's default, and so is cutting a long prompt without a word.
         body |= {"stream": request.stream, "truncate": False, "options": _options(asked)}
-        return body | {name: value for name, value in _beside(asked).items() if value is not None}
+        if asked.tools:
+            body["tools"] = chat_tools(asked.tools)
+        if asked.logprobs is not None:
+            body |= {"logprobs": True, "top_logprobs": asked.logprobs}
+        return body | _form(asked)
 
 
 def _refuse_foreign(request: Request, api: Api) -> None:
     """Raise `BadParameter` for what Ollama's API has no word for."""
-    refuse(request, ("search",), "Ollama's API has no search tool")
-    refuse(request, ("verbosity",), "Ollama's API has none")
+    refuse(request, ("search", "verbosity"), "Ollama's API has none")
     if api == "generate":
         refuse(request, ("tools",), "functions are offered on api='chat'")
     if request.parameters.tool_choice != "auto":
@@ -108,16 +111,15 @@ def _options(asked: Parameters) -> dict[str, object]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _beside(asked: Parameters) -> dict[str, object]:
-    """Return the fields beside `options`; None for those that are not asked for."""
-    weighed = asked.logprobs is not None
-    return {
-        "tools": chat_tools(asked.tools),
-        "logprobs": weighed or None,
-        "top_logprobs": asked.logprobs,
-        "think": _think(asked),
-        "format": None if asked.schema is None else msgspec.to_builtins(asked.schema.document),
-    }
+def _form(asked: Parameters) -> dict[str, object]:
+    """Return whether it is to think, and the form of its answer, where either is asked for."""
+    body: dict[str, object] = {}
+    think = _think(asked)
+    if think is not None:
+        body["think"] = think
+    if asked.schema is not None:
+        body["format"] = msgspec.to_builtins(asked.schema.document)
+    return body
 
 
 def _think(asked: Parameters) -> bool | str | None:

@@ -12,7 +12,7 @@ from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
-from llmlab.providers.functions import choice_beside, response_choice, response_tools
+from llmlab.providers.functions import response_choice, response_tools
 from llmlab.providers.profile import HasProfile, ProviderProfile
 from llmlab.providers.response_builder import ResponseBuilder
 from llmlab.providers.responses.read import FINISHES, ResponsesReading
@@ -22,7 +22,7 @@ from llmlab.providers.stream import Stream
 from llmlab.providers.switches import effort_of
 from llmlab.records import Answer, Api, HttpCall, HttpReply, Parameters, Request, Search
 
-_CHAT_ONLY: Final = ("top_k", "presence_penalty", "frequency_penalty")
+_CHAT_ONLY: Final = ("seed", "stop", "top_k", "presence_penalty", "frequency_penalty")
 _WITH_LOGPROBS: Final = "message.output_text.logprobs"
 
 
@@ -63,9 +63,8 @@ class Responses(HasProfile):
         return builder.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
-        refuse(request, ("seed", "stop"), "Responses has none; use api='chat'")
-        refuse(request, ("context",), "only Ollama lets the caller set it")
         refuse(request, _CHAT_ONLY, "Responses has none; use api='chat'")
+        refuse(request, ("context",), "only Ollama lets the caller set it")
         asked = request.parameters
         body: dict[str, Any] = {"model": request.model} | self._words(request)
         named = {
@@ -74,8 +73,8 @@ class Responses(HasProfile):
             "top_p": asked.top_p,
             "reasoning": self._reasoning(request, model),
             "text": _text(asked),
-            "tools": [*self._searches(request, asked.search), *response_tools(asked.tools)] or None,
-            "tool_choice": response_choice(choice_beside(asked)),
+            "tools": self._tools(request) if asked.tools or asked.search else None,
+            "tool_choice": response_choice(asked.tool_choice) if asked.tools else None,
             "include": None if asked.logprobs is None else [_WITH_LOGPROBS],
             "top_logprobs": asked.logprobs,
             "stream": request.stream or None,
@@ -101,6 +100,10 @@ class Responses(HasProfile):
             raise BadParameter(f"{request.name} has no thinking switch here; use api='chat'")
         effort = effort_of(asked, model.rules)
         return None if effort is None else {"effort": effort}
+
+    def _tools(self, request: Request) -> list[dict[str, object]]:
+        asked = request.parameters
+        return [*self._searches(request, asked.search), *response_tools(asked.tools)]
 
     def _searches(self, request: Request, search: Search | None) -> list[dict[str, object]]:
         if search is None:

@@ -87,6 +87,15 @@ async def test_calls_come_back_from_a_tape(simulator: Simulator, tmp_path: Path)
     assert list(again.rows["score"]) == list(run.rows["score"])
 
 
+async def test_tools_do_not_teach_how_long_words_are(simulator: Simulator) -> None:
+    """The tokens of a schema are in what a provider counts, and in no prompt."""
+    async with lab_for(simulator) as lab:
+        await abtest(lab, ["claude"])
+        assert lab.book.labels("learned") == {}
+        await abtest(lab, ["claude"], tools=None, score=None)
+        assert lab.book.labels("learned") != {}
+
+
 async def test_calls_come_in_batches(simulator: Simulator) -> None:
     """Results of OpenAI, Anthropic and xAI have their calls."""
     async with batch_lab_for(simulator) as lab:

@@ -72,6 +72,9 @@ async def test_six_models_call_tools(simulator: Simulator, tmp_path: Path, *, st
         read = read_rows(run.export(tmp_path / f"rows.{suffix}"))
         assert list(read["tool_calls"]) == list(run.rows["tool_calls"])
     run.export(tmp_path / "rows.xlsx")
+    report = run.report(tmp_path / "run.html").read_text("utf-8")
+    assert "weather" in run.answers("tool_calls").iloc[0].to_string()
+    assert "&quot;name&quot;:&quot;weather&quot;" in report
     assert run.confusion(("plain", "gpt")).to_numpy().trace() == 3
 
 

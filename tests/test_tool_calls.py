@@ -296,6 +296,20 @@ STREAMS: dict[str, tuple[str, Api, bytes, list[tuple[str, str, str]]]] = {
             delta("tool_calls", **part(None, "{}", name="now", id="call_2")), LAST, "[DONE]"),
         TWO,
     ),
+    "chat, numbered 0 and in pieces": (
+        "openai", "chat",
+        sse(delta(**part(0, '{"city": "Paris", ', name="weather", id="call_1")),
+            delta(**part(0, '"days": 2}')),
+            delta(**part(0, "{", name="now", id="call_2")),
+            delta("tool_calls", **part(0, "}")), LAST, "[DONE]"),
+        TWO,
+    ),
+    "chat, not numbered and in pieces": (
+        "openai", "chat",
+        sse(delta(**part(None, '{"city": "Paris", ', name="weather", id="call_1")),
+            delta(**part(None, '"days": 2}')), delta("tool_calls"), LAST, "[DONE]"),
+        ONE,
+    ),
     "messages": (
         "anthropic", "messages",
         sse(STARTED,

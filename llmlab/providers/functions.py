@@ -78,6 +78,8 @@ def message_choice(choice: str | None) -> Json | None:
 class HeardCall(Struct, kw_only=True, gc=False):
     """A call of a function as it comes, in pieces."""
 
+    place: object
+    """What its pieces have in common: a number, an id, or the order in which it came."""
     name: str = ""
     id: str = ""
     pieces: list[str]
@@ -88,9 +90,14 @@ class HeardCall(Struct, kw_only=True, gc=False):
         return ToolCall(name=self.name, arguments=said if said.strip() else "{}", id=self.id)
 
 
+def call_at(calls: Sequence[HeardCall], place: object) -> HeardCall | None:
+    """Return the latest call at *place*; None where there is none."""
+    return next((each for each in reversed(calls) if each.place == place), None)
+
+
 def hear_call(
-    calls: dict[Any, HeardCall],
-    place: Any,
+    calls: list[HeardCall],
+    place: object,
     *,
     name: object = None,
     arguments: object = None,
@@ -101,31 +108,32 @@ def hear_call(
 
     Another id at the same place is another call: Gemini's endpoint numbers all of them 0.
     """
-    known = calls.get(place)
-    if known is not None and isinstance(id, str) and id and known.id not in ("", id):
-        place = (place, id)
-        known = calls.get(place)
-    if known is None:
-        known = calls[place] = HeardCall(pieces=[])
+    known = call_at(calls, place)
+    if known is None or (isinstance(id, str) and id and known.id not in ("", id)):
+        known = HeardCall(place=place, pieces=[])
+        calls.append(known)
     known.name = known.name or _text(name)
     known.id = known.id or _text(id)
     known.pieces.append(arguments if isinstance(arguments, str) else _json(arguments))
 
 
-def hear_chat_calls(calls: dict[Any, HeardCall], found: object, *, whole: bool) -> None:
+def hear_chat_calls(calls: list[HeardCall], found: object, *, whole: bool) -> None:
     """Take the `tool_calls` of chat completions or Ollama, whole or the pieces of a chunk."""
     for each in found if isinstance(found, list) else ():
-        if not isinstance(each, Mapping):
-            continue
-        inner = each.get("function")
-        said = inner if isinstance(inner, Mapping) else {}
-        number = each.get("index")
-        pieced = isinstance(number, int) and not whole
-        # A server that numbers nothing sends each call whole, or its pieces with the id.
-        place = number if pieced else ("whole", len(calls)) if whole else each.get("id", "last")
-        hear_call(
-            calls, place, name=said.get("name"), arguments=said.get("arguments"), id=each.get("id")
-        )
+        if isinstance(each, Mapping):
+            inner = each.get("function")
+            said = inner if isinstance(inner, Mapping) else {}
+            place = ("whole", len(calls)) if whole else _place(calls, each)
+            head = {"name": said.get("name"), "id": each.get("id")}
+            hear_call(calls, place, arguments=said.get("arguments"), **head)
+
+
+def _place(calls: Sequence[HeardCall], piece: Mapping[str, Any]) -> object:
+    """Return where a piece belongs: by its number, else by its id, else to the latest call."""
+    number, own = piece.get("index"), piece.get("id")
+    if isinstance(number, int):
+        return number
+    return own or (calls[-1].place if calls else None)
 
 
 def _text(value: object) -> str:

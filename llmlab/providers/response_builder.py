@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Context, Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct, structs
@@ -43,7 +43,7 @@ class ResponseBuilder(Struct, kw_only=True):
     """The provider's own word for why it stopped."""
     tools: bool = False
     """Whether it calls a function, whether or not the call can be read."""
-    calls: dict[Any, HeardCall] = msgspec.field(default_factory=dict)
+    calls: list[HeardCall] = msgspec.field(default_factory=list)
     tokens: list[TokenLogprob] = msgspec.field(default_factory=list)
     usage: Usage = NOTHING
     billed: Decimal | None = None
@@ -122,7 +122,7 @@ class ResponseBuilder(Struct, kw_only=True):
             request_id=request_id,
             fingerprint=self.fingerprint,
             sources=tuple(self.sources),
-            tool_calls=tuple(each.made() for each in self.calls.values()) if self.calls else (),
+            tool_calls=tuple(each.made() for each in self.calls) if self.calls else (),
             logprobs=tuple(self.tokens),
             warnings=self._named(request.provider, request_id) if self.warnings else (),
         )

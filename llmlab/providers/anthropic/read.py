@@ -9,7 +9,7 @@ from llmlab.providers.anthropic import wire
 from llmlab.providers.believed import added
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
-from llmlab.providers.functions import hear_call
+from llmlab.providers.functions import call_at, hear_call
 from llmlab.providers.response_builder import ResponseBuilder, odd_usage, unknown
 from llmlab.providers.sse import Event
 from llmlab.providers.tiers import tier_said
@@ -103,7 +103,7 @@ class MessagesReading:
             self.builder.warn(unknown("content block", block.type))
         if block.type == "tool_use":
             self._call(block, place)
-        elif block.partial_json and place in self.builder.calls:
+        elif block.partial_json and call_at(self.builder.calls, place):
             hear_call(self.builder.calls, place, arguments=block.partial_json)
         for citation in [*(block.citations or ()), block.citation]:
             if citation is not None:

@@ -1,8 +1,10 @@
 """The part of the Messages API that llmlab relies on; msgspec ignores the rest."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+NOTHING: Final = msgspec.Raw()
 
 
 class Citation(msgspec.Struct):
@@ -30,7 +32,7 @@ class ContentBlock(msgspec.Struct):
     content: Any = None
     id: str | None = None
     name: str | None = None
-    input: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    input: msgspec.Raw = NOTHING
     """Arguments of a call, left as the model wrote them."""
     partial_json: str | None = None
     stop_reason: str | None = None

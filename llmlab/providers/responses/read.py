@@ -7,7 +7,7 @@ from typing import Any, Final
 from llmlab.errors import CallError, Unreadable
 from llmlab.providers.decoding import convert, decode_line, lenient
 from llmlab.providers.failures import failure_in
-from llmlab.providers.functions import hear_call
+from llmlab.providers.functions import call_at, hear_call
 from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage, unknown
 from llmlab.providers.responses import wire
 from llmlab.providers.responses.usage import odd_writes, usage_of
@@ -146,7 +146,9 @@ class ResponsesReading:
             return
         self.builder.tools = True
         place = item.get("call_id") or item.get("id") or len(self.builder.calls)
-        self.builder.calls.pop(place, None)
+        known = call_at(self.builder.calls, place)
+        if known is not None:
+            known.pieces.clear()
         said = {"name": item.get("name"), "arguments": item.get("arguments")}
         hear_call(self.builder.calls, place, **said, id=item.get("call_id") or item.get("id"))
 

@@ -63,7 +63,8 @@ def _content(weighed: list[Weight] | None) -> Json | None:
 
 def finish_of(written: Written) -> str:
     """Return `finish_reason` for the author's reason."""
-    return "tool_calls" if written.calls else FINISHES[written.finish]
+    called = written.calls and written.finish == "stop"
+    return "tool_calls" if called else FINISHES[written.finish]
 
 
 def calls_of(call: Call, written: Written) -> list[Json]:

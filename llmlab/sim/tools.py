@@ -1,5 +1,6 @@
 """Functions that a client offers, in any provider's shape, and the pieces of a call."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -55,6 +56,14 @@ def unknown_choice(body: Mapping[str, Any]) -> str:
 def pieces(text: str) -> list[str]:
     """Return arguments in the pieces in which a stream has them."""
     return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+
+
+def as_object(arguments: str) -> object:
+    """Return arguments as data; none where they were cut off."""
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return {}
 
 
 def call_id(prefix: str, serial: str, number: int) -> str:

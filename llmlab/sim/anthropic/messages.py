@@ -7,7 +7,6 @@ reported as read.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from llmlab.sim.refusals import typed
 from llmlab.sim.search import SimulatedSearch, searches, with_searches
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import sse
-from llmlab.sim.tools import call_id, choice_of, offered
+from llmlab.sim.tools import as_object, call_id, choice_of, offered
 
 CACHE_MINIMUM = 1024
 
@@ -177,7 +176,7 @@ def _calls(call: Call, written: Written) -> list[Json]:
             "type": "tool_use",
             "id": call_id("toolu_", call.serial, number),
             "name": name,
-            "input": json.loads(arguments),
+            "input": as_object(arguments),
         }
         for number, (name, arguments) in enumerate(written.calls)
     ]

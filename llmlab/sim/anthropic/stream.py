@@ -30,7 +30,7 @@ def envelope(call: Call, model: SimulatedModel) -> Json:
 def ending(written: Written) -> Json:
     """Return the fields that say why the message ended."""
     reason = "stop_sequence" if written.matched_stop else STOP_REASONS[written.finish]
-    reason = "tool_use" if written.calls else reason
+    reason = "tool_use" if written.calls and written.finish == "stop" else reason
     refused = reason == "refusal"
     details = {"type": "refusal", "category": None, "explanation": None} if refused else None
     return {

@@ -21,6 +21,7 @@ from llmlab.sim.authors.author import Asked, Finish, Written, draw
 from llmlab.sim.authors.calls import called
 from llmlab.sim.authors.rule import labels_in
 from llmlab.sim.authors.turns import Turns
+from llmlab.sim.authors.weights import held
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,6 +30,8 @@ ROOM = 4096
 """Tokens reserved for reasoning, which it does not do: `REASONING_ROOM` of `llmlab.design.grid`."""
 WARMEST = 0.9
 _SEEDS = 2**31
+_LIKELIEST = 200
+"""Tokens asked for at each place: those of a label may be rare where the model is free."""
 _CHOOSE = re.compile(
     r"\b(?:label|classify|choose|pick|one word|(?:answer|reply) (?:with|only))\b",
     re.IGNORECASE,
@@ -88,7 +91,10 @@ class EmbeddedAuthor:
             raise _failure(status, body)
         written = _written(body)
         if tool is None:
-            return written
+            if asked.logprobs is None:
+                return written
+            labels = () if asked.schema else _choice(f"{asked.system}\n{asked.user}")
+            return replace(written, logprobs=held(written.logprobs, labels))
         # Which function is demanded; the model writes its arguments.
         return replace(written, text="", calls=((tool.name, written.text),), logprobs=())
 
@@ -130,7 +136,7 @@ def _body(asked: Asked) -> dict[str, Any]:
         "cache_prompt": True,
     }
     if asked.logprobs is not None:
-        body |= {"logprobs": True, "top_logprobs": max(1, asked.logprobs)}
+        body |= {"logprobs": True, "top_logprobs": _LIKELIEST}
     if asked.stop:
         body["stop"] = list(asked.stop)
     if asked.schema is not None:

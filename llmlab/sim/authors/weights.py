@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from llmlab.sim.authors.author import Asked, draw
@@ -17,6 +18,36 @@ def weights(asked: Asked, text: str, labels: Sequence[str]) -> tuple[_Weight, ..
     return tuple(
         _place(asked, number, token, labels) for number, token in enumerate(_WORDS.findall(text))
     )
+
+
+def held(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> tuple[_Weight, ...]:
+    """
+    Return the tokens of a model that was held to *labels*, with their chances under that.
+
+    The model reports what it would have said freely: of that, what begins or continues a label is
+    kept, and makes up all there is. Without *labels* the tokens are as they came.
+    """
+    tokens = [dict(each) for each in found if each.get("token")]  # the end has no text
+    if not labels:
+        return tuple(tokens)
+    said = accumulate((each["token"] for each in tokens), initial="")
+    return tuple(_among(each, before, labels) for each, before in zip(tokens, said, strict=False))
+
+
+def _among(token: _Weight, said: str, labels: Sequence[str]) -> _Weight:
+    tops = {each["token"]: each for each in (*token.get("top_logprobs", ()), token)}
+    kept = [
+        each
+        for text, each in tops.items()
+        if text and any(label.startswith(said + text) for label in labels)
+    ]
+    whole = math.fsum(math.exp(each["logprob"]) for each in kept)
+    if not whole:
+        return token
+    made = [_weight(each["token"], math.exp(each["logprob"]) / whole) for each in kept]
+    made.sort(key=lambda each: -each["logprob"])
+    own = next((each for each in made if each["token"] == token["token"]), None)
+    return token if own is None else {**own, "top_logprobs": made}
 
 
 def _place(asked: Asked, number: int, token: str, labels: Sequence[str]) -> _Weight:

@@ -5,7 +5,6 @@ The default context is that of a machine with less than 24 GiB of video memory. 
 the measured time, divided by tokens; a count or duration of zero is left out.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import bare
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import ndjson, words
-from llmlab.sim.tools import call_id, offered
+from llmlab.sim.tools import as_object, call_id, offered
 from llmlab.sim.weights import Weight, shown, weighed
 
 Kind: TypeAlias = Literal["chat", "generate"]
@@ -50,7 +49,7 @@ class _Sheet:
         """Return the functions that the answer calls, which are never in pieces."""
         made = [
             {"id": call_id("call_", self.call.serial, number),
-             "function": {"index": number, "name": name, "arguments": json.loads(arguments)}}
+             "function": {"index": number, "name": name, "arguments": as_object(arguments)}}
             for number, (name, arguments) in enumerate(self.written.calls)
         ]  # fmt: skip
         return {"said": {"tool_calls": made}} if made else {}

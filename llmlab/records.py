@@ -303,7 +303,13 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
         ended = _ENDED.get(self.finish)
         if ended is not None:
             return ended
-        return "empty" if self.parsed is None and not self.text.strip() else ""
+        said = self.tool_calls or self.parsed is not None or self.text.strip()
+        return "" if said else "empty"
+
+    @property
+    def calls_only(self) -> bool:
+        """Whether it calls a tool and says nothing beside."""
+        return bool(self.tool_calls) and self.parsed is None and not self.text.strip()
 
 
 _ENDED: Final[Mapping[str, Literal["cut", "refused", "filtered", "unread"]]] = {

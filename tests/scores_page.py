@@ -26,7 +26,7 @@ the report, below the plots, and in one note an arm.
 | `scored` | read and valued; wrong is one of these, with a low score | a number |
 | `unread` | the score could not read it, or its end is `other`: it may be half of one | missing |
 | `cut` | stopped at the output limit, perhaps before its first word: raise `max_tokens` | missing |
-| `empty` | whole, and without a word | missing |
+| `empty` | whole, without a word and without a call of a tool | missing |
 | `refused` | the model declined | missing |
 | `filtered` | the provider's filter stopped it | missing |
 | `untargeted` | the input has no target | missing |
@@ -37,6 +37,8 @@ the report, below the plots, and in one note an arm.
   `A tie`.
 - A function of `(text, target)` is asked about whole answers only. One of `(answer, row)` is
   asked about every answer and sees `answer.finish`; NaN or an error leaves a gap what it is.
+- An answer that calls a tool and says nothing beside is unread for every score but `tool`, and
+  the judge is not asked about it.
 - `brier(missing=-0.25)` gives a number to what says none. The outcome stays `unread`, `cut` ...,
   and `error` says so.
 - **Statistics take whatever has a score.** An input that a ranked arm has no score for is left
@@ -115,6 +117,44 @@ a wrong answer. Single letters are labels where they stand as one: `a` and `I` i
 words. Where a label ends with a sign (`AA-`), `AA` is not read from `AA−` or `AA minus`. Labels
 that are numbers are compared by value.
 """,
+    "label_p": """\
+## Labels by probability
+
+`label_p` scores how much probability the model gave to the target label, from 0 to 1, by the
+log-probabilities of the tokens at the place where the answer says its label. It needs
+`logprobs=5` (or more, where the model reports more); Anthropic reports none, and models that
+reason report none while they do. The labels and how the one that was said is read are those of
+`label`; the column `said` has it, and `probability` its share.
+
+- A token counts for a label if it begins that label and no other, in any case, with or without a
+  blank, quote or mark before it (` Pos`, `"positive`). Where a token begins several (`ne` of
+  `negative` and `neutral`) the next token of the answer divides it. A token such as `pos` might
+  have gone on as another word: that it did not is assumed.
+- A share is of what all labels have: `positive` 0.75, `negative` 0.15, other tokens 0.10 is
+  0.75 / 0.90 = 0.83.
+- **What is not known is not guessed.** Less than 90 % of the probability known to belong to one
+  label or another (`scores.label_p(least=0.9)`), no log-probabilities, the answer's own tokens
+  alone (`logprobs=0`), or a label that the answer says twice: unread, with the reason. A share is
+  off by at most what is not known.
+- In an answer that explains itself first, it is the probability of the label after that
+  explanation. Ask for the label alone.
+- The mean of such scores is the expected share of right labels if one were drawn each time. It is
+  not a proper score: who says 99 % where 70 % would be true gains by it. `run.calibration()` (and
+  `run.plot("calibration")`) sets `probability` against how often the label said was right.
+""",
+    "tool": """\
+## Calls of tools
+
+`tool` scores 1 when the answer calls the tools of the target, no more and no fewer, in any order.
+A target is a tool's name, or `{"name": "weather", "arguments": {"city": "Paris"}}` as a dict or as
+JSON text, or a list of these. What an answer calls is never in doubt: no call, another tool and
+arguments that are no JSON object are wrong, 0, and not unread.
+
+Arguments are compared by value: 2 is 2.0, texts without the blanks around them, objects in any
+order of keys; `"2"` is not 2, `true` is not 1, and case counts. `scores.tool(arguments="given")`
+compares those that the target has, `"none"` (`--score tool:none`) names alone. There is no partial
+credit: a score between 0 and 1 would have to say which argument is worth what.
+""",
     "json": """\
 ## JSON
 
@@ -179,6 +219,7 @@ def page() -> str:
         for text, said in rows
     )
     lines += [PARTS["labels"], *_table(("answer", "labels", "read"), labels), ""]
+    lines += [PARTS["label_p"], PARTS["tool"]]
     found = (
         (text, _code(field), "*unread*" if value is None else _code(value))
         for text, field, value in JSON

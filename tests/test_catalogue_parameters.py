@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llmlab.catalogue import Catalogue, ModelVariant, check, default_api, for_arm
 from llmlab.errors import BadParameter
-from llmlab.records import Api, Parameters, Schema, Search
+from llmlab.records import Api, Parameters, Schema, Search, Tool
 
 CATALOGUE = Catalogue.load()
 CLOSED = {
@@ -33,6 +33,10 @@ def _check(name: str, given: dict[str, Any], api: Api | None = None) -> Paramete
 
 THINK = {"thinking": True, "max_tokens": 2000}
 T0: dict[str, Any] = {"temperature": 0.0}
+
+NONE: dict[str, Any] = {"effort": "none"}
+TOOLS: dict[str, Any] = {"tools": (Tool(name="now"),)}
+FORCED: dict[str, Any] = TOOLS | {"tool_choice": "required"}
 
 # One line a row of the provider's table: the model, what it accepts, what it refuses.
 ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -108,6 +112,36 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("deepseek-flash", _schema(OPEN), _schema({"type": "array"})),
     ("qwen", _schema(NESTED), _schema(OPEN, "")),
     ("grok-4.3", _schema(CLOSED), _schema(OPEN)),
+    ("gpt-4o", {"logprobs": 20}, {"logprobs": 21}),
+    ("gpt-6-luna", {"logprobs": 5} | NONE, {"logprobs": 6} | NONE),
+    ("gpt-6-luna", {"logprobs": 0} | NONE, {"logprobs": 0}),
+    ("gpt-5", {"verbosity": "low"}, {"logprobs": 1}),
+    ("gpt-5.4", {"logprobs": 5, "presence_penalty": 1}, {"presence_penalty": 1, "effort": "low"}),
+    ("gpt-5.5-pro", {"verbosity": "high"}, {"logprobs": 1}),
+    ("gpt-4o", {"frequency_penalty": -2.0}, {"frequency_penalty": 2.5}),
+    ("gpt-4o", {"logprobs": 0}, {"verbosity": "low"}),
+    ("gpt-6-luna", {"verbosity": "low"}, {"verbosity": "loud"}),
+    ("gpt-6-luna", {"verbosity": "low"}, {"top_k": 5}),
+    ("claude-haiku-4-5", {"top_k": 5}, {"logprobs": 5}),
+    ("claude-haiku-4-5", {"top_k": 1}, {"top_k": 0}),
+    ("claude-haiku-4-5", THINK, THINK | {"top_k": 5}),
+    ("claude-opus-4-8", {"thinking": False}, {"top_k": 5}),
+    ("claude-sonnet-4-6", {"top_k": 5}, {"presence_penalty": 0.5}),
+    ("deepseek-flash", {"thinking": False, "logprobs": 20}, {"logprobs": 5}),
+    ("deepseek-flash", {"thinking": False, "presence_penalty": 1}, {"frequency_penalty": 1}),
+    ("grok-4.3", {"logprobs": 8}, {"logprobs": 9}),
+    ("grok-4.3", {"logprobs": 0}, {"presence_penalty": 1}),
+    ("qwen", {"logprobs": 20, "top_k": 40, "presence_penalty": 1}, {"verbosity": "low"}),
+    ("smollm", {"presence_penalty": 1}, {"logprobs": 5}),
+    ("gpt-4o", TOOLS | {"tool_choice": "now"}, {"tool_choice": "now"}),
+    ("gpt-6-luna", TOOLS, TOOLS | {"effort": "low"}),
+    ("claude-haiku-4-5", FORCED, THINK | FORCED),
+    ("claude-sonnet-5", FORCED | {"thinking": False}, FORCED),
+    ("claude-opus-5-5", TOOLS | {"tool_choice": "none"}, FORCED),
+    ("deepseek-flash", FORCED | {"thinking": False}, FORCED),
+    ("qwen", TOOLS | {"tool_choice": "auto"}, TOOLS | {"tool_choice": "none"}),
+    ("grok-4.20-multi-agent", {}, TOOLS),
+    ("smollm", {}, TOOLS),
 ]
 
 
@@ -154,6 +188,11 @@ APIS: list[tuple[str, Api, dict[str, Any], Api, dict[str, Any]]] = [
     ("deepseek-flash", "chat", {}, "chat", WEB),
     ("gpt-4o", "responses", {}, "messages", {}),
     ("gpt-5.5-pro", "responses", {}, "chat", {}),
+    ("gpt-4o", "responses", {"logprobs": 5}, "responses", {"presence_penalty": 1}),
+    ("grok-4.3", "chat", {"logprobs": 5}, "responses", {"logprobs": 5}),
+    ("qwen", "chat", TOOLS, "generate", TOOLS),
+    ("gpt-6-luna", "responses", TOOLS | {"effort": "low"}, "chat", TOOLS | {"effort": "low"}),
+    ("claude", "messages", TOOLS | WEB, "messages", {"tools": (Tool(name="web_search"),)} | WEB),
 ]  # fmt: skip
 
 

@@ -88,6 +88,7 @@ def test_the_catalogue_need_not_know_it(name: str) -> None:
         ({"stream": True}, "say stream=True"),
         ({"service_tier": "flex"}, "say tier="),
         ({"messages": []}, "write it into the prompt"),
+        ({"n": 2}, "say repeats="),
     ],
 )
 def test_what_llmlab_writes_itself_is_refused_with_the_word_to_say(
@@ -121,6 +122,6 @@ def test_a_field_that_buys_more_has_no_worst_price(monkeypatch: pytest.MonkeyPat
         with Lab(book=":memory:", budget={"total": 1.0}) as lab:
             answer = lab.ask("hello", "gpt", extra={"verbosity": "low"})
             with pytest.raises(LimitError):
-                lab.ask("hello", "gpt", extra={"n": 5})
+                lab.ask("hello", "gpt", extra={"best_of": 5})
         (came,) = server.log
     assert answer.sent["verbosity"] == json.loads(came.body)["verbosity"] == "low"

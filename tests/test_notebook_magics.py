@@ -20,6 +20,9 @@ headlines = pd.DataFrame({
     "date": pd.to_datetime(["2020-01-01", "2021-01-01", "2026-01-01", "2026-02-01"])})
 def short(text, target):
     return float(len(text) < 1000)
+def quote(ticker: str) -> float:
+    "The price of a share."
+offered = [quote, {"name": "news", "description": "Headlines about profit."}]
 """
 
 
@@ -143,6 +146,56 @@ def test_every_option_of_abtest_reaches_the_run(lab: Kernel, option: str) -> Non
     assert lab.value(expression).removeprefix("np.int64(").rstrip(")").removeprefix(
         "np.float64("
     ).removeprefix("np.True_") in {expected, ""}
+
+
+SOME_MODELS = {
+    "--logprobs": ("gpt qwen", "--logprobs 3", "it.rows.logprobs.notna().all()"),
+    "--score label_p": (
+        "gpt qwen", "--logprobs 5 --score label_p --target label", "it.score_name == 'label_p'"
+    ),
+    "--tools": (
+        "gpt claude", "--tools quote,offered --tool-choice news", "named twice"
+    ),
+    "--tools NAMES": (
+        "gpt claude", "--tools offered --tool-choice quote",
+        "it.rows.tool_calls.str.contains('quote').all()",
+    ),
+    "--top-k": ("claude qwen", "--top-k 5", "it.tested['settings']['top_k'] == '5'"),
+    "--presence-penalty": (
+        "gpt qwen", "--presence-penalty 0.5 --frequency-penalty -0.5",
+        "it.tested['settings']['frequency_penalty'] == '-0.5'",
+    ),
+    "--verbosity": ("gpt", "--verbosity low", "it.tested['settings']['verbosity'] == 'low'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", SOME_MODELS)
+def test_what_some_models_take_reaches_them(lab: Kernel, option: str) -> None:
+    """Tools, log-probabilities and sampling, by models that have them."""
+    models, line, expression = SOME_MODELS[option]
+
+    said = lab.run(
+        f"%%abtest {models} --on headlines {line} -o it\n--- {option.strip('-')}\n"
+        "Positive, negative or neutral? {{ headline }}"
+    )
+
+    if expression == "named twice":
+        assert "two are called 'quote'" in said.errors[0]
+        return
+    assert said.errors == []
+    assert "True" in lab.value(expression)
+
+
+def test_llm_shows_the_call_of_a_tool(lab: Kernel) -> None:
+    """Name and arguments stand in the quiet line; an unknown name gets a suggestion."""
+    said = lab.run("%%llm claude --tools quote --tool-choice quote -o it\nPrice of ACME?")
+    weighed = lab.run("%%llm gpt --logprobs 2 -o it\nUp or down? {{ headline }}")
+    unknown = lab.run("%%llm claude --tools qoute\nPrice of ACME?")
+
+    assert 'calls quote({"ticker"' in said.shown[-1]["text/plain"]
+    assert weighed.errors == []
+    assert lab.value("len(it.logprobs[0].top)") == "2"
+    assert "did you mean quote?" in unknown.errors[0]
 
 
 def test_abtest_takes_seeds_where_models_do(lab: Kernel) -> None:

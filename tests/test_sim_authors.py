@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from llmlab.errors import TooLong, Unavailable
 from llmlab.sim import Asked, EmbeddedAuthor, RuleAuthor, Simulator
-from llmlab.sim.authors.author import count_tokens
+from llmlab.sim.authors.author import OfferedTool, count_tokens
 from llmlab.sim.authors.embedded import arm_seed, arm_temperature
 from llmlab.sim.authors.instance import instance
 from llmlab.sim.authors.rule import labels_in
+from llmlab.sim.authors.weights import held
+from tests.test_runs import lab_for
 
 ASKED = Asked(
     provider="openai",
@@ -249,6 +252,57 @@ async def test_the_embedded_author_passes_on_what_was_asked(
     assert llama.keys == ["Bearer secret"]
     assert (written.text, written.finish) == ("a real word", "length")
     assert (written.input_tokens, written.cached_tokens, written.output_tokens) == (11, 0, 3)
+
+
+async def test_the_embedded_author_writes_the_arguments_of_a_call_that_is_demanded(
+    embedded: EmbeddedAuthor, llama: Llama
+) -> None:
+    """The schema of the function is that of the answer; a function that is only offered is not."""
+    tool = OfferedTool(name="quote", parameters=SCHEMAS[1])
+
+    called = await embedded.write(replace(ASKED, tools=(tool,), choice="required"))
+    free = await embedded.write(replace(ASKED, tools=(tool,)))
+
+    assert llama.bodies[0]["response_format"]["json_schema"]["schema"] == SCHEMAS[1]
+    assert (called.text, called.calls) == ("", (("quote", "a real word"),))
+    assert (free.text, free.calls) == ("a real word", ())
+    assert "response_format" not in llama.bodies[1]
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "deepseek", "xai", "ollama"])
+async def test_a_call_that_was_cut_off_is_no_fault_of_the_simulator(
+    embedded: EmbeddedAuthor, provider: str
+) -> None:
+    """Arguments that end in the middle are an answer that was cut."""
+    models = {"openai": "gpt", "anthropic": "claude", "deepseek": "deepseek", "xai": "grok",
+              "ollama": "qwen"}  # fmt: skip
+    choice = "auto" if provider == "ollama" else "quote"
+    tool = {"name": "quote", "parameters": SCHEMAS[1]}
+    async with Simulator(author=embedded) as sim, lab_for(sim) as lab:
+        answer = await lab.ask_async("hi", models[provider], tools=[tool], tool_choice=choice)
+
+    assert (answer.finish, answer.gap) == ("length", "cut")
+
+
+def test_held_to_labels_a_model_has_other_chances() -> None:
+    """What begins or continues a label makes up all there is, in the same proportions."""
+
+    def place(own: str, **chances: float) -> dict[str, Any]:
+        tops = [{"token": word, "logprob": math.log(p)} for word, p in chances.items()]
+        return {"token": own, "logprob": math.log(chances.get(own, 0.001)), "top_logprobs": tops}
+
+    free = [place("pos", The=0.5, pos=0.03, neg=0.01), place("itive", itive=0.4, sible=0.6),
+            place("", x=1.0)]  # fmt: skip
+    kept = held(free, ["positive", "negative"])
+
+    shares = [
+        {each["token"]: math.exp(each["logprob"]) for each in one["top_logprobs"]} for one in kept
+    ]
+    assert shares == [
+        {"pos": pytest.approx(0.75), "neg": pytest.approx(0.25)},
+        {"itive": pytest.approx(1.0)},
+    ]
+    assert [each["token"] for each in held(free, [])] == ["pos", "itive"]
 
 
 async def test_the_embedded_author_makes_no_reasoning_up(embedded: EmbeddedAuthor) -> None:

@@ -59,8 +59,15 @@ def _arm(request: Request) -> str:
     asked = request.parameters
     tuned = (asked.temperature, asked.top_p, asked.thinking, asked.effort, asked.schema,
              asked.search)  # fmt: skip
-    own = (asked.extra,) if asked.extra else ()  # as it was named before there were any
-    return repr((request.prompt.version, request.name, (*tuned, *own)))
+    # An arm without these is named as it was before there were any.
+    own = (asked.extra,) if asked.extra else ()
+    named = tuple((name, value) for name in _LATER if (value := getattr(asked, name)))
+    return repr((request.prompt.version, request.name, (*tuned, *own, *named)))
+
+
+_LATER: Final = (
+    "tools", "tool_choice", "top_k", "presence_penalty", "frequency_penalty", "verbosity",
+)  # fmt: skip
 
 
 def sketch_of(experiment: "Experiment") -> tuple[str, ...]:

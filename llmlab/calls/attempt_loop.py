@@ -45,7 +45,7 @@ class AttemptLoop:
         strict: bool = False,
     ) -> None:
         self._context = context
-        self._prepared = prepared
+        self.prepared = prepared
         self.run = run
         self._deadline = deadline
         self._on_piece = on_piece
@@ -94,7 +94,7 @@ class AttemptLoop:
         return outcome
 
     async def _tried(self) -> Outcome:
-        line = self._prepared.endpoint.line
+        line = self.prepared.endpoint.line
         while True:
             try:
                 return await (self._attempt() if line is None else self._in_turn(line))
@@ -118,7 +118,7 @@ class AttemptLoop:
         """Return *error* as the row of a failed call; *why* says why it was not retried."""
         decoder = self._decoder
         partial = error.partial or (decoder.text if decoder is not None else "")
-        partial = self._prepared.endpoint.scrubber.text(partial)
+        partial = self.prepared.endpoint.scrubber.text(partial)
         message = f"{str(error).rstrip('.')}; not retried: {why}" if why else str(error)
         return structs.replace(
             self._failed(error.kind, message, self._loss(partial)),
@@ -136,15 +136,15 @@ class AttemptLoop:
             attempts=self.number,
             started_at=self._started_at,
             queued=self._queued,
-            backend=self._prepared.endpoint.backend,
+            backend=self.prepared.endpoint.backend,
             cost=loss if self._unsure.last else FREE,
             unsure=self._unsure.before,
-            unsure_usd=self._unsure.usd(self._prepared.worst),
+            unsure_usd=self._unsure.usd(self.prepared.worst),
         )
 
     def _deadline_over(self) -> TimedOut:
         last = f"; before that: {self._last}" if self._last is not None else ""
-        provider = self._prepared.request.provider
+        provider = self.prepared.request.provider
         tries = "1 attempt" if self.number == 1 else f"{self.number} attempts"
         return TimedOut(
             f"{provider}: no answer within {self._deadline:g} s and {tries}{last}",
@@ -224,7 +224,7 @@ class AttemptLoop:
         """Wait for another kernel's answer, at most as long as the deadline; then ask here."""
         began = self._context.clock()
         answer, ended = await answer_from(
-            self._context, self._prepared.key, found, within=self._deadline
+            self._context, self.prepared.key, found, within=self._deadline
         )
         self._queued += self._context.clock() - began
         if not ended:
@@ -235,7 +235,7 @@ class AttemptLoop:
 
     async def _in_turn(self, line: Line) -> Answer:
         """Attempt it when a copy is free: the wait is llmlab's own, so no deadline runs."""
-        prompt, at = self._prepared.request.prompt, self._prepared.endpoint.line_at
+        prompt, at = self.prepared.request.prompt, self.prepared.endpoint.line_at
         arrived = self._context.clock()
         self._limit.hold()
         said = "\n\n".join([*(turn.text for turn in prompt.turns), prompt.user])
@@ -253,7 +253,7 @@ class AttemptLoop:
         if self.run is None:
             self._check_held()
         arrived = clock()
-        async with self._gate.passed(self._prepared.tokens, self._model) as start:
+        async with self._gate.passed(self.prepared.tokens, self._model) as start:
             self._queued += clock() - arrived
             ticket = await self._begin(start)
             self._begun = clock()
@@ -285,9 +285,9 @@ class AttemptLoop:
         only where the caller gave a deadline: it is time in llmlab's own queue.
         """
         limiter = self._gate.limiter
-        held = limiter.held(self._prepared.tokens) if self._strict else limiter.asked_to_wait
+        held = limiter.held(self.prepared.tokens) if self._strict else limiter.asked_to_wait
         if held > self._left():
-            provider = self._prepared.request.provider
+            provider = self.prepared.request.provider
             raise Throttled(
                 f"{provider} asked to wait {held:.0f} s more; the deadline is {self._deadline:g} s",
                 provider=provider,
@@ -321,7 +321,7 @@ class AttemptLoop:
 
     async def _answer(self, start: Start) -> Answer:
         self._sending = sending = Sending(
-            self._context, self._prepared, self._gate, on_piece=self._on_piece
+            self._context, self.prepared, self._gate, on_piece=self._on_piece
         )
         answer, latency, ttfb, ttft = await sending.answer(start)
         timing = Timing(
@@ -331,9 +331,9 @@ class AttemptLoop:
             queued=self._queued,
             attempts=self.number,
             unsure=self._unsure.so_far,
-            unsure_usd=self._unsure.usd(self._prepared.worst, count=self._unsure.so_far),
+            unsure_usd=self._unsure.usd(self.prepared.worst, count=self._unsure.so_far),
         )
-        answer = valued(answer, self._prepared, self._context.prices, self._started_at, timing)
+        answer = valued(answer, self.prepared, self._context.prices, self._started_at, timing)
         usage = answer.usage
         if usage.input is not None and usage.output is not None:
             self._gate.limiter.correct(start, usage.input + usage.output)
@@ -348,8 +348,8 @@ class AttemptLoop:
 
     async def _finish(self, ticket: int, settled: Settlement) -> None:
         """Write the settlement; retry while the book fails, for the answer was paid for."""
-        if self._prepared.endpoint.idempotency:
-            self._context.groups.settled(self._prepared, settled, self._context.book)
+        if self.prepared.endpoint.idempotency:
+            self._context.groups.settled(self.prepared, settled, self._context.book)
         for pause in _SAVE_RETRIES:
             try:
                 await self._context.book.finish_async(ticket, settled)
@@ -376,11 +376,11 @@ class AttemptLoop:
         if decoder is not None and decoder.text:
             # The error came inside the stream: the text before it was generated, and is billed.
             error.maybe_charged = True
-        self._paid = stated(error, self._prepared, self._context.prices, self._started_at)
+        self._paid = stated(error, self.prepared, self._context.prices, self._started_at)
         free = is_free(error)
         self._unsure.failed(free=free)
         if not free:
-            self._charged += self._paid or self._prepared.worst or FREE
+            self._charged += self._paid or self.prepared.worst or FREE
         usage = decoder.usage if decoder is not None else None
         latency = self._context.clock() - self._begun
         return lost(error, latency=latency, usage=usage, paid=self._paid)
@@ -394,11 +394,11 @@ class AttemptLoop:
         if not partial and usage.output is None:
             return None
         return loss(
-            self._prepared, self._context.prices, self._started_at, text=partial, usage=usage
+            self.prepared, self._context.prices, self._started_at, text=partial, usage=usage
         )
 
     def _record(self) -> Attempt:
-        prepared, request = self._prepared, self._prepared.request
+        prepared, request = self.prepared, self.prepared.request
         return Attempt(
             key=prepared.key,
             run=self.run,

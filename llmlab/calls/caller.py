@@ -145,26 +145,23 @@ class Caller:
             strict=strict,
         )  # fmt: skip
         name = f"{prepared.key}#{twin}" if twin else prepared.key
-        look = once == "ever"
-        return self._in_flight(
-            name, prepared, attempts, deadline, on_piece, look=look, strict=strict
-        )
+        within = deadline if strict else None
+        return self._in_flight(name, attempts, deadline, within, on_piece, look=once == "ever")
 
     async def _in_flight(
         self,
         name: str,
-        prepared: Prepared,
         attempts: AttemptLoop,
         deadline: float,
+        within: float | None,
         on_piece: OnPiece | None,
         *,
         look: bool,
-        strict: bool,
     ) -> Outcome:
         """Send, unless another has *name* in flight or, with *look*, the book has an answer."""
-        flights = self.context.book.flights
+        prepared, flights = attempts.prepared, self.context.book.flights
         if not flights.take(name):
-            shared = await self._from_another(name, prepared, deadline, strict=strict)
+            shared = await self._from_another(name, prepared, deadline, within)
             if shared is not None:
                 return _pass_on(shared, on_piece)
         outcome: Outcome | None = None
@@ -178,16 +175,16 @@ class Caller:
         return outcome if on_piece is None else _pass_on(outcome, on_piece)
 
     async def _from_another(
-        self, name: str, prepared: Prepared, deadline: float, *, strict: bool
+        self, name: str, prepared: Prepared, deadline: float, within: float | None
     ) -> Outcome | None:
         """
         Wait for whoever asks the same just now; None once it is this caller's turn to ask.
 
-        Its failure is shared only where this caller has waited for its own *deadline*.
+        At most *within* seconds. Its failure is shared only where this caller has waited for its
+        own *deadline*.
         """
         came, flights = self.context.clock(), self.context.book.flights
         while True:
-            within = deadline if strict else None
             try:
                 landed: Outcome | None = await flights.landed(name, within=within)
             except TimeoutError:

@@ -26,7 +26,7 @@ _TURN_TOKENS: Final = 16
 """Tokens that the frame of an earlier message adds to its words, rounded up."""
 
 _SCHEMA_TOKENS: Final = 1024
-"""Tokens of the hidden instructions that a schema adds, rounded up."""
+"""Tokens of the hidden instructions that a schema or tools add, rounded up."""
 
 _BYTES_PER_TOKEN: Final = 3
 """Bytes of a request body to a token, for the rate limit; the reply's usage corrects it."""
@@ -101,8 +101,9 @@ def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:
     the body, for a token is at least one byte. Estimates are not used: one that is too low would
     let a limit be passed.
     """
-    extra = _FRAME_TOKENS + (_SCHEMA_TOKENS if request.parameters.schema else 0)
-    if counted and request.parameters.schema is None:
+    structured = request.parameters.schema is not None or bool(request.parameters.tools)
+    extra = _FRAME_TOKENS + (_SCHEMA_TOKENS if structured else 0)
+    if counted and not structured:
         words = _counted(request)
         if words is not None:
             return words + extra

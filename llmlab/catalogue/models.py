@@ -22,6 +22,9 @@ Sampling: TypeAlias = Literal[
     "always", "never", "effort-none", "ignored-when-thinking", "refused-when-thinking"
 ]
 SearchTool: TypeAlias = Literal["web", "x"]
+ToolChoices: TypeAlias = Literal["any", "unthinking", "free", "auto"]
+"""Which choices of a tool are taken: all; a forced call only while it does not think; never a
+forced one; only `auto`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,20 @@ class Rules:
     search_tools: tuple[SearchTool, ...] = ("web",)
     search_domains: Count | None = None
     """How many allowed domains a search takes; None where no limit is published."""
+    logprobs: tuple[Api, ...] = ()
+    """The APIs that report log-probabilities, while sampling is accepted."""
+    logprobs_most: Count = 20
+    """How many likeliest tokens they report at each place."""
+    top_k: bool = False
+    """Whether `top_k` is taken, while sampling is accepted."""
+    penalties: tuple[Api, ...] = ()
+    """The APIs that take presence and frequency penalties, while sampling is accepted."""
+    verbosity: bool = False
+    tools: tuple[Api, ...] = ()
+    """The APIs on which functions can be offered."""
+    tool_choice: ToolChoices = "any"
+    tools_or_effort: bool = False
+    """Whether chat completions take functions or an effort, not both; Responses takes both."""
     context: bool = False
     """Whether the context to allocate can be asked for (Ollama's `num_ctx`)."""
     tiers: tuple[Tier, ...] = ()

@@ -5,9 +5,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, TypeAlias
 
 from llmlab.catalogue.faults import ParameterFault
+from llmlab.catalogue.logprobs import logprobs
 from llmlab.catalogue.models import Model, ModelVariant
+from llmlab.catalogue.offering import tool_choice, tools
 from llmlab.catalogue.reasoning import effort, thinking
-from llmlab.catalogue.sampling import sampling
+from llmlab.catalogue.sampling import penalties, sampling, top_k
 from llmlab.catalogue.schemas import schema
 from llmlab.catalogue.searching import search
 from llmlab.catalogue.serving import extra, tier
@@ -20,6 +22,10 @@ _NUMBERS: Final[dict[str, tuple[type, ...]]] = {
     "top_p": (int, float),
     "seed": (int,),
     "context": (int,),
+    "logprobs": (int,),
+    "top_k": (int,),
+    "presence_penalty": (int, float),
+    "frequency_penalty": (int, float),
 }
 
 
@@ -187,6 +193,19 @@ def _context(parameters: Parameters, model: Model, _api: Api) -> ParameterFault 
     return None
 
 
+def _verbosity(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
+    asked: Any = parameters.verbosity
+    if asked is None:
+        return None
+    if asked not in _VERBOSITIES:
+        return ParameterFault("verbosity", "has no such", accepts=", ".join(_VERBOSITIES))
+    if not model.rules.verbosity:
+        return ParameterFault("verbosity", "has no such switch", accepts="no verbosity")
+    return None
+
+
+_VERBOSITIES: Final = ("low", "medium", "high")
+
 _Rule: TypeAlias = Callable[[Parameters, Model, Api], ParameterFault | None]
 
 _RULES: Final[tuple[_Rule, ...]] = (
@@ -196,10 +215,16 @@ _RULES: Final[tuple[_Rule, ...]] = (
     thinking,
     effort,
     sampling,
+    top_k,
+    penalties,
+    logprobs,
     _seed,
     _stop,
     schema,
     search,
+    tools,
+    tool_choice,
+    _verbosity,
     _context,
     tier,
     extra,

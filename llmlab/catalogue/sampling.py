@@ -1,4 +1,6 @@
-"""When temperature and top_p are accepted: the rule that differs most between models."""
+"""When temperature, top_p, top_k and penalties are accepted: what differs most between models."""
+
+from typing import Final
 
 from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model, Rules
@@ -10,8 +12,57 @@ def sampling(parameters: Parameters, model: Model, _api: Api) -> ParameterFault 
     rules = model.rules
     if parameters.temperature is None and parameters.top_p is None:
         return None
-    refusal = _refusal(parameters, rules)
+    refusal = refusal_of(parameters, rules)
     return _temperature(parameters, rules, refusal) or _top_p(parameters, rules, refusal)
+
+
+def top_k(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
+    """Return why the model does not take this `top_k`, or None."""
+    if parameters.top_k is None:
+        return None
+    if not model.rules.top_k:
+        return ParameterFault("top_k", "takes none", accepts="no top_k")
+    if parameters.top_k < 1:
+        return ParameterFault("top_k", "has no such top_k", accepts="1 or more")
+    return _also("top_k", parameters, model.rules)
+
+
+def penalties(parameters: Parameters, model: Model, api: Api) -> ParameterFault | None:
+    """Return why the model does not take a penalty, or None."""
+    given = {
+        "presence_penalty": parameters.presence_penalty,
+        "frequency_penalty": parameters.frequency_penalty,
+    }
+    for name, value in given.items():
+        fault = None if value is None else _penalty(name, value, parameters, model, api)
+        if fault is not None:
+            return fault
+    return None
+
+
+_MOST_PENALTY: Final = 2.0
+
+
+def _penalty(
+    name: str, value: float, parameters: Parameters, model: Model, api: Api
+) -> ParameterFault | None:
+    on = [each for each in model.apis if each in model.rules.penalties]
+    if api not in on:
+        fix = f"leave it out, or say api={on[0]!r}" if on else ""
+        accepts = f"it on {', '.join(on)}" if on else f"no {name}"
+        return ParameterFault(name, "does not take it", accepts=accepts, fix=fix)
+    if not -_MOST_PENALTY <= value <= _MOST_PENALTY:
+        return ParameterFault(name, "has no such penalty", accepts="-2 to 2", fix="ask for less")
+    return _also(name, parameters, model.rules)
+
+
+def _also(name: str, parameters: Parameters, rules: Rules) -> ParameterFault | None:
+    """Return the refusal of another sampling parameter, where sampling is refused."""
+    refusal = refusal_of(parameters, rules)
+    if refusal is None:
+        return None
+    accepts = refusal.accepts if refusal.fix else f"no {name}"
+    return ParameterFault(name, refusal.why, accepts=accepts, fix=refusal.fix)
 
 
 def _temperature(
@@ -47,7 +98,7 @@ def _top_p(
     return None
 
 
-def _refusal(parameters: Parameters, rules: Rules) -> ParameterFault | None:
+def refusal_of(parameters: Parameters, rules: Rules) -> ParameterFault | None:
     """Return why sampling is refused as things stand, worded for the temperature."""
     accepts = "temperature=1, the default" if rules.temperature_one else "no temperature"
     match rules.sampling:

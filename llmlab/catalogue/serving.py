@@ -29,6 +29,7 @@ _OWN: Final = (
         "service_tier": "say tier=",
         "speed": "say tier='fast'",
         "num_ctx": "say context=",
+        "n": "say repeats= (in abtest), or repeat= for one more answer",
     }
     | dict.fromkeys(
         ("messages", "input", "prompt", "system", "instructions"), "write it into the prompt"

@@ -73,6 +73,11 @@ class Design:
         max_tokens: For every arm, as are those that follow: see `llmlab.records.Parameters`.
         schema: A JSON schema, or a type that describes one.
         search: True, a list of domains, or a `Search`.
+        tools: Functions that the models may call: Python functions with annotations, JSON
+            schemas in OpenAI's or Anthropic's shape, or `Tool`s. Calls are kept, never made.
+        tool_choice: "auto", "none", "required", or the name of the tool that must be called.
+        logprobs: How many of the likeliest tokens to report at each place of an answer with
+            their log-probabilities; 0 or True reports the answer's own tokens alone.
     """
 
     prompts: Mapping[str, str] | Sequence[str] = field(kw_only=False)

@@ -101,6 +101,7 @@ def experiment_of(
     table = _table(design, templates)
     scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
     _require_rivals(design, judge, count=len(templates) * len(arms))
+    _require_logprobs(design, scorer)
     clusters = clusters_of(table.on, design.cluster, table.inputs)
     dates = dates_by_input(table.on, design.as_of, table.inputs)
     check_horizon(design, table.inputs, dates=dates, clusters=clusters)
@@ -134,6 +135,16 @@ def _require_rivals(design: Design, judge: Judge | None, *, count: int) -> None:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
     if judge is not None and count < _RIVALS:
         raise UsageError("a judge compares answers: give two prompts or two models")
+
+
+def _require_logprobs(design: Design, scorer: Scorer | None) -> None:
+    if scorer is None or scorer.probability is None or "logprobs" in (design.extra or ()):
+        return
+    if design.parameters.logprobs is None:
+        raise UsageError(
+            f"score {scorer.name!r} reads log-probabilities: ask for them with logprobs=5 "
+            "(--logprobs 5)"
+        )
 
 
 def _asked(templates: tuple[Template, ...], *, aa: bool) -> tuple[Template, ...]:

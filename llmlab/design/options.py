@@ -9,12 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.checks.plain import plain, whole
+from llmlab.design.json_schema import closed, document_of_type
+from llmlab.design.tools import choice_of, tools_of
 from llmlab.errors import BadParameter, suggest
 from llmlab.records import Parameters, Schema, Search
 
 PARAMETERS: Final = frozenset(each.name for each in fields(Parameters))
 
-_WHOLE: Final = frozenset({"max_tokens", "seed", "context"})
+_WHOLE: Final = frozenset({"max_tokens", "seed", "context", "logprobs", "top_k"})
 
 _OUTSIDE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -31,16 +33,26 @@ def parameters_of(given: Mapping[str, Any], *, own: Sequence[str] = ()) -> Param
         BadParameter: There is none of this name; the nearest is given.
     """
     unknown = sorted(set(given) - PARAMETERS)
+    if "n" in unknown:
+        raise BadParameter(
+            "n: every answer is a call and a row of its own here; say repeats= in abtest, or ask "
+            "again with repeat=1, 2, ..."
+        )
     if unknown:
         hint = suggest(unknown[0], [*sorted(PARAMETERS), *own])
         raise BadParameter(f"no parameter is called {unknown[0]!r}; {hint}")
     said = {name: plain(value) for name, value in given.items() if value is not None}
+    tools = tools_of(given.get("tools"))
     said |= {name: whole(said[name]) for name in _WHOLE & said.keys()}
     if "stop" in said:
         said["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
     said["schema"] = schema_of(said.get("schema"))
     said["search"] = search_of(said.get("search"))
     said["extra"] = extra_of(said.get("extra"))
+    said["tools"] = tools
+    said["tool_choice"] = choice_of(said.get("tool_choice"), tools)
+    if isinstance(said.get("logprobs"), bool):
+        said["logprobs"] = 0 if said["logprobs"] else None
     return Parameters(**said)
 
 
@@ -66,7 +78,7 @@ def schema_of(wish: object) -> Schema | None:
             f"schema must be a JSON schema or a type, not a {type(wish).__name__}: "
             "pass a dict, a pydantic model, a msgspec Struct or a dataclass"
         )
-    return Schema(name=_name(wish.__name__), document=_closed(_document(wish)))
+    return Schema(name=_name(wish.__name__), document=closed(document_of_type(wish)))
 
 
 def search_of(wish: object) -> Search | None:
@@ -115,34 +127,6 @@ def as_type(parsed: object, wish: type) -> tuple[object, tuple[str, ...]]:
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
         told = " ".join(str(error).split())[:200]
         return parsed, (f"parsed is not a {wish.__name__}: {told}",)
-
-
-def _document(kind: type) -> dict[str, Any]:
-    """Return the JSON schema of a type, by the library that made it."""
-    pydantic = getattr(kind, "model_json_schema", None)
-    if pydantic is not None:
-        made: dict[str, Any] = pydantic()
-        return made
-    try:
-        (document,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-    except TypeError as error:
-        raise BadParameter(f"schema: {kind.__name__} describes no JSON: {error}") from None
-    # The top must be an object itself, not a reference to one.
-    reference = str(document.get("$ref", "")).removeprefix("#/$defs/")
-    top = dict(parts.pop(reference)) if reference in parts else dict(document)
-    return {**top, "$defs": parts} if parts else top
-
-
-def _closed(node: Any) -> Any:
-    """Forbid further properties in every object that does not say otherwise."""
-    if isinstance(node, list):
-        return [_closed(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    closed = {key: _closed(value) for key, value in node.items()}
-    if closed.get("type") == "object" and "properties" in closed:
-        closed.setdefault("additionalProperties", False)
-    return closed
 
 
 def _name(text: str) -> str:

@@ -83,7 +83,9 @@ def schema_notes(rows: Sequence[Row], templates: Sequence[Template]) -> tuple[st
     wrong: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         name, outcome = (row.request.prompt.name, row.request.label), row.outcome
-        if name[0] not in checks or not isinstance(outcome, Answer) or outcome.gap:
+        if name[0] not in checks or not isinstance(outcome, Answer):
+            continue
+        if outcome.gap or outcome.calls_only:
             continue
         answers[name] += 1
         data = document_of(outcome)

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+import msgspec
+
 from llmlab.frames.lists import Lists
+from llmlab.records import ToolCall
 
 Place: TypeAlias = Literal["row", "request", "prompt", "outcome", "answer", "usage", "beside"]
 """The record that has the value; `answer` and `usage` of a failed call are None throughout."""
@@ -50,6 +53,28 @@ def _text(lists: Lists) -> list[Any]:
     for place in lists.failed:
         texts[place] = lists.outcomes[place].partial or None
     return texts
+
+
+def _tool_calls(lists: Lists) -> list[Any]:
+    """The calls of tools as JSON; arguments that are no JSON stay the text that they are."""
+    return [
+        _JSON.encode([_call(call) for call in each]).decode() if each else None
+        for each in lists.take("answer", "tool_calls")
+    ]
+
+
+def _call(call: ToolCall) -> dict[str, object]:
+    try:
+        arguments: object = msgspec.json.decode(call.arguments)
+    except (msgspec.MsgspecError, RecursionError):
+        arguments = call.arguments
+    return {"name": call.name, "arguments": arguments}
+
+
+def _logprobs(lists: Lists) -> list[Any]:
+    return [
+        _JSON.encode(each).decode() if each else None for each in lists.take("answer", "logprobs")
+    ]
 
 
 def _error(lists: Lists) -> list[Any]:
@@ -112,6 +137,7 @@ def _basis(lists: Lists) -> list[Any]:
 STANDARD: Final = "standard"
 """The word of the column `service_tier` for a tier that is no other."""
 
+_JSON: Final = msgspec.json.Encoder()
 _INT: Final = "Int64"
 _TIME: Final = "datetime64[ns, UTC]"
 
@@ -147,7 +173,14 @@ COLUMNS: Final[tuple[Column, ...]] = (
            "outcome", made=_error),
     Column("text", "string", "", "the answer; of a failed call the text received", "answer",
            made=_text),
+    Column("tool_calls", "string", "", "the tools that the answer calls, as JSON: a list of name "
+           "and arguments", "answer", made=_tool_calls),
+    Column("logprobs", "string", "", "the answer's tokens as JSON: token, logprob (natural "
+           "logarithm) and the likeliest tokens at its place; where logprobs= asked for them",
+           "answer", made=_logprobs),
     Column("said", "string", "", "what the score took the answer to say", "beside"),
+    Column("probability", "float64", "", "what the score label_p made of what was said: its share "
+           "of the probability of all labels", "beside"),
     Column("target", "string", "", "what should have been answered", "beside"),
     Column("score", "float64", "", "higher is better; NaN unless the outcome is scored",
            "row"),

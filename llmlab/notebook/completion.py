@@ -119,6 +119,9 @@ def _after(before: str, words: list[str], shell: Any) -> list[str] | None:
         "--system": lambda: [each for kind in _SYSTEMS for each in _of_kind(names, kind)],
         "-s": lambda: [each for kind in _SYSTEMS for each in _of_kind(names, kind)],
         "--schema": lambda: _of_kind(names, "dict"),
+        "--tools": lambda: [*_of_kind(names, "function"), *_of_kind(names, "list")],
+        "--tool-choice": lambda: ["auto", "none", "required"],
+        "--verbosity": lambda: ["low", "medium", "high"],
         "--model": _models,
     }
     if before == "-m" and words[0] == "%lab":

@@ -41,6 +41,7 @@ def design_of(
         "on": lookup(args.on, names, pd.DataFrame, "--on") if args.on else None,
         "score": _score(args.score, names),
         "values": values_for(inline, names, _texts(system)),
+        "tools": tools_of(args.tools, names),
     }
 
 
@@ -94,6 +95,22 @@ def schema_of(name: str | None, names: Mapping[str, object]) -> Schema | None:
     if not isinstance(document, dict):
         raise UsageError(f"--schema {name}: must hold an object, such as {{'type': 'object'}}")
     return Schema(name=re.sub(r"[^A-Za-z0-9_-]", "_", path.stem), document=document)
+
+
+def tools_of(said: str | None, names: Mapping[str, object]) -> list[object] | None:
+    """
+    Return what the notebook's names in *said*, joined by commas, hold: functions, or lists of them.
+
+    Raises:
+        UsageError: There is no such name.
+    """
+    if said is None:
+        return None
+    found: list[object] = []
+    for name in (each.strip() for each in said.split(",")):
+        held = lookup(name, names, object, "--tools")
+        found += held if isinstance(held, list | tuple) else [held]
+    return found
 
 
 def stopped_short(comparison: "Comparison") -> None:

@@ -21,7 +21,7 @@ from llmlab import default
 from llmlab.notebook.background import shown_in_background
 from llmlab.notebook.cells import lookup
 from llmlab.notebook.completion import LAB_WORDS
-from llmlab.notebook.design import design_of, schema_of, stopped_short
+from llmlab.notebook.design import design_of, schema_of, stopped_short, tools_of
 from llmlab.notebook.parsing import arguments, dates_or_span, one_line, whole
 from llmlab.notebook.stream_display import StreamDisplay
 
@@ -50,6 +50,9 @@ class LLMLab(Magics):
     @argument("-m", "--max-tokens", type=whole, default=512, help="output limit (default 512)")
     @argument("-t", "--temperature", type=float, help="sampling temperature")
     @argument("--seed", type=whole, help="sampling seed, where the model takes one")
+    @argument("--tools", metavar="NAMES", help="variables with functions the model may call: a,b")
+    @argument("--tool-choice", metavar="WHAT", help="auto, none, required, or a tool's name")
+    @argument("--logprobs", type=whole, metavar="N", help="likeliest tokens to report a place")
     @argument("--no-stream", action="store_true", help="show the answer only when it is whole")
     def llm(self, line: str, cell: str, local_ns: Mapping[str, object] | None = None) -> None:
         """
@@ -80,6 +83,9 @@ class LLMLab(Magics):
                 max_tokens=args.max_tokens,
                 temperature=args.temperature,
                 seed=args.seed,
+                tools=tools_of(args.tools, names),
+                tool_choice=args.tool_choice,
+                logprobs=args.logprobs,
                 **said.options,
             )
             said.end(answer)
@@ -101,6 +107,13 @@ class LLMLab(Magics):
     @argument("--max-tokens", type=whole, help="output limit of each answer (default 512)")
     @argument("--temperature", type=float, help="sampling temperature for every arm")
     @argument("--seed", type=whole, help="sampling seed for every arm, where models take one")
+    @argument("--top-k", type=whole, metavar="N", help="draw from the N likeliest tokens alone")
+    @argument("--presence-penalty", type=float, metavar="X", help="-2 to 2, where models take one")
+    @argument("--frequency-penalty", type=float, metavar="X", help="-2 to 2, where models take one")
+    @argument("--verbosity", metavar="WHAT", help="low, medium or high, where models take it")
+    @argument("--tools", metavar="NAMES", help="variables with functions models may call: a,b")
+    @argument("--tool-choice", metavar="WHAT", help="auto, none, required, or a tool's name")
+    @argument("--logprobs", type=whole, metavar="N", help="likeliest tokens to report a place")
     @argument("--tier", help="flex, priority ...: another price, where the provider sells it")
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
     @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")

@@ -9,9 +9,20 @@ from msgspec import Struct, structs
 
 from llmlab.providers.believed import NOTHING, all_can_be, what_cannot_be
 from llmlab.providers.decoding import UNREADABLE
+from llmlab.providers.functions import HeardCall
+from llmlab.providers.logprobs import tokens_of
 from llmlab.providers.structured import parsed_of
 from llmlab.providers.tiers import served_at
-from llmlab.records import OWN_MACHINE, Answer, Finish, Piece, Request, Source, Usage
+from llmlab.records import (
+    OWN_MACHINE,
+    Answer,
+    Finish,
+    Piece,
+    Request,
+    Source,
+    TokenLogprob,
+    Usage,
+)
 
 _TICKS: Final = Decimal(10) ** 10
 """xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
@@ -31,6 +42,9 @@ class ResponseBuilder(Struct, kw_only=True):
     stop: str | None = None
     """The provider's own word for why it stopped."""
     tools: bool = False
+    """Whether it calls a function, whether or not the call can be read."""
+    calls: list[HeardCall] = msgspec.field(default_factory=list)
+    tokens: list[TokenLogprob] = msgspec.field(default_factory=list)
     usage: Usage = NOTHING
     billed: Decimal | None = None
     tier: str | None = None
@@ -64,6 +78,12 @@ class ResponseBuilder(Struct, kw_only=True):
         if url and all(url != source.url for source in self.sources):
             self.sources.append(Source(url=url, title=title))
 
+    def weigh(self, found: object) -> None:
+        """Take the next tokens with their log-probabilities."""
+        tokens, odd = tokens_of(found)
+        self.tokens += tokens
+        self.warn(*([odd] if odd else []))
+
     def warn(self, *texts: str) -> None:
         """Note what is odd, once."""
         for text in texts:
@@ -83,6 +103,8 @@ class ResponseBuilder(Struct, kw_only=True):
         self.warn(*notes)
         if self.usage.output is None or self.usage.input is None:
             self.warn(*self._uncounted(request))
+        if request.parameters.logprobs is not None and not self.tokens and text:
+            self.warn("no log-probabilities came, though they were asked for")
         request_id = request_id or self.id
         if not all_can_be(self.usage, self.billed):
             self.warn(what_cannot_be(self.usage, self.billed, request_id))
@@ -100,6 +122,8 @@ class ResponseBuilder(Struct, kw_only=True):
             request_id=request_id,
             fingerprint=self.fingerprint,
             sources=tuple(self.sources),
+            tool_calls=tuple(each.made() for each in self.calls) if self.calls else (),
+            logprobs=tuple(self.tokens),
             warnings=self._named(request.provider, request_id) if self.warnings else (),
         )
 

@@ -98,7 +98,7 @@ class Counting:
         lessons = [
             (cells[key], answer.usage.input)
             for key, answer in answers
-            if key in cells and _teaches(answer)
+            if key in cells and _teaches(answer, cells[key].prepared.request.parameters)
         ]
         if not lessons:
             return
@@ -131,8 +131,10 @@ _WHOLE: Final = 2
 """The tier whose blocks are written with every digit that matters."""
 
 
-def _teaches(answer: Answer) -> bool:
+def _teaches(answer: Answer, asked: Parameters) -> bool:
     """Say whether the count is the provider's own, of the real model, for the prompt alone."""
+    if asked.tools or asked.schema is not None:  # both are in the count, too
+        return False
     usage = answer.usage
     return (
         answer.backend == "live"

@@ -18,7 +18,7 @@ from llmlab.runs.judging import judge_rows
 from llmlab.runs.server_notes import server_notes
 from llmlab.runs.tested import tested
 from llmlab.scores import Scorer, scored
-from llmlab.scores.apply import heard, words_of
+from llmlab.scores.apply import heard, probabilities_of, words_of
 from llmlab.scores.targets import written
 
 if TYPE_CHECKING:
@@ -50,20 +50,25 @@ def read(
     """Score *rows*, ask the judge where there is one, and count the trials in the book."""
     listed: list[Row] = list(rows)
     said: list[str | None] = [None] * len(listed)
+    chances: list[float | None] = [None] * len(listed)
     more: tuple[str, ...] = ()
     if experiment.judge is not None:
         listed, said, more = judge_rows(
             services, experiment, experiment.judge, listed, watch=watch, control=control
         )
     elif experiment.scorer is not None:
-        listed, said, more = _scored(experiment, experiment.scorer, listed)
+        listed, said, chances, more = _scored(experiment, experiment.scorer, listed)
     keep = services.settings.mode != "replay"
     trials = (
         count_trials(services.book, experiment, keep=keep) if keep and experiment.inputs else None
     )
     return ScoredRun(
         rows=listed,
-        extra_columns={**extra_columns_of(experiment, listed), "said": said},
+        extra_columns={
+            **extra_columns_of(experiment, listed),
+            "said": said,
+            **({} if chances.count(None) == len(chances) else {"probability": chances}),
+        },
         notes=(
             *notes,
             *experiment.notes,
@@ -77,7 +82,7 @@ def read(
 
 def _scored(
     experiment: Experiment, scorer: Scorer, rows: list[Row]
-) -> tuple[list[Row], list[str | None], tuple[str, ...]]:
+) -> tuple[list[Row], list[str | None], list[float | None], tuple[str, ...]]:
     """Read and score *rows*; with early stopping each answer alone, as it was during the run."""
     found = heard(rows, scorer, alone=experiment.design.stop_when_clear)
     listed = scored(
@@ -94,7 +99,8 @@ def _scored(
         for (prompt, label), count in sorted(found.settled.items())
         if count
     ]
-    return listed, words_of(found.said, scorer), tuple(notes)
+    said, chances = words_of(found.said, scorer), probabilities_of(found.said, scorer)
+    return listed, said, chances, tuple(notes)
 
 
 def about_of(

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from llmlab.design.experiment import Experiment
 from llmlab.design.inputs import stretches
 from llmlab.providers.tiers import region_of, tier_said
@@ -74,6 +76,8 @@ def _expected(each: Planned, prices: "Prices", at: float) -> float | None:
         return 0.0
     request = prepared.request
     words = len(request.prompt.words.encode())
+    if request.parameters.tools:
+        words += len(msgspec.json.encode(request.parameters.tools))
     output = min(request.parameters.max_tokens, USUAL_OUTPUT)
     dollars = prices.worst(
         request.provider,

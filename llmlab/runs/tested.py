@@ -64,6 +64,7 @@ def _said(parameters: Parameters) -> dict[str, str]:
     found = msgspec.to_builtins(parameters, enc_hook=str)
     if parameters.schema is not None:
         found["schema"] = parameters.schema.name
+    found["tools"] = [each.name for each in parameters.tools]
     return {
         name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         for name, value in found.items()

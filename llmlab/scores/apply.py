@@ -97,6 +97,14 @@ def words_of(said: Sequence[Read[Any]], scorer: Scorer) -> list[str | None]:
             for each in said]  # fmt: skip
 
 
+def probabilities_of(said: Sequence[Read[Any]], scorer: Scorer) -> list[float | None]:
+    """Return the probability of each reading; None where the score knows none."""
+    chance = scorer.probability
+    if chance is None:
+        return [None for _ in said]
+    return [None if each is None or isinstance(each, Unread) else chance(each) for each in said]
+
+
 _AGAIN: Final = object()
 
 
@@ -127,6 +135,8 @@ def _read(row: Row, scorer: Scorer) -> Read[Any]:
         return None
     if row.outcome.gap:
         return Unread(_GAPS[row.outcome.gap])
+    if row.outcome.calls_only and not scorer.reads_calls:
+        return Unread("the answer calls a tool and has no text: score='tool' reads calls")
     if scorer.read is None:
         return row.outcome.text
     return scorer.read(row.outcome)

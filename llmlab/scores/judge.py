@@ -122,12 +122,13 @@ def matches(
     """
     Return the comparisons that *rows* allow: same input, n-th repeat to n-th.
 
-    An answer that is cut, empty or refused is compared with none: what it would have been is not
-    known, and two empty ones are no tie.
+    An answer that is cut, empty, refused or a call of a tool is compared with none: what it would
+    have been is not known, and two empty ones are no tie.
     """
     answered: dict[str, dict[tuple[str, str], list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, row in enumerate(rows):
-        if isinstance(row.outcome, Answer) and not row.outcome.gap:
+        answer = row.outcome
+        if isinstance(answer, Answer) and not answer.gap and not answer.calls_only:
             name = (row.request.prompt.name, row.request.label)
             answered[row.input_id][name].append(place)
     return [

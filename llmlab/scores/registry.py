@@ -7,11 +7,13 @@ from typing import Final, NamedTuple
 
 from llmlab.errors import UsageError, suggest
 from llmlab.scores.documents import json
+from llmlab.scores.label_p import label_p
 from llmlab.scores.numeric import number, value_of
 from llmlab.scores.ranks import rank_ic
 from llmlab.scores.returns import direction, signed_return
 from llmlab.scores.scorer import Score, ScoreFunction, Scorer
 from llmlab.scores.stated import brier, log_loss
+from llmlab.scores.tools import tool
 from llmlab.scores.words import contains, exact, label, regex, similarity
 
 
@@ -89,6 +91,10 @@ def _field(given: str) -> Score:
     return json(field=given)
 
 
+def _arguments(given: str) -> Score:
+    return tool(given)  # type: ignore[arg-type]  # what is no choice is refused there
+
+
 def _cost(given: str) -> Score:
     try:
         cost = value_of(given)
@@ -112,6 +118,8 @@ class ScoreKind(NamedTuple):
 
 SCORES: Final = {
     "label": ScoreKind(label),
+    "label_p": ScoreKind(label_p, of_probabilities=True),
+    "tool": ScoreKind(tool, _arguments),
     "exact": ScoreKind(exact),
     "contains": ScoreKind(contains, contains),
     "regex": ScoreKind(regex, regex),

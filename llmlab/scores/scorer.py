@@ -63,6 +63,10 @@ class Scorer:
     aggregate: Aggregate | None = None
     """Takes the place of `value` for what only many inputs have, such as a correlation."""
     needs_target: bool = True
+    reads_calls: bool = False
+    """Whether it reads calls of tools; to any other score an answer of calls alone says nothing."""
+    probability: Callable[[Any], float] | None = None
+    """The probability of what was read, for its column; it is known by log-probabilities."""
 
     def score(self, text: str, target: object) -> float:
         """Return the score of *text* alone; NaN when it cannot be read."""

@@ -67,7 +67,7 @@ def _label(
     aliases: Mapping[str, Sequence[str]],
     field: str | None,
 ) -> Scorer:
-    known = Labels(_meanings(targets, more, aliases))
+    known = Labels(meanings(targets, more, aliases))
     folded = {_fold(target) for target in targets}
 
     def offered(choices: Sequence[object]) -> Scorer | None:
@@ -173,10 +173,15 @@ _TRUTH: Final = {"true": ("yes",), "false": ("no",)}
 """Other words for labels that are booleans."""
 
 
-def _meanings(
+def meanings(
     targets: Sequence[object], more: Sequence[object], aliases: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    """Return the label of each word, both folded."""
+    """
+    Return the label of each word, both folded.
+
+    Raises:
+        UsageError: There are not two labels, or aliases of one that there is not.
+    """
     labels = {_fold(target) for target in (*targets, *more)}
     if len(labels) < _FEWEST and len(targets) != 1:  # one input is a try, such as frame.head(1)
         raise UsageError(

@@ -8,21 +8,33 @@ gets, it gets 422, so that a client that sends it is noticed.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from llmlab.sim.authors.author import Asked, Written
 from llmlab.sim.call import Call, Json, Rejection, Reply, as_json
-from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
+from llmlab.sim.chat_shape import (
+    Frame,
+    call_deltas,
+    finish_of,
+    schema_of,
+    wants_usage,
+    weights_asked,
+    with_calls,
+)
 from llmlab.sim.messages import conversation, stops
 from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import nested
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import DONE, KEEP_ALIVE, data, sse, words
+from llmlab.sim.tools import choice_of, offered, unknown_choice
+from llmlab.sim.weights import shown, weighed
 
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2),
            "presence_penalty": (-2, 2)}  # fmt: skip
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", None)
 _MOST_STOPS = 16
+_MOST_WEIGHTS = 20
 
 
 async def chat(call: Call) -> Reply:
@@ -39,7 +51,9 @@ async def chat(call: Call) -> Reply:
     if call.body.get("stream"):
         reply = sse(_stream(call, frame, asked, written))
     else:
-        body = frame.completion(_message(asked, written), finish_of(written), usage_of(written))
+        message = with_calls(call, written, _message(asked, written))
+        found = shown(written, asked.logprobs)
+        body = frame.completion(message, finish_of(written), usage_of(written), found)
         reply = as_json(body)
         reply = replace(reply, chunks=(b"\n\n", *reply.chunks))
     return settled(reply, asked, written, model)
@@ -70,6 +84,7 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
     _check_format(body, said.words)
     _check_window(said.tokens, body, model)
     thinking = _thinking(body)
+    _check_offered(body, thinking=thinking)
     return Asked(
         provider="deepseek",
         model=model.id,
@@ -82,7 +97,22 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
         stop=stops(body.get("stop")),
         thinking=thinking,
         schema=schema_of(call),
+        tools=offered(body.get("tools")),
+        choice=choice_of(body.get("tool_choice")),
+        logprobs=weights_asked(body),
     )
+
+
+def _check_offered(body: Mapping[str, Any], *, thinking: bool) -> None:
+    wrong = unknown_choice(body)
+    if wrong:
+        raise _refuse(400, wrong)
+    if thinking and choice_of(body.get("tool_choice")) not in ("auto", "none"):
+        raise _refuse(400, "Thinking mode does not support this tool_choice")
+    if thinking and body.get("logprobs"):
+        raise _refuse(400, "logprobs is not supported in thinking mode")
+    if not 0 <= (body.get("top_logprobs") or 0) <= _MOST_WEIGHTS:
+        raise _refuse(422, f"Invalid top_logprobs value, the valid range is [0, {_MOST_WEIGHTS}]")
 
 
 def _check_parameters(body: Mapping[str, object]) -> None:
@@ -157,8 +187,10 @@ def _stream(call: Call, frame: Frame, asked: Asked, written: Written) -> Iterato
     if asked.thinking:
         for word in words(written.reasoning):
             yield data(frame.chunk({"content": None, "reasoning_content": word}, usage=None))
-    for word in words(written.text):
-        yield data(frame.chunk({"content": word, **quiet}, usage=None))
+    for word, own in weighed(written.text, shown(written, asked.logprobs)):
+        yield data(frame.chunk({"content": word, **quiet}, None, own, usage=None))
+    for delta in call_deltas(call, written):
+        yield data(frame.chunk(delta, usage=None))
     usage = usage_of(written) if wants_usage(call) else None
     yield data(frame.chunk({"content": "", **quiet}, finish_of(written), usage=usage))
     yield DONE

@@ -17,7 +17,8 @@ _TYPES: Mapping[str, _Kind] = {
     "thinking": Mapping, "output_config": Mapping, "response_format": Mapping,
     "text": (str, Mapping),
     "reasoning": Mapping, "reasoning_effort": str, "stream_options": Mapping, "options": Mapping,
-    "tool_choice": (str, Mapping), "cache_control": Mapping,
+    "tool_choice": (str, Mapping), "logprobs": bool, "top_logprobs": int, "verbosity": str,
+    "include": list, "cache_control": Mapping,
 }  # fmt: skip
 _LISTS = ("messages", "tools")
 _UNPROCESSABLE = ("xai", "deepseek")

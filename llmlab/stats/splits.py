@@ -1,5 +1,6 @@
 """A run's rows in parts: by stated probability, by date, by who answered, asked twice."""
 
+import math
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from llmlab.errors import UsageError
+from llmlab.scores.folded import fold
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.calibration import Calibration, calibration
 from llmlab.stats.clusters import Cluster
@@ -23,24 +25,20 @@ def calibrations(rows: "pd.DataFrame", *, bins: int = 10) -> dict[Name, Calibrat
     """
     Return the calibration of each arm from the columns `said` and `target`.
 
-    Repeats of an input count as one.
+    Where log-probabilities made the column `probability`, that of the label said, and whether it
+    was right. Repeats of an input count as one.
 
     Raises:
         UsageError: The run was not scored by stated probabilities.
     """
-    import pandas as pd
-
     if "said" not in rows.columns or "target" not in rows.columns:
         raise UsageError("rows have no columns said and target: score with 'brier' or 'log_loss'")
-    said = pd.to_numeric(rows["said"], errors="coerce").astype(float)
-    came = pd.to_numeric(
-        rows["target"].replace({"true": "1", "false": "0", "True": "1", "False": "0"}),
-        errors="coerce",
-    ).astype(float)
+    said, came = _stated(rows)
     usable = said.between(0.0, 1.0) & came.isin([0.0, 1.0])
     if not usable.any():
         raise UsageError(
-            "no answer states a probability of something that came or not: score with 'brier'"
+            "no answer states a probability of something that came or not: score with 'brier', or "
+            "with 'label_p'"
         )
     columns = (rows["prompt"], rows["label"], said, came, rows["input_id"], usable)
     by_arm: dict[Name, tuple[list[float], list[float], list[object]]] = {}
@@ -54,6 +52,25 @@ def calibrations(rows: "pd.DataFrame", *, bins: int = 10) -> dict[Name, Calibrat
         name: calibration(stated, true, bins=bins, inputs=asked)
         for name, (stated, true, asked) in sorted(by_arm.items())
     }
+
+
+def _stated(rows: "pd.DataFrame") -> "tuple[pd.Series[float], pd.Series[float]]":
+    """Return the probability of each answer, and 1 where what it is of came, 0 where not."""
+    import pandas as pd
+
+    if "probability" in rows.columns and rows["probability"].notna().any():
+        pairs = zip(rows["said"], rows["target"], strict=True)
+        right = [
+            math.nan if pd.isna(said) or pd.isna(target) else float(fold(said) == fold(target))
+            for said, target in pairs
+        ]
+        return rows["probability"].astype(float), pd.Series(right, index=rows.index)
+    said = pd.to_numeric(rows["said"], errors="coerce").astype(float)
+    came = pd.to_numeric(
+        rows["target"].replace({"true": "1", "false": "0", "True": "1", "False": "0"}),
+        errors="coerce",
+    ).astype(float)
+    return said, came
 
 
 def calibration_table(rows: "pd.DataFrame", *, bins: int = 10) -> "pd.DataFrame":

@@ -87,7 +87,7 @@ def _said(row: dict[Any, Any]) -> ShownAnswer:
     score = row["score"]
     return ShownAnswer(
         key=str(row["request_hash"]),
-        text=_text(row["error"] if failed else row["text"]),
+        text=_text(row["error"]) if failed else _text(row["text"]) or _text(row.get("tool_calls")),
         score=None if score is None or score != score else float(score),  # noqa: PLR0124 - NaN
         failed=failed,
     )

@@ -189,10 +189,15 @@ def _reply(row: Mapping[str, Any]) -> SampleAnswer:
     score = row["score"]
     return SampleAnswer(
         arm=f"{row['label']} \u00b7 {row['prompt']}",
-        text=short(_text(row["error"] if failed else row["text"])),
+        text=short(_text(row["error"]) if failed else _words(row)),
         score=None if score is None or score != score else float(score),  # noqa: PLR0124 - NaN
         failed=failed,
     )
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    """Return what an answer says, or the tools that it calls."""
+    return _text(row["text"]) or _text(row.get("tool_calls"))
 
 
 def _text(value: Any) -> str:

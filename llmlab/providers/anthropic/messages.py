@@ -15,6 +15,7 @@ from llmlab.providers.anthropic.wire import Message
 from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in, request_id_of
+from llmlab.providers.functions import message_choice, message_tools
 from llmlab.providers.profile import HasProfile, ProviderProfile
 from llmlab.providers.response_builder import ResponseBuilder
 from llmlab.providers.sse import Sse
@@ -39,6 +40,7 @@ HOME: Final = ProviderProfile(
     count="/v1/messages/count_tokens",
     standard=("service_tier", "standard_only"),
 )
+_NONE_OF: Final = ("seed", "logprobs", "presence_penalty", "frequency_penalty", "verbosity")
 _NO_SAMPLING: Final = "2026-10-21"
 """The API version from which temperature and top_p are refused, at any value."""
 _FAST_BETA: Final = "fast-mode-2026-02-01"
@@ -86,12 +88,14 @@ class Anthropic(HasProfile):
         return builder.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
-        refuse(request, ("seed",), "Anthropic has no seed")
+        refuse(request, _NONE_OF, "Anthropic has none")
         refuse(request, ("context",), "only Ollama lets the caller set it")
         if request.parameters.tier in ("flex", "priority"):
             refuse(request, ("tier",), "Anthropic sells fast alone by the request")
         if self.version >= _NO_SAMPLING:
-            refuse(request, ("temperature", "top_p"), f"API version {self.version} has none")
+            refuse(
+                request, ("temperature", "top_p", "top_k"), f"API version {self.version} has none"
+            )
         prompt, asked = request.prompt, request.parameters
         body: dict[str, Any] = {
             "model": request.model,
@@ -102,10 +106,12 @@ class Anthropic(HasProfile):
             "system": prompt.system or None,
             "temperature": asked.temperature,
             "top_p": asked.top_p,
+            "top_k": asked.top_k,
             "stop_sequences": list(asked.stop) or None,
             "thinking": _thinking(request, model.rules),
             "output_config": _output(asked) or None,
-            "tools": _tools(request, asked.search),
+            "tools": _tools(request) if asked.tools or asked.search else None,
+            "tool_choice": message_choice(asked.tool_choice) if asked.tools else None,
             "stream": request.stream or None,
             "service_tier": "auto" if asked.tier == "auto" else None,
             "speed": "fast" if asked.tier == "fast" else None,
@@ -143,9 +149,14 @@ def _output(asked: Parameters) -> dict[str, object]:
     return output
 
 
-def _tools(request: Request, search: Search | None) -> list[dict[str, object]] | None:
+def _tools(request: Request) -> list[dict[str, object]]:
+    asked = request.parameters
+    return [*_searches(request, asked.search), *message_tools(asked.tools)]
+
+
+def _searches(request: Request, search: Search | None) -> list[dict[str, object]]:
     if search is None:
-        return None
+        return []
     if search.x or search.from_date or search.to_date or not search.web:
         raise BadParameter(f"{request.name} searches the web only, and not by date")
     tool: dict[str, object] = {"type": _SEARCH_TOOL, "name": "web_search"}

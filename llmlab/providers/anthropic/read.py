@@ -9,6 +9,7 @@ from llmlab.providers.anthropic import wire
 from llmlab.providers.believed import added
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
+from llmlab.providers.functions import call_at, hear_call
 from llmlab.providers.response_builder import ResponseBuilder, odd_usage, unknown
 from llmlab.providers.sse import Event
 from llmlab.providers.tiers import tier_said
@@ -49,8 +50,8 @@ class MessagesReading:
             said = f"{self.provider}: the reply has no content"
             raise Unreadable(said, provider=self.provider, status=200)
         self._begin(message)
-        for block in message.content:
-            self._block(block)
+        for place, block in enumerate(message.content):
+            self._block(block, place)
         self._end(message.stop_reason, message.stop_details)
         self.ended = True
 
@@ -81,9 +82,9 @@ class MessagesReading:
         elif kind == "message_stop":
             self.ended = True
         elif kind == "content_block_start" and said.content_block is not None:
-            return self._block(said.content_block)
+            return self._block(said.content_block, said.index)
         elif kind == "content_block_delta" and said.delta is not None:
-            return self._block(said.delta)
+            return self._block(said.delta, said.index)
         return None
 
     def _begin(self, message: wire.Message) -> None:
@@ -97,10 +98,13 @@ class MessagesReading:
             self._end(said.delta.stop_reason, said.delta.stop_details)
         self._count(said.usage, later=True)
 
-    def _block(self, block: wire.ContentBlock) -> Piece | None:
+    def _block(self, block: wire.ContentBlock, place: int) -> Piece | None:
         if block.type not in _BLOCKS:
             self.builder.warn(unknown("content block", block.type))
-        self.builder.tools = self.builder.tools or block.type == "tool_use"
+        if block.type == "tool_use":
+            self._call(block, place)
+        elif block.partial_json and call_at(self.builder.calls, place):
+            hear_call(self.builder.calls, place, arguments=block.partial_json)
         for citation in [*(block.citations or ()), block.citation]:
             if citation is not None:
                 self.builder.cite(citation.url or "", citation.title or "")
@@ -108,6 +112,13 @@ class MessagesReading:
             code = str(block.content.get("error_code", "no reason given"))
             self.builder.warn(f"a web search failed: {code[:60]}")
         return self.builder.say(block.text, block.thinking)
+
+    def _call(self, block: wire.ContentBlock, place: int) -> None:
+        """Take a call of a function; in a stream its input is empty, and comes in pieces."""
+        self.builder.tools = True
+        said = bytes(block.input).decode()
+        given = None if said in ("", "{}", "null") else said
+        hear_call(self.builder.calls, place, name=block.name, arguments=given, id=block.id)
 
     def _end(self, reason: str | None, details: wire.StopDetails | None) -> None:
         self.builder.stop = reason

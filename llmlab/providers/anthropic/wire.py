@@ -1,8 +1,10 @@
 """The part of the Messages API that llmlab relies on; msgspec ignores the rest."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+NOTHING: Final = msgspec.Raw()
 
 
 class Citation(msgspec.Struct):
@@ -28,6 +30,11 @@ class ContentBlock(msgspec.Struct):
     citations: list[Citation] | None = None
     citation: Citation | None = None
     content: Any = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = NOTHING
+    """Arguments of a call, left as the model wrote them."""
+    partial_json: str | None = None
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
 
@@ -48,6 +55,7 @@ class MessageEvent(msgspec.Struct):
     """One event of a stream."""
 
     type: str = ""
+    index: int = 0
     message: Message | None = None
     content_block: ContentBlock | None = None
     delta: ContentBlock | None = None

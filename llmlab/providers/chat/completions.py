@@ -15,6 +15,7 @@ from llmlab.providers.chat.wire import ChatCompletion
 from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in, request_id_of
+from llmlab.providers.functions import chat_choice, chat_tools
 from llmlab.providers.profile import HasProfile, ProviderProfile
 from llmlab.providers.response_builder import ResponseBuilder
 from llmlab.providers.sse import Sse
@@ -95,19 +96,31 @@ class Chat(HasProfile):
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
         refuse(request, ("search",), "search is a tool of api='responses' or 'messages'")
         refuse(request, ("context",), "only Ollama lets the caller set it")
+        refuse(request, ("top_k",), "chat completions have none; a gateway may by extra=")
         asked = request.parameters
         body: dict[str, Any] = {
             "model": request.model,
             "messages": self._messages(request),
             self.limit_name: asked.max_tokens,
         }
-        named = {"temperature": asked.temperature, "top_p": asked.top_p, "seed": asked.seed}
+        named = {
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "seed": asked.seed,
+            "presence_penalty": asked.presence_penalty,
+            "frequency_penalty": asked.frequency_penalty,
+            "verbosity": asked.verbosity,
+        }
         body |= {name: value for name, value in named.items() if value is not None}
         if asked.stop:
             body["stop"] = list(asked.stop)
         body |= self._reasoning(asked, model)
         if asked.schema is not None:
             body["response_format"] = self._format(asked)
+        if asked.tools:
+            body |= {"tools": chat_tools(asked.tools)} | _choice(asked)
+        if asked.logprobs is not None:
+            body |= {"logprobs": True, "top_logprobs": asked.logprobs}
         if asked.tier not in (None, "default"):
             body["service_tier"] = asked.tier
         if request.stream:
@@ -139,3 +152,8 @@ class Chat(HasProfile):
         name, document = asked.schema.name, asked.schema.document
         described = {"name": name, "strict": True, "schema": msgspec.to_builtins(document)}
         return {"type": "json_schema", "json_schema": described}
+
+
+def _choice(asked: Parameters) -> dict[str, object]:
+    choice = chat_choice(asked.tool_choice)
+    return {} if choice is None else {"tool_choice": choice}

@@ -9,6 +9,7 @@ from llmlab.providers.chat import wire
 from llmlab.providers.chat.usage import count
 from llmlab.providers.decoding import decode_line, is_nothing
 from llmlab.providers.failures import failure_in
+from llmlab.providers.functions import hear_call, hear_chat_calls
 from llmlab.providers.response_builder import ResponseBuilder, unknown
 from llmlab.providers.sse import Event
 from llmlab.providers.tiers import tier_said
@@ -28,7 +29,9 @@ def heard_of(
     choices = completion.choices
     choice = choices[0] if len(choices) == 1 else min(choices, key=_index)
     builder.stop = choice.finish_reason
-    _hear(builder, choice.message)
+    _hear(builder, choice.message, whole=True)
+    if choice.logprobs is not None:
+        _weigh(builder, choice.logprobs)
     count(builder, completion.usage, reasoning_apart=reasoning_apart)
     return builder
 
@@ -76,7 +79,11 @@ class ChatReading:
         for choice in chunk.choices or ():
             if choice.index == 0:
                 self.builder.stop = choice.finish_reason or self.builder.stop
-                return None if choice.delta is None else _hear(self.builder, choice.delta)
+                if choice.logprobs is not None:
+                    _weigh(self.builder, choice.logprobs)
+                return (
+                    None if choice.delta is None else _hear(self.builder, choice.delta, whole=False)
+                )
         return None
 
     def _beside(self, chunk: wire.ChatCompletionChunk, groq: wire.Groq) -> None:
@@ -99,9 +106,19 @@ def _head(builder: ResponseBuilder, said: wire.ChatCompletion | wire.ChatComplet
         builder.cite(url)
 
 
-def _hear(builder: ResponseBuilder, message: wire.ChatMessage) -> Piece | None:
+def _weigh(builder: ResponseBuilder, found: Any) -> None:
+    """Take the log-probabilities of a choice; those of a refusal are not the answer's."""
+    content = found.get("content") if isinstance(found, dict) else None
+    if content:
+        builder.weigh(content)
+
+
+def _hear(builder: ResponseBuilder, message: wire.ChatMessage, *, whole: bool) -> Piece | None:
     if message.tool_calls or message.function_call is not None:
         builder.tools = True
+        hear_chat_calls(builder.calls, message.tool_calls, whole=whole)
+        if isinstance(message.function_call, dict):  # its older form, of one call
+            hear_call(builder.calls, "function_call", **_called(message.function_call))
     for note in message.annotations or ():
         if note.url_citation is not None:
             builder.cite(note.url_citation.url, note.url_citation.title)
@@ -112,6 +129,10 @@ def _hear(builder: ResponseBuilder, message: wire.ChatMessage) -> Piece | None:
         thought = thinking or thought
     piece = builder.say(content, thought)
     return piece if message.refusal is None else builder.decline(message.refusal) or piece
+
+
+def _called(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: said.get(name) for name in ("name", "arguments")}
 
 
 def _joined(builder: ResponseBuilder, parts: list[Any]) -> tuple[str, str]:

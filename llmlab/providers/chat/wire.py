@@ -40,6 +40,7 @@ class Choice(msgspec.Struct):
     message: ChatMessage
     finish_reason: str | None = None
     index: Any = 0
+    logprobs: Any = None
 
 
 class Delta(msgspec.Struct):
@@ -48,6 +49,7 @@ class Delta(msgspec.Struct):
     delta: ChatMessage | None = None
     finish_reason: str | None = None
     index: int = 0
+    logprobs: Any = None
 
 
 class ChatCompletion(msgspec.Struct):

@@ -13,6 +13,7 @@ from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
+from llmlab.providers.functions import chat_tools
 from llmlab.providers.ndjson import Ndjson
 from llmlab.providers.ollama.host import host_of
 from llmlab.providers.ollama.read import FINISHES, OllamaLine, OllamaReading
@@ -69,9 +70,7 @@ class Ollama(HasProfile):
         return builder.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request) -> dict[str, Any]:
-        refuse(request, ("search",), "Ollama's API has no search tool")
-        if request.parameters.tier != "default":
-            refuse(request, ("tier",), "Ollama has no tiers of service")
+        _refuse_foreign(request, self.api)
         prompt, asked = request.prompt, request.parameters
         body: dict[str, Any] = {"model": request.model}
         if self.api == "generate":
@@ -87,12 +86,22 @@ class Ollama(HasProfile):
             body["messages"] = [*system, *earlier(prompt.turns), user]
         # Streaming is Ollama's default, and so is cutting a long prompt without a word.
         body |= {"stream": request.stream, "truncate": False, "options": _options(asked)}
-        think = _think(asked)
-        if think is not None:
-            body["think"] = think
-        if asked.schema is not None:
-            body["format"] = msgspec.to_builtins(asked.schema.document)
-        return body
+        if asked.tools:
+            body["tools"] = chat_tools(asked.tools)
+        if asked.logprobs is not None:
+            body |= {"logprobs": True, "top_logprobs": asked.logprobs}
+        return body | _form(asked)
+
+
+def _refuse_foreign(request: Request, api: Api) -> None:
+    """Raise `BadParameter` for what Ollama's API has no word for."""
+    refuse(request, ("search", "verbosity"), "Ollama's API has none")
+    if api == "generate":
+        refuse(request, ("tools",), "functions are offered on api='chat'")
+    if request.parameters.tool_choice != "auto":
+        refuse(request, ("tool_choice",), "Ollama has none: the model chooses")
+    if request.parameters.tier != "default":
+        refuse(request, ("tier",), "Ollama has no tiers of service")
 
 
 def _options(asked: Parameters) -> dict[str, object]:
@@ -101,10 +110,24 @@ def _options(asked: Parameters) -> dict[str, object]:
         "num_ctx": asked.context,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        "top_k": asked.top_k,
+        "presence_penalty": asked.presence_penalty,
+        "frequency_penalty": asked.frequency_penalty,
         "seed": asked.seed,
         "stop": list(asked.stop) or None,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _form(asked: Parameters) -> dict[str, object]:
+    """Return whether it is to think, and the form of its answer, where either is asked for."""
+    body: dict[str, object] = {}
+    think = _think(asked)
+    if think is not None:
+        body["think"] = think
+    if asked.schema is not None:
+        body["format"] = msgspec.to_builtins(asked.schema.document)
+    return body
 
 
 def _think(asked: Parameters) -> bool | str | None:

@@ -9,6 +9,7 @@ import msgspec
 from llmlab.errors import Unreadable
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
+from llmlab.providers.functions import hear_chat_calls
 from llmlab.providers.response_builder import ResponseBuilder, odd_usage
 from llmlab.providers.sse import Event
 from llmlab.records import Answer, Finish, Piece, Usage
@@ -34,6 +35,7 @@ class OllamaLine(msgspec.Struct):
     prompt_eval_count: Any = None
     prompt_eval_cached_count: Any = None
     eval_count: Any = None
+    logprobs: Any = None
     error: Any = None
 
 
@@ -64,7 +66,11 @@ class OllamaReading:
             raise failure_in({"error": line.error}, self.provider)
         self.builder.model = line.model or self.builder.model
         message = line.message or _Message(content=line.response, thinking=line.thinking)
-        self.builder.tools = self.builder.tools or bool(message.tool_calls)
+        if message.tool_calls:
+            self.builder.tools = True
+            hear_chat_calls(self.builder.calls, message.tool_calls, whole=True)
+        if line.logprobs:
+            self.builder.weigh(line.logprobs)
         piece = self.builder.say(message.content, message.thinking)
         if line.done:
             self._end(line)

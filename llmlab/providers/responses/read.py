@@ -7,6 +7,7 @@ from typing import Any, Final
 from llmlab.errors import CallError, Unreadable
 from llmlab.providers.decoding import convert, decode_line, lenient
 from llmlab.providers.failures import failure_in
+from llmlab.providers.functions import call_at, hear_call
 from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage, unknown
 from llmlab.providers.responses import wire
 from llmlab.providers.responses.usage import odd_writes, usage_of
@@ -51,12 +52,17 @@ class ResponsesReading:
             return None
         if self.failed is not None and kind not in _TERMINAL:
             raise self.failed
-        if kind in _TERMINAL and said.response is not None:
-            self.hear(said.response)
-        elif said.response is not None:
-            self._head(said.response)
+        return self._step(kind, said)
+
+    def _step(self, kind: str, said: wire.ResponseEvent) -> Piece | None:
+        if said.response is not None:
+            self.hear(said.response) if kind in _TERMINAL else self._head(said.response)
         elif isinstance(said.delta, str):
+            if said.logprobs:
+                self.builder.weigh(said.logprobs)
             return self._piece(kind, said.delta)
+        elif kind == "response.output_item.done" and isinstance(said.item, dict):
+            self._call(said.item)
         return None
 
     def hear(self, response: wire.ResponseObject) -> None:
@@ -67,6 +73,7 @@ class ResponsesReading:
         streamed, self.builder.texts = self.builder.text, []
         thoughts, self.builder.thoughts = self.builder.thoughts, []
         declined, self.builder.refusals = self.builder.refusals, []
+        weighed, self.builder.tokens = self.builder.tokens, []
         for item in response.output or ():
             self._item(item)
         # The terminal event repeats all that was streamed; where a proxy leaves it out, the
@@ -75,6 +82,7 @@ class ResponsesReading:
         if not self.builder.texts and not self.builder.refusals:
             self.builder.say(streamed)
         self.builder.thoughts = self.builder.thoughts or thoughts
+        self.builder.tokens = self.builder.tokens or weighed
         if streamed and streamed != self.builder.text:
             self.builder.warn("the streamed pieces differ from the final text, which is kept")
         self.ended = True
@@ -124,7 +132,7 @@ class ResponsesReading:
     def _item(self, raw: dict[str, Any]) -> None:
         kind = raw.get("type")
         if kind == "function_call":
-            self.builder.tools = True
+            self._call(raw)
         elif kind in ("message", "reasoning"):
             item = convert(raw, wire.OutputItem, self.provider)
             for part in [*(item.content or ()), *(item.summary or ())]:
@@ -132,11 +140,25 @@ class ResponsesReading:
         elif not str(kind).endswith(_CALLED):
             self.builder.warn(unknown("output item", kind))
 
+    def _call(self, item: dict[str, Any]) -> None:
+        """Take a call of a function; the last event of a stream repeats it, under the same id."""
+        if item.get("type") != "function_call":
+            return
+        self.builder.tools = True
+        place = item.get("call_id") or item.get("id") or len(self.builder.calls)
+        known = call_at(self.builder.calls, place)
+        if known is not None:
+            known.pieces.clear()
+        said = {"name": item.get("name"), "arguments": item.get("arguments")}
+        hear_call(self.builder.calls, place, **said, id=item.get("call_id") or item.get("id"))
+
     def _part(self, part: wire.ContentPart, *, thought: bool) -> None:
         if thought:
             self.builder.say(None, part.text)
             return
         self.builder.say(part.text)
+        if part.logprobs:
+            self.builder.weigh(part.logprobs)
         self.builder.decline(part.refusal)
         for note in part.annotations or ():
             if note.type == "url_citation":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
+from llmlab.providers.functions import response_choice, response_tools
 from llmlab.providers.profile import HasProfile, ProviderProfile
 from llmlab.providers.response_builder import ResponseBuilder
 from llmlab.providers.responses.read import FINISHES, ResponsesReading
@@ -21,6 +22,9 @@ from llmlab.providers.sse import Sse
 from llmlab.providers.stream import Stream
 from llmlab.providers.switches import effort_of
 from llmlab.records import Answer, Api, HttpCall, HttpReply, Parameters, Request, Search
+
+_CHAT_ONLY: Final = ("seed", "stop", "top_k", "presence_penalty", "frequency_penalty")
+_WITH_LOGPROBS: Final = "message.output_text.logprobs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class Responses(HasProfile):
         return builder.answer(request, FINISHES, request_id)
 
     def _body(self, request: Request, model: Model) -> dict[str, Any]:
-        refuse(request, ("seed", "stop"), "Responses has none; use api='chat'")
+        refuse(request, _CHAT_ONLY, "Responses has none; use api='chat'")
         refuse(request, ("context",), "only Ollama lets the caller set it")
         asked = request.parameters
         body: dict[str, Any] = {"model": request.model} | self._words(request)
@@ -70,7 +74,10 @@ class Responses(HasProfile):
             "top_p": asked.top_p,
             "reasoning": self._reasoning(request, model),
             "text": _text(asked),
-            "tools": self._tools(request, asked.search),
+            "tools": self._tools(request) if asked.tools or asked.search else None,
+            "tool_choice": response_choice(asked.tool_choice) if asked.tools else None,
+            "include": None if asked.logprobs is None else [_WITH_LOGPROBS],
+            "top_logprobs": asked.logprobs,
             "stream": request.stream or None,
             "service_tier": None if asked.tier == "default" else asked.tier,
             # The default keeps prompt and answer on the server for 30 days.
@@ -95,9 +102,13 @@ class Responses(HasProfile):
         effort = effort_of(asked, model.rules)
         return None if effort is None else {"effort": effort}
 
-    def _tools(self, request: Request, search: Search | None) -> list[dict[str, object]] | None:
+    def _tools(self, request: Request) -> list[dict[str, object]]:
+        asked = request.parameters
+        return [*self._searches(request, asked.search), *response_tools(asked.tools)]
+
+    def _searches(self, request: Request, search: Search | None) -> list[dict[str, object]]:
         if search is None:
-            return None
+            return []
         asked = [name for name, wanted in (("web", search.web), ("x", search.x)) if wanted]
         missing = [name for name in asked if name not in self.searches]
         if missing or not asked:
@@ -109,11 +120,14 @@ class Responses(HasProfile):
 
 
 def _text(asked: Parameters) -> dict[str, object] | None:
+    verbosity: dict[str, object] = {}
+    if asked.verbosity is not None:
+        verbosity["verbosity"] = asked.verbosity
     if asked.schema is None:
-        return None
+        return verbosity or None
     document = msgspec.to_builtins(asked.schema.document)
     described = {"type": "json_schema", "name": asked.schema.name, "strict": True}
-    return {"format": described | {"schema": document}}
+    return {"format": described | {"schema": document}, **verbosity}
 
 
 def _tool(name: str, search: Search) -> dict[str, object]:

@@ -37,6 +37,8 @@ class ResponseEvent(msgspec.Struct):
 
     type: str = ""
     delta: Any = None
+    item: Any = None
+    logprobs: Any = None
     response: ResponseObject | None = None
     error: Any = None
     code: str | int | None = None
@@ -58,6 +60,7 @@ class ContentPart(msgspec.Struct):
     text: str | None = None
     refusal: str | None = None
     annotations: list[OutputAnnotation] | None = None
+    logprobs: Any = None
 
 
 class OutputItem(msgspec.Struct):

@@ -21,6 +21,7 @@ from llmlab.sim.refusals import typed
 from llmlab.sim.search import SimulatedSearch, searches, with_searches
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import sse
+from llmlab.sim.tools import as_object, call_id, choice_of, offered
 
 CACHE_MINIMUM = 1024
 
@@ -83,6 +84,8 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
         stop=tuple(body.get("stop_sequences") or ()),
         thinking=thinking_type(body, model) != "disabled",
         schema=form.get("schema"),
+        tools=offered(body.get("tools")),
+        choice=choice_of(body.get("tool_choice")),
     )
 
 
@@ -162,7 +165,19 @@ def _blocks(
         blocks += _searched(f"srvtoolu_{call.serial[:20]}{number:02d}", search)
     if written.text:
         blocks.append({"type": "text", "text": written.text})
-    return blocks
+    return [*blocks, *_calls(call, written)]
+
+
+def _calls(call: Call, written: Written) -> list[Json]:
+    return [
+        {
+            "type": "tool_use",
+            "id": call_id("toolu_", call.serial, number),
+            "name": name,
+            "input": as_object(arguments),
+        }
+        for number, (name, arguments) in enumerate(written.calls)
+    ]
 
 
 def _searched(name: str, search: SimulatedSearch) -> list[Json]:

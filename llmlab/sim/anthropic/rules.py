@@ -13,6 +13,7 @@ from typing import Any
 from llmlab.sim.call import Call
 from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import typed
+from llmlab.sim.tools import unknown_choice
 
 OLD, NEW = "2023-06-01", "2026-10-21"
 _FIELDS = """
@@ -145,7 +146,16 @@ def _check_messages(body: Mapping[str, Any], model: SimulatedModel) -> None:
         raise typed(400, 'messages: first message must use the "user" role')
     if messages[-1]["role"] == "assistant" and not model.prefill:
         raise typed(400, "Prefilling assistant messages is not supported for this model.")
+    _check_choice(body, model)
+
+
+def _check_choice(body: Mapping[str, Any], model: SimulatedModel) -> None:
     choice = body.get("tool_choice") or {}
+    wrong = unknown_choice(body)
+    if wrong:
+        raise typed(400, f"tool_choice: {wrong}")
+    if choice.get("type") in ("any", "tool") and thinking_type(body, model) != "disabled":
+        raise typed(400, "Thinking may not be enabled when tool_choice forces tool use.")
     if not model.prefill and choice.get("type") in ("any", "tool"):
         raise typed(400, f"tool_choice.type: '{choice['type']}' is not supported by this model.")
 

@@ -6,6 +6,7 @@ from llmlab.sim.authors.author import Written
 from llmlab.sim.call import Call, Json, dump
 from llmlab.sim.models import SimulatedModel
 from llmlab.sim.streams import event, words
+from llmlab.sim.tools import pieces
 
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "filter": "refusal",
                 "refusal": "refusal"}  # fmt: skip
@@ -29,6 +30,7 @@ def envelope(call: Call, model: SimulatedModel) -> Json:
 def ending(written: Written) -> Json:
     """Return the fields that say why the message ended."""
     reason = "stop_sequence" if written.matched_stop else STOP_REASONS[written.finish]
+    reason = "tool_use" if written.calls and written.finish == "stop" else reason
     refused = reason == "refusal"
     details = {"type": "refusal", "category": None, "explanation": None} if refused else None
     return {
@@ -79,5 +81,9 @@ def _deltas(block: Json) -> Iterator[Json]:
         case "server_tool_use":
             yield {"type": "input_json_delta", "partial_json": ""}
             yield {"type": "input_json_delta", "partial_json": dump(block["input"]).decode()}
+        case "tool_use":
+            yield {"type": "input_json_delta", "partial_json": ""}
+            for piece in pieces(dump(block["input"]).decode()) if block["input"] else ():
+                yield {"type": "input_json_delta", "partial_json": piece}
         case _:
             return

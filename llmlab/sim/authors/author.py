@@ -18,6 +18,15 @@ FRAME_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedTool:
+    """A function that the answer may call."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the client asked, independent of the wire format."""
 
@@ -35,6 +44,11 @@ class Asked:
     stop: tuple[str, ...] = ()
     thinking: bool = False
     schema: Mapping[str, Any] | None = None
+    tools: tuple[OfferedTool, ...] = ()
+    choice: str = "auto"
+    """`auto`, `none`, `required`, or the name of the function that must be called."""
+    logprobs: int | None = None
+    """How many of the likeliest tokens to report at each place; None reports nothing."""
 
     @property
     def said(self) -> str:
@@ -65,6 +79,10 @@ class Written:
     finish: Finish = "stop"
     matched_stop: str | None = None
     """The stop sequence that ended the text, where one did."""
+    calls: tuple[tuple[str, str], ...] = ()
+    """Names and arguments, as JSON, of the functions that it calls."""
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+    """Its tokens as OpenAI writes them, with up to 20 of the likeliest at each place."""
 
 
 class Author(Protocol):

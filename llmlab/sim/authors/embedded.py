@@ -12,13 +12,16 @@ those labels: the model chooses which one.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmlab.errors import CallError, TooLong, Unavailable
 from llmlab.secrets import Shy
 from llmlab.sim.authors.author import Asked, Finish, Written, draw
+from llmlab.sim.authors.calls import called
 from llmlab.sim.authors.rule import labels_in
 from llmlab.sim.authors.turns import Turns
+from llmlab.sim.authors.weights import held
 
 if TYPE_CHECKING:
     import aiohttp
@@ -27,6 +30,8 @@ ROOM = 4096
 """Tokens reserved for reasoning, which it does not do: `REASONING_ROOM` of `llmlab.design.grid`."""
 WARMEST = 0.9
 _SEEDS = 2**31
+_LIKELIEST = 200
+"""Tokens asked for at each place: those of a label may be rare where the model is free."""
 _CHOOSE = re.compile(
     r"\b(?:label|classify|choose|pick|one word|(?:answer|reply) (?:with|only))\b",
     re.IGNORECASE,
@@ -71,6 +76,9 @@ class EmbeddedAuthor:
         """
         import aiohttp
 
+        tool = called(asked, free=False)
+        if tool is not None:
+            asked = replace(asked, schema=tool.parameters, tools=())
         async with self._turns.join(f"{asked.system}\n{asked.said}") as address:
             url = f"{address}/v1/chat/completions"
             try:
@@ -81,7 +89,14 @@ class EmbeddedAuthor:
                 raise Unavailable(f"the embedded model does not answer: {error}") from error
         if status != 200:  # noqa: PLR2004 - anything else is a failure
             raise _failure(status, body)
-        return _written(body)
+        written = _written(body)
+        if tool is None:
+            if asked.logprobs is None:
+                return written
+            labels = () if asked.schema else _choice(f"{asked.system}\n{asked.user}")
+            return replace(written, logprobs=held(written.logprobs, labels))
+        # Which function is demanded; the model writes its arguments.
+        return replace(written, text="", calls=((tool.name, written.text),), logprobs=())
 
     async def close(self) -> None:
         """Close the session; the next question opens a new one."""
@@ -120,6 +135,8 @@ def _body(asked: Asked) -> dict[str, Any]:
         "seed": arm_seed(asked),
         "cache_prompt": True,
     }
+    if asked.logprobs is not None:
+        body |= {"logprobs": True, "top_logprobs": _LIKELIEST}
     if asked.stop:
         body["stop"] = list(asked.stop)
     if asked.schema is not None:
@@ -154,6 +171,7 @@ def _written(body: Mapping[str, Any]) -> Written:
             input_tokens=usage["prompt_tokens"],
             output_tokens=usage["completion_tokens"],
             finish=finish,
+            logprobs=tuple((choice.get("logprobs") or {}).get("content") or ()),
         )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise Unavailable(f"the embedded model's answer lacks {error}") from error

@@ -2,17 +2,20 @@
 The rule author: answers by rule, without a model, deterministic for a seed.
 
 A prompt that offers labels gets one of them, one that asks for a number in a range gets a
-number, a schema gets a valid instance, anything else a sentence made from the prompt. Each
-model has its own skill and picks another label when it fails, so that arms differ and a
-comparison has something to find. Tokens follow `count_tokens`: four bytes each.
+number, a schema gets a valid instance, anything else a sentence made from the prompt. A function
+that is demanded, or whose words the question has, is called. Each model has its own skill and
+picks another label when it fails, so that arms differ and a comparison has something to find.
+Tokens follow `count_tokens`: four bytes each.
 """
 
 import json
 import re
 from dataclasses import dataclass
 
-from llmlab.sim.authors.author import Asked, Finish, Written, count_tokens, draw
+from llmlab.sim.authors.author import Asked, Finish, OfferedTool, Written, count_tokens, draw
+from llmlab.sim.authors.calls import called
 from llmlab.sim.authors.instance import instance
+from llmlab.sim.authors.weights import weights
 
 _NOT_A_LABEL = r"(?!or\b|and\b)"
 _WORD = rf"{_NOT_A_LABEL}[\"'`]?[A-Za-z][\w-]*[\"'`]?"
@@ -50,6 +53,9 @@ class RuleAuthor:
 
     async def write(self, asked: Asked) -> Written:
         """Answer within the output limit; reasoning comes first and may use all of it."""
+        tool = called(asked, free=True)
+        if tool is not None:
+            return self._call(asked, tool)
         text = self._answer(asked)
         text, matched = _stopped(text, asked.stop)
         reasoning = self._reasoning(asked, text) if asked.thinking else ""
@@ -67,6 +73,20 @@ class RuleAuthor:
             cached_tokens=int(prompt * self.cached) if prompt >= 1024 else 0,  # noqa: PLR2004 - see class
             finish=finish,
             matched_stop=None if cut else matched,
+            logprobs=weights(asked, text, labels_in(f"{asked.system}\n{asked.user}"))
+            if asked.logprobs is not None
+            else (),
+        )
+
+    def _call(self, asked: Asked, tool: OfferedTool) -> Written:
+        """Call *tool* with arguments that fit its schema; its tokens are those of both."""
+        value = instance(tool.parameters, lambda labels: self._pick(asked, labels))
+        arguments = json.dumps(value, ensure_ascii=False)
+        return Written(
+            text="",
+            input_tokens=asked.tokens,
+            output_tokens=count_tokens(tool.name + arguments),
+            calls=((tool.name, arguments),),
         )
 
     def _answer(self, asked: Asked) -> str:

@@ -17,9 +17,12 @@ from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import bare
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import ndjson, words
+from llmlab.sim.tools import as_object, call_id, offered
+from llmlab.sim.weights import Weight, shown, weighed
 
 Kind: TypeAlias = Literal["chat", "generate"]
 DEFAULT_CONTEXT = 4096
+_MOST_WEIGHTS = 20
 _EVAL_WEIGHT = 4
 """Generating a token takes about this many times as long as reading one."""
 
@@ -33,14 +36,23 @@ class _Sheet:
     seconds: float
 
     def line(self, text: str, thinking: str = "", **rest: Any) -> Json:
-        """Return one line: a piece of text or of thinking."""
+        """Return one line: a piece of text or of thinking, or what else *rest* has."""
         at = datetime.fromtimestamp(self.call.clock(), UTC).isoformat().replace("+00:00", "Z")
         head: Json = {"model": self.call.body["model"], "created_at": at}
         thought = {"thinking": thinking} if thinking else {}
         if self.kind == "generate":
             return {**head, "response": text, **thought, "done": False, **rest}
-        message = {"role": "assistant", "content": text, **thought}
+        message = {"role": "assistant", "content": text, **thought, **rest.pop("said", {})}
         return {**head, "message": message, "done": False, **rest}
+
+    def calls(self) -> Json:
+        """Return the functions that the answer calls, which are never in pieces."""
+        made = [
+            {"id": call_id("call_", self.call.serial, number),
+             "function": {"index": number, "name": name, "arguments": as_object(arguments)}}
+            for number, (name, arguments) in enumerate(self.written.calls)
+        ]  # fmt: skip
+        return {"said": {"tool_calls": made}} if made else {}
 
     def metrics(self, reason: str) -> Json:
         """Return the last line's fields; zeros are left out."""
@@ -88,9 +100,12 @@ async def _answer(call: Call, kind: Kind, said: Said) -> Reply:
     sheet = _Sheet(call=call, kind=kind, model=model, written=written, seconds=call.clock() - began)
     reason = "length" if written.finish == "length" else "stop"
     if call.body.get("stream", True):
-        reply = ndjson(_lines(sheet, reason))
+        reply = ndjson(_lines(sheet, reason, shown(written, asked.logprobs)))
     else:
-        body = sheet.line(written.text, written.reasoning, **sheet.metrics(reason))
+        found = shown(written, asked.logprobs)
+        weights = {"logprobs": found} if found else {}
+        rest = {**sheet.calls(), **weights, **sheet.metrics(reason)}
+        body = sheet.line(written.text, written.reasoning, **rest)
         reply = as_json(body)
     return settled(reply, asked, written, model)
 
@@ -162,7 +177,16 @@ def _asked(call: Call, model: SimulatedModel, said: Said) -> Asked:
         stop=stops(options.get("stop")),
         thinking=_thinking(call, model),
         schema=form if isinstance(form, Mapping) else None,
+        tools=offered(call.body.get("tools")),
+        logprobs=_weights_asked(call),
     )
+
+
+def _weights_asked(call: Call) -> int | None:
+    count = call.body.get("top_logprobs") or 0
+    if not 0 <= count <= _MOST_WEIGHTS:
+        raise bare(400, f"top_logprobs must be between 0 and {_MOST_WEIGHTS}")
+    return int(count) if call.body.get("logprobs") else None
 
 
 def _thinking(call: Call, model: SimulatedModel) -> bool:
@@ -183,9 +207,12 @@ def _loaded(call: Call, kind: Kind, model: SimulatedModel) -> Reply:
     return as_json(sheet.line("", done=True, done_reason="unload" if unload else "load"))
 
 
-def _lines(sheet: _Sheet, reason: str) -> Iterator[Json]:
+def _lines(sheet: _Sheet, reason: str, found: list[Weight]) -> Iterator[Json]:
     for word in words(sheet.written.reasoning):
         yield sheet.line("", word)
-    for word in words(sheet.written.text):
-        yield sheet.line(word)
+    for word, own in weighed(sheet.written.text, found):
+        weights: Json = {"logprobs": own} if own else {}
+        yield sheet.line(word, **weights)
+    if sheet.written.calls:
+        yield sheet.line("", **sheet.calls())
     yield sheet.line("", **sheet.metrics(reason))

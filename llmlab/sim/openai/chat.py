@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from llmlab.sim.authors.author import Asked, Written
 from llmlab.sim.call import Call, Json, Reply, as_json
-from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
+from llmlab.sim.chat_shape import (
+    Frame,
+    call_deltas,
+    finish_of,
+    schema_of,
+    wants_usage,
+    weights_asked,
+    with_calls,
+)
 from llmlab.sim.messages import conversation, stops
 from llmlab.sim.models import SimulatedModel
 from llmlab.sim.openai.rules import (
@@ -15,6 +23,9 @@ from llmlab.sim.openai.rules import (
     check_sampling,
     check_schema,
     check_stop,
+    check_tools,
+    check_verbosity,
+    check_weights,
     check_window,
     model_of,
     require,
@@ -23,7 +34,9 @@ from llmlab.sim.openai.rules import (
 )
 from llmlab.sim.refusals import nested
 from llmlab.sim.settle import settled
-from llmlab.sim.streams import DONE, data, sse, words
+from llmlab.sim.streams import DONE, data, sse
+from llmlab.sim.tools import choice_of, offered
+from llmlab.sim.weights import Weight, shown, weighed
 
 
 async def chat(call: Call) -> Reply:
@@ -43,9 +56,11 @@ async def chat(call: Call) -> Reply:
     )
     usage = usage_of(written, cache_write(call, model, written))
     if call.body.get("stream"):
-        return settled(sse(_stream(call, frame, written, usage)), asked, written, model)
-    message = {**_said(written), "annotations": []}
-    body = frame.completion(message, finish_of(written), usage)
+        chunks = _stream(call, frame, written, usage, shown(written, asked.logprobs))
+        return settled(sse(chunks), asked, written, model)
+    message = with_calls(call, written, {**_said(written), "annotations": []})
+    found = shown(written, asked.logprobs)
+    body = frame.completion(message, finish_of(written), usage, found)
     return settled(as_json(body), asked, written, model)
 
 
@@ -56,6 +71,9 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
         raise unsupported_parameter("max_tokens", "max_completion_tokens")
     check_sampling(body, model, effort)
     check_stop(body, model)
+    check_weights(body, model)
+    check_verbosity(body.get("verbosity"), model, "verbosity")
+    check_tools(body, model)
     said = conversation(body["messages"])
     _check_format(body, said.words)
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
@@ -71,6 +89,9 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
         stop=stops(body.get("stop")),
         thinking=bool(model.efforts) and effort != "none",
         schema=schema_of(call),
+        tools=offered(body.get("tools")),
+        choice=choice_of(body.get("tool_choice")),
+        logprobs=weights_asked(body),
     )
 
 
@@ -118,14 +139,19 @@ def _said(written: Written) -> Json:
     }
 
 
-def _stream(call: Call, frame: Frame, written: Written, usage: Json) -> Iterator[bytes]:
+def _stream(
+    call: Call, frame: Frame, written: Written, usage: Json, found: list[Weight]
+) -> Iterator[bytes]:
     with_usage = wants_usage(call)
     silent = {"usage": None} if with_usage else {}
     first = {"role": "assistant", "content": "", "refusal": None}
     yield data(frame.chunk(first, **silent))
     field = "refusal" if written.finish == "refusal" else "content"
-    for word in words(written.text):
-        yield data({**frame.chunk({field: word}, **silent), "obfuscation": call.serial[:9]})
+    for word, own in weighed(written.text, found):
+        chunk = frame.chunk({field: word}, None, own, **silent)
+        yield data({**chunk, "obfuscation": call.serial[:9]})
+    for delta in call_deltas(call, written):
+        yield data(frame.chunk(delta, **silent))
     yield data(frame.chunk({}, finish_of(written), **silent))
     if with_usage:
         yield data(frame.usage_chunk(usage))

@@ -4,6 +4,7 @@ Request validation of OpenAI.
 Source: the reference of 2026-11 on request fields, sampling by family and error codes.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from llmlab.sim.authors.author import Asked, Written
 from llmlab.sim.call import Call, Rejection
 from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import nested
+from llmlab.sim.tools import offered, unknown_choice
 
 _CHAT = """
 model messages max_completion_tokens max_tokens temperature top_p n stop seed
@@ -38,6 +40,10 @@ _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2),
 _TIERS = {"auto": "default", "default": "default", "flex": "flex", "priority": "priority",
           "fast": "priority"}  # fmt: skip
 _MOST_STOPS = 4
+_MOST_WEIGHTS = 20
+_MOST_OF_REASONERS = 5
+"""Measured from gpt-5.1 on; 6 is a 400."""
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CACHE_MINIMUM = 1024
 
 
@@ -146,6 +152,54 @@ def check_stop(body: Mapping[str, Any], model: SimulatedModel) -> None:
     if isinstance(stop, list) and len(stop) > _MOST_STOPS:
         message = f"Invalid 'stop': array too long. Expected at most {_MOST_STOPS}."
         raise nested(400, message, param="stop", code="array_above_max_length")
+
+
+def check_weights(body: Mapping[str, Any], model: SimulatedModel) -> None:
+    """Refuse more likeliest tokens than a model reports, or any without `logprobs`."""
+    count = body.get("top_logprobs")
+    if count is None:
+        return
+    if "logprobs" in body and not body["logprobs"]:
+        message = "'top_logprobs' is only allowed when 'logprobs' is true."
+        raise nested(400, message, param="top_logprobs", code="invalid_value")
+    most = _MOST_WEIGHTS if model.sampling == "yes" else _MOST_OF_REASONERS
+    if not 0 <= count <= most:
+        message = f"Invalid 'top_logprobs': expected a value from 0 to {most}, but got {count}."
+        raise nested(400, message, param="top_logprobs", code="invalid_value")
+
+
+def check_verbosity(asked: object, model: SimulatedModel, param: str) -> None:
+    """Refuse a verbosity that a model before gpt-5 does not have."""
+    early = model.id.startswith(("gpt-4", "o1", "o3", "o4"))
+    known = ("medium",) if early else ("low", "medium", "high")
+    if asked is None or asked in known:
+        return
+    supported = ", ".join(f"'{name}'" for name in known)
+    message = (
+        f"Unsupported value: '{param}' does not support '{asked}' with this model. "
+        f"Supported values are: {supported}."
+    )
+    raise nested(400, message, param=param, code="unsupported_value")
+
+
+def check_tools(body: Mapping[str, Any], model: SimulatedModel) -> None:
+    """Refuse ill-named functions, a choice of none of them, and functions beside an effort."""
+    tools = offered(body.get("tools"))
+    for number, each in enumerate(tools):
+        if not _TOOL_NAME.fullmatch(each.name):
+            param = f"tools[{number}].function.name"
+            message = f"Invalid '{param}': string does not match pattern."
+            raise nested(400, message, param=param, code="invalid_value")
+    wrong = unknown_choice(body)
+    if wrong:
+        raise nested(400, wrong, param="tool_choice")
+    late = model.id.startswith(("gpt-5.6", "gpt-6"))
+    if tools and late and body.get("reasoning_effort") not in (None, "none"):
+        message = (
+            "Function tools with reasoning_effort are not supported for this model in "
+            "/v1/chat/completions. Please use /v1/responses instead."
+        )
+        raise nested(400, message, param="reasoning_effort")
 
 
 def check_window(asked: Asked, model: SimulatedModel, param: str) -> None:

@@ -13,6 +13,9 @@ from llmlab.sim.openai.rules import (
     check_fields,
     check_sampling,
     check_schema,
+    check_tools,
+    check_verbosity,
+    check_weights,
     check_window,
     model_of,
     require,
@@ -23,11 +26,14 @@ from llmlab.sim.responses.stream import stream
 from llmlab.sim.search import searches, with_searches
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import numbered, sse
+from llmlab.sim.tools import choice_of, offered
+from llmlab.sim.weights import shown
 from llmlab.sim.xai.rules import check_effort as check_xai_effort
 from llmlab.sim.xai.rules import dollars, ticks
 from llmlab.sim.xai.rules import model_of as xai_model_of
 
 _MOST_DOMAINS = 5
+WITH_WEIGHTS = "message.output_text.logprobs"
 
 
 async def openai_responses(call: Call) -> Reply:
@@ -37,6 +43,9 @@ async def openai_responses(call: Call) -> Reply:
     model = model_of(call, missing=400)
     effort = check_effort(model, _effort(call.body), "reasoning.effort")
     check_sampling(call.body, model, effort)
+    _check_weights(call.body, model, effort)
+    check_verbosity((call.body.get("text") or {}).get("verbosity"), model, "text.verbosity")
+    check_tools(call.body, model)
     form = _format(call.body)
     if form.get("strict"):
         check_schema(form.get("schema"), "text.format")
@@ -68,7 +77,13 @@ async def _answer(call: Call, model: SimulatedModel, asked: Asked, effort: str) 
     written = with_searches(written, found, cite=asked.schema is None)
     charge = ticks(model, written, len(found)) if call.provider == "xai" else None
     sheet = Sheet(
-        call=call, model=model, written=written, effort=effort, searches=found, charge=charge
+        call=call,
+        model=model,
+        written=written,
+        effort=effort,
+        searches=found,
+        charge=charge,
+        weights=shown(written, asked.logprobs),
     )
     reply = sse(numbered(stream(sheet))) if call.body.get("stream") else as_json(sheet.document())
     return settled(reply, asked, written, model, None if charge is None else dollars(charge))
@@ -103,7 +118,21 @@ def _asked(call: Call, model: SimulatedModel, effort: str) -> Asked:
         max_tokens=call.body.get("max_output_tokens") or 4096,
         thinking=bool(model.efforts) and effort != "none",
         schema=schema if isinstance(schema, Mapping) else _any_object(form),
+        tools=offered(call.body.get("tools")),
+        choice=choice_of(call.body.get("tool_choice")),
+        logprobs=_weights_asked(call.body),
     )
+
+
+def _weights_asked(body: Mapping[str, Any]) -> int | None:
+    asked = WITH_WEIGHTS in (body.get("include") or ())
+    return int(body.get("top_logprobs") or 0) if asked else None
+
+
+def _check_weights(body: Mapping[str, Any], model: SimulatedModel, effort: str) -> None:
+    check_weights(body, model)
+    if _weights_asked(body) is not None:
+        check_sampling({"logprobs": True}, model, effort)
 
 
 def _any_object(form: Mapping[str, Any]) -> Mapping[str, Any] | None:

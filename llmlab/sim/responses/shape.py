@@ -1,7 +1,7 @@
 """The documents of the Responses API: output items, the whole response, and its usage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmlab.sim.authors.author import Written
@@ -9,6 +9,8 @@ from llmlab.sim.call import Call, Json
 from llmlab.sim.models import SimulatedModel
 from llmlab.sim.openai.rules import cache_write, tier_of
 from llmlab.sim.search import SimulatedSearch, citation
+from llmlab.sim.tools import call_id
+from llmlab.sim.weights import Weight
 
 _ECHOED: Json = {
     "instructions": None, "max_output_tokens": None, "max_tool_calls": None, "metadata": {},
@@ -30,6 +32,7 @@ class Sheet:
     searches: tuple[SimulatedSearch, ...] = ()
     charge: int | None = None
     """xAI's charge in ticks; None at OpenAI."""
+    weights: list[Weight] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -37,10 +40,11 @@ class Sheet:
         return "incomplete" if self.written.finish in ("length", "filter") else "completed"
 
     def items(self) -> list[Json]:
-        """Return the output items: reasoning, searches, and the message unless it is empty."""
+        """Return the output items: reasoning, searches, the message unless empty, and calls."""
         found = [self._search_item(n, search) for n, search in enumerate(self.searches)]
-        message = [self._message()] if self.written.text or not self.written.reasoning else []
-        return [*self._reasoning(), *found, *message]
+        silent = self.written.reasoning or self.written.calls
+        message = [self._message()] if self.written.text or not silent else []
+        return [*self._reasoning(), *found, *message, *self._calls()]
 
     def document(self) -> Json:
         """Return the finished response."""
@@ -139,6 +143,19 @@ class Sheet:
             item["encrypted_content"] = f"sim-{self.call.serial}"
         return [item]
 
+    def _calls(self) -> list[Json]:
+        return [
+            {
+                "id": call_id("fc_", self.call.serial, number),
+                "type": "function_call",
+                "status": "completed",
+                "call_id": call_id("call_", self.call.serial, number),
+                "name": name,
+                "arguments": arguments,
+            }
+            for number, (name, arguments) in enumerate(self.written.calls)
+        ]
+
     def _search_item(self, number: int, search: SimulatedSearch) -> Json:
         action = {"type": "search", "query": search.query}
         sources = [{"type": "url", "url": search.url}]
@@ -154,7 +171,7 @@ class Sheet:
         if written.finish == "refusal":
             part: Json = {"type": "refusal", "refusal": written.text}
         else:
-            part = {"type": "output_text", "text": written.text, "logprobs": [],
+            part = {"type": "output_text", "text": written.text, "logprobs": self.weights,
                     "annotations": self._annotations()}  # fmt: skip
         return {
             "id": f"msg_{self.call.serial}",

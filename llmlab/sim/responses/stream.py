@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from llmlab.sim.call import Json
 from llmlab.sim.responses.shape import Sheet
 from llmlab.sim.streams import words
+from llmlab.sim.tools import pieces
+from llmlab.sim.weights import weighed
 
 
 def stream(sheet: Sheet) -> Iterator[Json]:
@@ -26,6 +28,11 @@ def _item(index: int, item: Json) -> Iterator[Json]:
             yield from _reasoning(inside, item)
         case "message":
             yield from _message(inside, item["content"][0])
+        case "function_call":
+            for piece in pieces(item["arguments"]):
+                yield {"type": "response.function_call_arguments.delta", **inside, "delta": piece}
+            done = {"arguments": item["arguments"], "name": item["name"]}
+            yield {"type": "response.function_call_arguments.done", **inside, **done}
         case "web_search_call":
             for step in ("in_progress", "searching", "completed"):
                 yield {"type": f"response.web_search_call.{step}", **inside}
@@ -35,7 +42,11 @@ def _item(index: int, item: Json) -> Iterator[Json]:
 
 
 def _empty(item: Json) -> Json:
-    hollow: Json = {"reasoning": {"summary": []}, "message": {"content": []}}
+    hollow: Json = {
+        "reasoning": {"summary": []},
+        "message": {"content": []},
+        "function_call": {"arguments": ""},
+    }
     return {**item, "status": "in_progress", **hollow.get(item["type"], {})}
 
 
@@ -54,11 +65,14 @@ def _message(inside: Json, part: Json) -> Iterator[Json]:
     at = {**inside, "content_index": 0}
     kind = "refusal" if part["type"] == "refusal" else "output_text"
     field = "refusal" if kind == "refusal" else "text"
-    extra: Json = {} if kind == "refusal" else {"logprobs": []}
-    hollow = {**part, field: "", **({} if kind == "refusal" else {"annotations": []})}
+    found = part.get("logprobs", [])
+    extra: Json = {} if kind == "refusal" else {"logprobs": found}
+    empty: Json = {} if kind == "refusal" else {"annotations": [], "logprobs": []}
+    hollow = {**part, field: "", **empty}
     yield {"type": "response.content_part.added", **at, "part": hollow}
-    for word in words(part[field]):
-        yield {"type": f"response.{kind}.delta", **at, "delta": word, **extra}
+    for word, own in weighed(part[field], found):
+        weights: Json = {} if kind == "refusal" else {"logprobs": own}
+        yield {"type": f"response.{kind}.delta", **at, "delta": word, **weights}
     for number, note in enumerate(part.get("annotations", ())):
         kind_of = "response.output_text.annotation.added"
         yield {"type": kind_of, **at, "annotation_index": number, "annotation": note}

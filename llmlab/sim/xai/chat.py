@@ -5,11 +5,21 @@ from uuid import UUID
 
 from llmlab.sim.authors.author import Asked, Written
 from llmlab.sim.call import Call, Json, Reply, as_json
-from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
+from llmlab.sim.chat_shape import (
+    Frame,
+    calls_of,
+    finish_of,
+    schema_of,
+    wants_usage,
+    weights_asked,
+    with_calls,
+)
 from llmlab.sim.messages import conversation, stops
 from llmlab.sim.models import SimulatedModel
 from llmlab.sim.settle import settled
-from llmlab.sim.streams import DONE, data, sse, words
+from llmlab.sim.streams import DONE, data, sse
+from llmlab.sim.tools import choice_of, offered
+from llmlab.sim.weights import Weight, shown, weighed
 from llmlab.sim.xai.rules import check_effort, dollars, model_of, ticks
 
 
@@ -27,10 +37,12 @@ async def chat(call: Call) -> Reply:
     )
     usage = usage_of(written, charge)
     if call.body.get("stream"):
-        reply = sse(_stream(call, frame, written, usage))
+        reply = sse(_stream(call, frame, written, usage, shown(written, asked.logprobs)))
     else:
         message = {"role": "assistant", "content": written.text, "refusal": None}
-        reply = as_json(frame.completion(message, finish_of(written), usage))
+        message = with_calls(call, written, message)
+        found = shown(written, asked.logprobs)
+        reply = as_json(frame.completion(message, finish_of(written), usage, found))
     return settled(reply, asked, written, model, dollars(charge))
 
 
@@ -51,6 +63,9 @@ def _asked(call: Call, model: SimulatedModel) -> Asked:
         stop=stops(body.get("stop")),
         thinking=bool(model.efforts) and effort != "none",
         schema=schema_of(call),
+        tools=offered(body.get("tools")),
+        choice=choice_of(body.get("tool_choice")),
+        logprobs=weights_asked(body),
     )
 
 
@@ -77,10 +92,15 @@ def usage_of(written: Written, charge: int) -> Json:
     }
 
 
-def _stream(call: Call, frame: Frame, written: Written, usage: Json) -> Iterator[bytes]:
+def _stream(
+    call: Call, frame: Frame, written: Written, usage: Json, found: list[Weight]
+) -> Iterator[bytes]:
     yield data(frame.chunk({"role": "assistant", "content": ""}))
-    for word in words(written.text):
-        yield data(frame.chunk({"content": word}))
+    for word, own in weighed(written.text, found):
+        yield data(frame.chunk({"content": word}, None, own))
+    if written.calls:  # whole, in one chunk
+        calls = [{**each, "index": at} for at, each in enumerate(calls_of(call, written))]
+        yield data(frame.chunk({"tool_calls": calls}))
     yield data(frame.chunk({}, finish_of(written)))
     if wants_usage(call):
         yield data(frame.usage_chunk(usage))

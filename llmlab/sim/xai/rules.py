@@ -13,10 +13,12 @@ from llmlab.sim.authors.author import Written
 from llmlab.sim.call import Call
 from llmlab.sim.models import SimulatedModel, SimulatedRates, find
 from llmlab.sim.refusals import flat
+from llmlab.sim.tools import unknown_choice
 
 TICKS_PER_DOLLAR = 10**10
 TOOL_CALL_FEE = Decimal("0.005")
 _MILLION = Decimal(1_000_000)
+_MOST_WEIGHTS = 8
 _NOT_FOR_REASONERS = ("presence_penalty", "frequency_penalty", "stop")
 
 
@@ -51,6 +53,11 @@ def _check_required(body: Mapping[str, Any], prompt_field: str) -> None:
     for name in ("model", prompt_field):
         if not body.get(name):
             raise flat(422, f"Failed to deserialize the JSON body: missing field `{name}`")
+    if not 0 <= (body.get("top_logprobs") or 0) <= _MOST_WEIGHTS:
+        raise flat(400, f"Invalid top_logprobs: must be between 0 and {_MOST_WEIGHTS}.")
+    wrong = unknown_choice(body)
+    if wrong:
+        raise flat(400, wrong)
     temperature = body.get("temperature")
     if temperature is not None and not 0 <= temperature <= 2:  # noqa: PLR2004 - xAI's range
         raise flat(400, "Invalid temperature: must be between 0 and 2.")

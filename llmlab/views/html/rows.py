@@ -21,7 +21,7 @@ def rows_html(shown: ComparisonView, most: int = 10) -> str:
 
 def _row(row: dict[Any, Any]) -> list[str]:
     error = _said(row.get("error"))
-    text = error or _said(row.get("text"))
+    text = error or _said(row.get("text")) or _said(row.get("tool_calls"))
     backend = _said(row.get("backend"))
     mark = markup.badge("" if backend == "live" else backend)
     label = markup.cell(_said(row.get("label"))).replace("</td>", f"{mark}</td>")

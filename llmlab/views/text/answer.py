@@ -1,7 +1,12 @@
 """One answer's figures, in one quiet line."""
 
+from typing import Final
+
 from llmlab.records import Answer
 from llmlab.views.text import form
+
+_SHOWN: Final = 200
+"""Characters of a call's arguments that are shown."""
 
 
 def figures(answer: Answer) -> str:
@@ -15,7 +20,8 @@ def figures(answer: Answer) -> str:
     ]
     if answer.ttft is not None:
         parts.append(f"first word {form.seconds(answer.ttft)}")
-    if answer.finish != "stop":
+    parts += [f"calls {each.name}({each.arguments[:_SHOWN]})" for each in answer.tool_calls]
+    if answer.finish not in ("stop", "tool"):
         parts.append(f"ended by {answer.finish}")
     if answer.from_book:
         parts.append("from the book, not sent again")

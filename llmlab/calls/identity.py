@@ -87,6 +87,8 @@ def content_of(request: Request) -> str:
         "parameters": given,
         "repeat": request.repeat,
     }
+    if request.prompt.attachments:
+        asked["attachments"] = [each.digest for each in request.prompt.attachments]
     if request.occurrence:
         asked["occurrence"] = request.occurrence
     return hashlib.sha256(_SORTED.encode(asked)).hexdigest()

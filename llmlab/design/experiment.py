@@ -176,7 +176,13 @@ def templates_of(
 def _name(templates: Sequence[Template], cells: Sequence[Cell]) -> str:
     """Name a run by what it asks, so that the same cell run again is the same run."""
     digest = hashlib.sha256()
-    for line in sorted({f"{c.request.label}\0{c.request.prompt.user}" for c in cells}):
+    for line in sorted({f"{c.request.label}\0{_asked_of(c)}" for c in cells}):
         digest.update(line.encode())
     words = "-".join(template.name for template in templates[:2])
     return f"{words}-{digest.hexdigest()[:8]}"
+
+
+def _asked_of(cell: Cell) -> str:
+    """Return the words of the last message, and what stands for the files that go with them."""
+    prompt = cell.request.prompt
+    return "\0".join((prompt.user, *(each.digest for each in prompt.attachments)))

@@ -49,13 +49,14 @@ def _duplicates(cells: Sequence[Cell]) -> Iterable[str]:
     if not cells:
         return
     first = cells[0].request
-    same: dict[tuple[str | None, str], list[str]] = defaultdict(list)
+    same: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for cell in cells:
         asked = cell.request
         if (asked.prompt.name, asked.label, asked.repeat) == (
             first.prompt.name, first.label, first.repeat
         ):  # fmt: skip
-            same[asked.prompt.system, asked.prompt.user].append(cell.input.id)
+            files = tuple(each.digest for each in asked.prompt.attachments)
+            same[asked.prompt.system, asked.prompt.user, files].append(cell.input.id)
     twins = sorted(sorted(ids) for ids in same.values() if len(ids) > 1)
     if twins:
         extra = sum(len(ids) - 1 for ids in twins)

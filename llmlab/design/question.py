@@ -60,7 +60,9 @@ def _filled(user: str, system: str | None, values: Mapping[str, object], fill: F
     if gaps.by_slot:
         raise UsageError(f"{gaps}: give it a value, or leave the slot out")
     filled = fill(template, values)
-    return Prompt(name="ask", user=filled.user, system=filled.system)
+    return Prompt(
+        name="ask", user=filled.user, system=filled.system, attachments=filled.attachments
+    )
 
 
 def one_model(model: object, lineups: Mapping[str, Sequence[str]]) -> str:

@@ -14,7 +14,7 @@ from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.design.duplicates import occurrences, places
 from llmlab.design.experiment import Experiment
-from llmlab.errors import UsageError
+from llmlab.errors import AttachmentError, UsageError
 from llmlab.records import Answer, JudgeForecast, Plan, Progress, Row
 from llmlab.runs.control import Control
 from llmlab.runs.early_stopping import Early
@@ -314,7 +314,10 @@ async def _prepared(services: Services, experiment: Experiment, caller: Caller) 
         await require_pulled(services.pulled, arm.model, endpoints[provider])
     for cell in experiment.cells:
         endpoint = endpoints[cell.request.provider]
-        prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
+        try:
+            prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
+        except AttachmentError as error:
+            raise AttachmentError(f"input {cell.input.id!r}: {error}") from None
         services.counting.check(prepared.request, cell.arm.model)
         plan.append(Planned(cell=cell, prepared=prepared))
     place = places(experiment)

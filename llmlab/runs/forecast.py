@@ -73,12 +73,16 @@ def _expected(each: Planned, prices: "Prices", at: float) -> float | None:
     if prepared.endpoint.backend != "live":
         return 0.0
     request = prepared.request
-    words = len(request.prompt.words.encode())
+    asked = len(request.prompt.words.encode()) // BYTES_PER_TOKEN + 1
+    if request.prompt.attachments:
+        from llmlab.tokens.images import tokens_of
+
+        asked += tokens_of(request.prompt.attachments, request.name)
     output = min(request.parameters.max_tokens, USUAL_OUTPUT)
     dollars = prices.worst(
         request.provider,
         request.model,
-        words // BYTES_PER_TOKEN + 1,
+        asked,
         output,
         at,
         tier=tier_said(request.parameters.tier) or "",

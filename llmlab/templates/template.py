@@ -13,10 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from llmlab.errors import TemplateError, nearest
+from msgspec import structs
+
+from llmlab.errors import AttachmentError, TemplateError, nearest
 from llmlab.records import Prompt
+from llmlab.templates.attachments import PLAIN, AttachmentReader, Placing, holds_any
 from llmlab.templates.fault import TemplateFault
-from llmlab.templates.meta import BlockMeta, Meta, typed
+from llmlab.templates.meta import ATTACHED_TYPES, BlockMeta, Meta, typed
 from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
 from llmlab.templates.sandbox import environment
 from llmlab.templates.slots import QUERY
@@ -116,14 +119,48 @@ class Template:
         """
         Put *values* into the slots; `{{ query }}` takes the default query where none is given.
 
+        An image or a PDF (a path, bytes, a figure) goes along as an attachment, and `[image 1]`
+        or `[file 1]` stands in its place.
+
         Raises:
             TemplateError: A slot has no value; the nearest name is suggested.
+            AttachmentError: A file cannot be read, or is neither an image nor a PDF.
         """
         missing = [slot for slot in self.slots if slot not in values]
         if missing:
             raise TemplateError(_missing(self.name, missing, values))
         if self._asks:
             values = {QUERY: self.about.default_query, **values}
+        if self.may_attach(values):
+            values = AttachmentReader().values(values, self.slots, self.attached)
+            if holds_any(values, self.slots):
+                return self._placed(values)
+        return self._filled(values)
+
+    @cached_property
+    def attached(self) -> frozenset[str]:
+        """The slots whose text is a path, by the front matter: of type image or pdf."""
+        found = self.about.slots.items()
+        return frozenset(name for name, slot in found if slot.type in ATTACHED_TYPES)
+
+    def may_attach(self, values: Mapping[str, object]) -> bool:
+        """Say whether a slot could hold an image or a PDF: that is, no plain text or number."""
+        kinds = {type(values[slot]) for slot in self.slots if slot in values}
+        return not kinds <= PLAIN or bool(self.attached)
+
+    def _placed(self, values: Mapping[str, object]) -> Prompt:
+        """Fill, with places in the words for the attachments among *values*."""
+        placing = Placing()
+        prompt = self._filled(placing.values(values, self.slots))
+        for attachment in placing.placed:
+            if placing.word(attachment) not in prompt.user:
+                raise AttachmentError(
+                    f"prompt {self.name!r}: {spelt(attachment.name)} is an image or a PDF, which "
+                    "goes with the user's last message only: move its slot there"
+                )
+        return structs.replace(prompt, attachments=tuple(placing.placed))
+
+    def _filled(self, values: Mapping[str, object]) -> Prompt:
         if self.reads.row:
             values = with_row(values)
         system = self._compiled[1]

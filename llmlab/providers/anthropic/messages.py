@@ -12,6 +12,7 @@ from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.anthropic.read import FINISHES, MessagesReading
 from llmlab.providers.anthropic.wire import Message
+from llmlab.providers.attached import messages_content
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in, request_id_of
 from llmlab.providers.profile import HasProfile, ProviderProfile
@@ -95,7 +96,7 @@ class Anthropic(HasProfile):
         body: dict[str, Any] = {
             "model": request.model,
             "max_tokens": asked.max_tokens,
-            "messages": [{"role": "user", "content": prompt.user}],
+            "messages": [{"role": "user", "content": messages_content(prompt)}],
         }
         named = {
             "system": prompt.system or None,

@@ -10,6 +10,7 @@ import msgspec
 from llmlab.catalogue.models import Model
 from llmlab.errors import Unavailable
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.attached import chat_content
 from llmlab.providers.chat.read import ChatReading, heard_of
 from llmlab.providers.chat.wire import ChatCompletion
 from llmlab.providers.decoding import decode
@@ -113,12 +114,12 @@ class Chat(HasProfile):
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
 
-    def _messages(self, request: Request) -> list[dict[str, str]]:
+    def _messages(self, request: Request) -> list[dict[str, Any]]:
         system, schema = request.prompt.system or "", request.parameters.schema
         if schema is not None and self.schema == "json-mode":
             system = "\n\n".join(part for part in (system, schema_text(schema)) if part)
-        messages = [{"role": "system", "content": system}] if system else []
-        return [*messages, {"role": "user", "content": request.prompt.user}]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+        return [*messages, {"role": "user", "content": chat_content(request.prompt)}]
 
     def _reasoning(self, asked: Parameters, model: Model) -> dict[str, object]:
         body: dict[str, object] = {}

@@ -10,6 +10,7 @@ import msgspec
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.attached import responses_content
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
 from llmlab.providers.profile import HasProfile, ProviderProfile
@@ -79,7 +80,7 @@ class Responses(HasProfile):
 
     def _words(self, request: Request) -> dict[str, Any]:
         prompt = request.prompt
-        user = {"role": "user", "content": prompt.user}
+        user = {"role": "user", "content": responses_content(prompt)}
         if not prompt.system:
             return {"input": [user]}
         if self.system == "instructions":

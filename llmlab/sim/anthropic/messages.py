@@ -17,6 +17,7 @@ from llmlab.sim.authors.author import Asked, Written, count_prompt
 from llmlab.sim.call import Call, Json, Reply, as_json, plain_text
 from llmlab.sim.messages import conversation
 from llmlab.sim.models import SimulatedModel
+from llmlab.sim.pictures import file_tokens, written_with_files
 from llmlab.sim.refusals import typed
 from llmlab.sim.search import SimulatedSearch, searches, with_searches
 from llmlab.sim.settle import settled
@@ -40,7 +41,7 @@ async def messages(call: Call) -> Reply:
     model = check_body(call)
     asked = _asked(call, model)
     found = searches(call.body.get("tools"), asked, _max_uses(call.body))
-    written = await call.author.write(asked) if asked.max_tokens else _warm_only(asked)
+    written = await written_with_files(call, asked) if asked.max_tokens else _warm_only(asked)
     written = with_searches(written, found, cite=False)
     split = _split(call, written)
     usage = usage_of(written, split, len(found))
@@ -57,9 +58,10 @@ async def messages(call: Call) -> Reply:
 
 async def count_tokens(call: Call) -> Reply:
     """Count a prompt, free of charge; the newer version refuses sampling here too."""
-    check_body(call, counting=True)
+    model = check_body(call, counting=True)
     system, user = _prompt(call.body)
-    return as_json({"input_tokens": count_prompt(system, user)})
+    tokens = count_prompt(system, user) + file_tokens(call, model.id)
+    return as_json({"input_tokens": tokens})
 
 
 def _prompt(body: Mapping[str, Any]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from llmlab.sim.openai.rules import (
     tier_of,
     unsupported_parameter,
 )
+from llmlab.sim.pictures import written_with_files
 from llmlab.sim.refusals import nested
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import DONE, data, sse, words
@@ -33,7 +34,7 @@ async def chat(call: Call) -> Reply:
     model = model_of(call, missing=404)
     asked = _asked(call, model)
     check_window(asked, model, "messages")
-    written = await call.author.write(asked)
+    written = await written_with_files(call, asked)
     frame = Frame(
         id=f"chatcmpl-{call.serial[:29]}",
         created=call.now,

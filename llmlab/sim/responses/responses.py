@@ -17,6 +17,7 @@ from llmlab.sim.openai.rules import (
     model_of,
     require,
 )
+from llmlab.sim.pictures import file_tokens, written_with_files
 from llmlab.sim.refusals import flat
 from llmlab.sim.responses.shape import Sheet
 from llmlab.sim.responses.stream import stream
@@ -57,15 +58,15 @@ async def xai_responses(call: Call) -> Reply:
 async def count_input(call: Call) -> Reply:
     """Count the input tokens of a Responses body, free of charge."""
     require(call.body, "model", "input")
-    model_of(call, missing=400)
+    model = model_of(call, missing=400)
     system, user = _prompt(call.body)
-    tokens = count_prompt(system, user)
+    tokens = count_prompt(system, user) + file_tokens(call, model.id)
     return as_json({"object": "response.input_tokens", "input_tokens": tokens})
 
 
 async def _answer(call: Call, model: SimulatedModel, asked: Asked, effort: str) -> Reply:
     found = searches(call.body.get("tools"), asked, call.body.get("max_tool_calls") or 3)
-    written = await call.author.write(asked)
+    written = await written_with_files(call, asked)
     written = with_searches(written, found, cite=asked.schema is None)
     charge = ticks(model, written, len(found)) if call.provider == "xai" else None
     sheet = Sheet(

@@ -8,6 +8,7 @@ from llmlab.sim.call import Call, Json, Reply, as_json
 from llmlab.sim.chat_shape import Frame, finish_of, schema_of, wants_usage
 from llmlab.sim.messages import conversation, stops
 from llmlab.sim.models import SimulatedModel
+from llmlab.sim.pictures import written_with_files
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import DONE, data, sse, words
 from llmlab.sim.xai.rules import check_effort, dollars, model_of, ticks
@@ -17,7 +18,7 @@ async def chat(call: Call) -> Reply:
     """Answer one chat completion, whole or streamed; newer models do not show reasoning."""
     model = model_of(call, "messages")
     asked = _asked(call, model)
-    written = await call.author.write(asked)
+    written = await written_with_files(call, asked)
     charge = ticks(model, written)
     frame = Frame(
         id=str(UUID(call.serial[:32])),

@@ -171,7 +171,7 @@ class Lab:
             model: A name of the catalogue or `provider/model`; the first of the line-up when None.
             **options: `values` (fills the slots `{{ name }}` of the words, and packs tables),
                 `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
-                `search`, `thinking`, `effort`, `tier`, `api`, `deadline`, `repeat`; and
+                `search`, `thinking`, `effort`, `tier`, `cache`, `api`, `deadline`, `repeat`; and
                 `extra`, fields that go into the body as they are.
 
         Raises:

@@ -100,6 +100,8 @@ class Prompt(Struct, frozen=True, kw_only=True, gc=False):
     """Earlier messages, oldest first: examples, or what was said so far."""
     attachments: tuple[Attachment, ...] = ()
     """Images and PDFs of the last message, which come before its text."""
+    shared: int = 0
+    """Characters at the start of `user` that all inputs share; -1 where what is before differs."""
 
     @property
     def words(self) -> str:

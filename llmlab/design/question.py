@@ -61,7 +61,11 @@ def _filled(user: str, system: str | None, values: Mapping[str, object], fill: F
         raise UsageError(f"{gaps}: give it a value, or leave the slot out")
     filled = fill(template, values)
     return Prompt(
-        name="ask", user=filled.user, system=filled.system, attachments=filled.attachments
+        name="ask",
+        user=filled.user,
+        system=filled.system,
+        attachments=filled.attachments,
+        shared=filled.shared,
     )
 
 

@@ -50,6 +50,9 @@ class LLMLab(Magics):
     @argument("-m", "--max-tokens", type=whole, default=512, help="output limit (default 512)")
     @argument("-t", "--temperature", type=float, help="sampling temperature")
     @argument("--seed", type=whole, help="sampling seed, where the model takes one")
+    @argument(
+        "--cache", action="store_const", const=True, help="have the provider keep the beginning"
+    )
     @argument("--no-stream", action="store_true", help="show the answer only when it is whole")
     def llm(self, line: str, cell: str, local_ns: Mapping[str, object] | None = None) -> None:
         """
@@ -80,6 +83,7 @@ class LLMLab(Magics):
                 max_tokens=args.max_tokens,
                 temperature=args.temperature,
                 seed=args.seed,
+                cache=args.cache,
                 **said.options,
             )
             said.end(answer)
@@ -101,6 +105,9 @@ class LLMLab(Magics):
     @argument("--temperature", type=float, help="sampling temperature for every arm")
     @argument("--seed", type=whole, help="sampling seed for every arm, where models take one")
     @argument("--tier", help="flex, priority ...: another price, where the provider sells it")
+    @argument(
+        "--cache", action="store_const", const=True, help="have providers keep what inputs share"
+    )
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
     @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")
     @argument(

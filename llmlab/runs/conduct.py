@@ -16,6 +16,7 @@ from llmlab.design.duplicates import occurrences, places
 from llmlab.design.experiment import Experiment
 from llmlab.errors import AttachmentError, UsageError
 from llmlab.records import Answer, JudgeForecast, Plan, Progress, Row
+from llmlab.runs.caching import saved_note, short_notes
 from llmlab.runs.control import Control
 from llmlab.runs.early_stopping import Early
 from llmlab.runs.eta import EtaInputs, earlier
@@ -163,6 +164,7 @@ def _seen(
             *experiment.notes,
             *retirements(services.catalogue, experiment.arms, now=at),
             *_old_prices(services),
+            *short_notes(each.prepared for each in plan),
         ),
     )
     return replace(seen, judge=_judge(services, experiment, at))
@@ -212,7 +214,8 @@ def _notes(
     """Say where it stopped early, who stood in, and what will soon not be repeatable."""
     looked = () if early is None else early.notes(rows)
     ends = retirements(services.catalogue, experiment.arms, now=time.time())
-    return (*looked, *_trouble(services), *ends, *_old_prices(services))
+    saved = saved_note(rows, services.prices)
+    return (*looked, *_trouble(services), *ends, *_old_prices(services), *saved)
 
 
 def _ended(early: Early | None, unsent: int) -> Literal["", "clear", "interrupted"]:

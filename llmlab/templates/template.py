@@ -6,6 +6,7 @@ error), so JSON braces in a prompt are just text.
 """
 
 import hashlib
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,12 +170,29 @@ class Template:
             version=self.version,
             user=_render(self.name, self._compiled[0], values),
             system=None if system is None else _render(self.name, system, values),
+            shared=self.shared,
         )
+
+    @cached_property
+    def shared(self) -> int:
+        """How many characters of the user's part come before its first slot; see `Prompt`."""
+        if _JINJA.search(self.system or ""):
+            return -1
+        words = self.user.replace("\r\n", "\n")
+        first = _JINJA.search(words)
+        if first is None:
+            return len(words)
+        before = words[: first.start()]
+        return len(before.rstrip() if first[0].endswith("-") else before)
 
     @cached_property
     def _compiled(self) -> tuple["jinja2.Template", "jinja2.Template | None"]:
         system = None if self.system is None else _compile(self.name, self.system)
         return _compile(self.name, self.user), system
+
+
+_JINJA: Final = re.compile(r"\{[{%#]-?")
+"""The start of a slot, a statement or a comment."""
 
 
 def parse(text: str, *, name: str, path: Path | None = None) -> Template:

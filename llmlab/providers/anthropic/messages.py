@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from llmlab.catalogue.models import Model, Rules
 from llmlab.errors import BadParameter
@@ -13,6 +14,7 @@ from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.anthropic.read import FINISHES, MessagesReading
 from llmlab.providers.anthropic.wire import Message
 from llmlab.providers.attached import messages_content
+from llmlab.providers.caching import marked
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in, request_id_of
 from llmlab.providers.profile import HasProfile, ProviderProfile
@@ -22,6 +24,7 @@ from llmlab.providers.stream import Stream
 from llmlab.records import Answer, Api, HttpCall, HttpReply, Parameters, Request, Search
 
 _VERSION: Final = "2023-06-01"
+_PATH: Final = "/v1/messages"
 
 
 def _without_v1(base_url: str) -> str:
@@ -61,7 +64,13 @@ class Anthropic(HasProfile):
             headers["anthropic-beta"] = _FAST_BETA
         profile = replace(self.profile, headers=headers)
         extra = request.parameters.extra
-        return profile.question(base_url, "/v1/messages", self._body(request, model), extra)
+        body = self._body(request, model)
+        call = profile.question(base_url, _PATH, body, extra)
+        kept = marked(body, request.prompt) if request.parameters.cache else None
+        if kept is None:
+            return call
+        same = call.asked or call.body
+        return structs.replace(profile.question(base_url, _PATH, kept, extra), asked=same)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the text blocks; raise the `CallError` the reply means."""

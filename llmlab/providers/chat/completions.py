@@ -62,7 +62,8 @@ class Chat(HasProfile):
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into chat completions; raise `BadParameter` for what it cannot say."""
         extra = request.parameters.extra
-        return self.profile.question(base_url, self.path, self._body(request, model), extra)
+        call = self.profile.question(base_url, self.path, self._body(request, model), extra)
+        return self.profile.keyed(call, request) if request.parameters.cache else call
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the first choice; raise the `CallError` the reply means."""

@@ -39,7 +39,8 @@ class Responses(HasProfile):
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into Responses; raise `BadParameter` for what it cannot say."""
         extra = request.parameters.extra
-        return self.profile.question(base_url, "/responses", self._body(request, model), extra)
+        call = self.profile.question(base_url, "/responses", self._body(request, model), extra)
+        return self.profile.keyed(call, request) if request.parameters.cache else call
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the output's texts; raise the `CallError` the reply means."""

@@ -101,10 +101,10 @@ def _warm_only(asked: Asked) -> Written:
 
 def _split(call: Call, written: Written) -> Split:
     marked = _marked(call.body)
-    if marked is None or written.input_tokens < CACHE_MINIMUM:
-        return Split(plain=written.input_tokens - written.cached_tokens, read=written.cached_tokens)
-    prefix, hour = marked
+    prefix, hour = marked or ("", False)
     whole = count_prompt("", prefix)
+    if whole < CACHE_MINIMUM:
+        return Split(plain=written.input_tokens - written.cached_tokens, read=written.cached_tokens)
     tokens = min(whole, written.input_tokens)
     rest = written.input_tokens - tokens
     digest = hashlib.sha256(f"{call.body['model']}\n{prefix}".encode()).hexdigest()

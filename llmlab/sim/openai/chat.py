@@ -17,6 +17,7 @@ from llmlab.sim.openai.rules import (
     check_stop,
     check_window,
     model_of,
+    read_from_cache,
     require,
     tier_of,
     unsupported_parameter,
@@ -34,7 +35,7 @@ async def chat(call: Call) -> Reply:
     model = model_of(call, missing=404)
     asked = _asked(call, model)
     check_window(asked, model, "messages")
-    written = await written_with_files(call, asked)
+    written = read_from_cache(call, asked, await written_with_files(call, asked))
     frame = Frame(
         id=f"chatcmpl-{call.serial[:29]}",
         created=call.now,

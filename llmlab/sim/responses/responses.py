@@ -15,6 +15,7 @@ from llmlab.sim.openai.rules import (
     check_schema,
     check_window,
     model_of,
+    read_from_cache,
     require,
 )
 from llmlab.sim.pictures import file_tokens, written_with_files
@@ -66,7 +67,7 @@ async def count_input(call: Call) -> Reply:
 
 async def _answer(call: Call, model: SimulatedModel, asked: Asked, effort: str) -> Reply:
     found = searches(call.body.get("tools"), asked, call.body.get("max_tool_calls") or 3)
-    written = await written_with_files(call, asked)
+    written = read_from_cache(call, asked, await written_with_files(call, asked))
     written = with_searches(written, found, cite=asked.schema is None)
     charge = ticks(model, written, len(found)) if call.provider == "xai" else None
     sheet = Sheet(

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,28 @@ def test_a_bad_file_is_one_line_with_its_slot(
     assert said in str(caught.value)
     assert "{{ chart }}" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    """A pipe would wait for ever, and a folder is none."""
+    os.mkfifo(tmp_path / "pipe.png")
+
+    with pytest.raises(AttachmentError, match="it is a pipe or a device"):
+        filled(chart=tmp_path / "pipe.png")
+    with pytest.raises(AttachmentError, match="it is a folder"):
+        filled(chart=tmp_path)
+
+
+def test_words_of_a_dataset_name_no_files(tmp_path: Path) -> None:
+    """Text is a path only where the template declares it, and then of an image or a PDF."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("sk-planted")
+    head = "---\nname: p\nslots:\n  chart: {type: image, example: a.png}\n---\n"
+
+    assert filled(chart=str(secret)).user == f"Up or down? {secret}"
+    with pytest.raises(AttachmentError) as caught:
+        parse(head + WORDS, name="p").fill({"chart": str(secret)})
+    assert "sk-planted" not in str(caught.value)
 
 
 def test_other_bytes_are_still_no_text() -> None:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from llmlab.checks.files import require_file
 from llmlab.errors import AttachmentError
 from llmlab.records import Attachment
 from llmlab.templates.media_types import PDF, attachment_of, media_type_of
@@ -20,6 +21,8 @@ PLAIN: Final = frozenset({str, int, float, bool, type(None), date, datetime, dic
 """Types of nearly all values; a slot with one of them is an attachment only if declared so."""
 
 
+_MOST: Final = 100 * 2**20
+"""Bytes of the largest file that is read; no provider takes one as large."""
 _PNG_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
@@ -65,6 +68,7 @@ class AttachmentReader:
         return value
 
     def _from_file(self, path: Path, name: str) -> Attachment:
+        require_file(path, spelt(name), error=AttachmentError, most=_MOST)
         try:
             about = path.stat()
             key = (os.fspath(path), about.st_mtime_ns, about.st_size)

@@ -1,4 +1,4 @@
-"""Tiny images and PDFs, made here."""
+"""Tiny images and PDFs, made here, and calls that are ready to be sent."""
 
 from io import BytesIO
 from pathlib import Path
@@ -7,6 +7,15 @@ import matplotlib as mpl
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
+
+from llmlab.book import Book
+from llmlab.calls.prepared import Prepared
+from llmlab.catalogue import Catalogue
+from llmlab.design.grid import request_options
+from llmlab.records import Parameters, Prompt
+from llmlab.secrets import Secret
+from llmlab.wire import Endpoint, Session
+from tests.chaos import FakeTime, caller_on
 
 mpl.use("agg")
 
@@ -41,3 +50,13 @@ def saved(folder: Path, name: str, data: bytes) -> Path:
     path = folder / name
     path.write_bytes(data)
     return path
+
+
+def prepared(name: str, prompt: Prompt, **asked: object) -> Prepared:
+    """Prepare a question to the provider's own address."""
+    with Book.open(None) as book:
+        caller = caller_on(book, Session(), FakeTime())
+        (arm,) = Catalogue.load(None).arms(name)
+        options = request_options(arm, Parameters(**asked))  # type: ignore[arg-type]
+        endpoint = Endpoint(provider=arm.model.provider, base_url="https://h", key=Secret("k"))
+        return caller.prepare(options.request(prompt), arm.model, endpoint)

@@ -7,21 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.book import Book
-from llmlab.calls.prepared import Prepared
 from llmlab.catalogue import Catalogue
 from llmlab.catalogue.attaching import refuse_attachments
-from llmlab.design.grid import request_options
 from llmlab.errors import AttachmentError
-from llmlab.records import Attachment, Parameters, Prompt, Request
-from llmlab.secrets import Secret
+from llmlab.records import Attachment, Prompt, Request
 from llmlab.sim import Simulator
 from llmlab.templates import parse
 from llmlab.tokens import count_prompt
 from llmlab.tokens.images import image_tokens, most_image_tokens, most_tokens_of, tokens_of
-from llmlab.wire import Endpoint, Session
-from tests.chaos import FakeTime, caller_on
-from tests.pictures import filing, picture
+from tests.pictures import filing, picture, prepared
 from tests.test_attachments import _simulator  # noqa: F401 - the fixture
 from tests.test_plan import planned
 from tests.test_runs import lab_for
@@ -120,16 +114,6 @@ def test_a_damaged_pdf_is_refused_with_pypdf() -> None:
         parse("{{ f }}", name="p").fill({"f": b"%PDF-1.4\nno\n%%EOF\n"})
 
 
-def prepared(name: str, prompt: Prompt, **asked: object) -> Prepared:
-    """Prepare a question to the provider's own address."""
-    with Book.open(None) as book:
-        caller = caller_on(book, Session(), FakeTime())
-        (arm,) = Catalogue.load(None).arms(name)
-        options = request_options(arm, Parameters(**asked))  # type: ignore[arg-type]
-        endpoint = Endpoint(provider=arm.model.provider, base_url="https://h", key=Secret("k"))
-        return caller.prepare(options.request(prompt), arm.model, endpoint)
-
-
 @pytest.mark.parametrize("model", ["gpt", "claude", "grok", "openai/gpt-4o-mini"])
 def test_the_worst_case_has_the_image_not_its_bytes(model: str) -> None:
     """Megabytes of base64 are no bound that lets one work, and a small file of many pixels is."""
@@ -169,6 +153,16 @@ def test_a_prompt_is_counted_with_its_images() -> None:
     assert counted.how == "estimate"
     assert counted.low < counted.tokens < counted.high
     assert "files by the vendor's rule" in counted.by
+
+
+def test_pages_that_nobody_counted_refuse_no_prompt() -> None:
+    """A scan of ten pages may be as large as 400 pages of text: only what is sure counts."""
+    prompt = Prompt(name="p", user="[file 1]", attachments=(pdf_of(b"%PDF" + bytes(10**7)),))
+
+    counted = count_prompt(prompt, "openai/gpt-6-luna")
+
+    assert counted.low < 100
+    assert counted.tokens > 100_000
 
 
 async def test_a_plan_expects_what_images_cost(simulator: Simulator, tmp_path: Path) -> None:

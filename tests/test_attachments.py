@@ -16,16 +16,17 @@ import pytest
 from PIL import Image
 
 from llmlab import Lab
+from llmlab.calls.batch.requests import groups_of
 from llmlab.calls.identity import content_of
 from llmlab.catalogue import Model
 from llmlab.errors import AttachmentError, TemplateError
 from llmlab.providers.registry import adapter_of
-from llmlab.records import Api, Prompt, Request
+from llmlab.records import Api, Attachment, Prompt, Request
 from llmlab.sim import RuleAuthor, Simulator
 from llmlab.templates import parse
 from llmlab.templates.attachments import AttachmentReader
 from tests.loopback import Came, Loopback, Said
-from tests.pictures import chart, filing, picture, saved
+from tests.pictures import chart, filing, picture, prepared, saved
 from tests.test_batches import lab_for as batching
 from tests.test_runs import lab_for, questions
 
@@ -414,6 +415,20 @@ async def test_batches_carry_images(simulator: Simulator, tmp_path: Path) -> Non
 
     assert run.rows["error"].notna().sum() == 0
     assert len(run.rows) == 6
+
+
+def test_a_batch_is_no_larger_than_its_provider_takes() -> None:
+    """Ten megabytes an image: xAI takes one at a time, the others many."""
+    data = Attachment(
+        media_type="image/png", data=bytes(10**7), name="c", width=9, height=9, digest="x"
+    )
+    prompt = Prompt(name="p", user="[image 1]", attachments=(data,))
+    sizes = {}
+    for model in ("gpt", "grok"):
+        one = prepared(model, prompt)
+        sizes[model] = [len(each) for each in groups_of([one] * 16)]
+
+    assert sizes == {"gpt": [14, 2], "grok": [1] * 16}
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from llmlab.providers.registry import adapter_of
 from llmlab.records import Api, HttpCall, Parameters, Prompt, Request, Turn
 from llmlab.sim import RuleAuthor, Simulator
 from llmlab.templates import parse
-from tests.pictures import picture
-from tests.test_attachment_tokens import prepared
+from tests.loopback import Came, Loopback, Said
+from tests.pictures import picture, prepared
 from tests.test_attachments import sent_by_sdk
 from tests.test_batches import lab_for as batching
 from tests.test_plan import planned
@@ -254,6 +254,25 @@ async def test_one_call_fills_the_cache_and_the_others_read(simulator: Simulator
         assert cached[1] == cached[3] > 5_000
     (note,) = [each for each in run.notes if each.startswith("Prompt cache: it saved $0.0")]
     assert "tokens read from it" in note
+
+
+def test_the_first_call_is_answered_before_the_others_are_sent() -> None:
+    """While it is on its way nothing else of the run is, where a cache is to be filled."""
+    alone: list[bool] = []
+
+    def reply(came: Came) -> Said:
+        if not alone:
+            alone.append(server.stays_at(1))
+        content = [{"type": "text", "text": "positive"}]
+        usage = {"input_tokens": 5_000, "output_tokens": 1}
+        said = {"model": "m", "content": content, "stop_reason": "end_turn", "usage": usage}
+        return Said(body=json.dumps(said).encode())
+
+    with Loopback(reply) as server, Lab(book=":memory:", env=server.env, config="/") as lab:
+        lab.abtest({"p": LONG}, "claude", cache=True, on=FRAME, quiet=True, max_tokens=20)
+
+    assert alone == [True]
+    assert len(server.log) == 4
 
 
 async def test_what_it_cost_more_is_said_too(simulator: Simulator) -> None:

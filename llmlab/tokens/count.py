@@ -233,10 +233,12 @@ def _with_files(words: Count, prompt: Prompt, name: str) -> Count:
     from llmlab.tokens.images import tokens_of
 
     files = tokens_of(prompt.attachments, name)
+    # Of a PDF whose pages nobody counted, any number of tokens can come.
+    sure = tokens_of([each for each in prompt.attachments if each.width or each.pages], name)
     return replace(
         words,
         tokens=words.tokens + files,
-        low=words.low + files * 2 // 3,
+        low=words.low + sure * 2 // 3,
         high=words.high + files * 4 // 3,
         by=f"{words.by}, files by the vendor's rule",
     )

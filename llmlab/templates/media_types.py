@@ -7,7 +7,9 @@ counts the pages of a PDF; without it their number is unknown.
 """
 
 import hashlib
+import struct
 import warnings
+import zlib
 from importlib.util import find_spec
 from io import BytesIO
 from typing import Final
@@ -93,16 +95,26 @@ def _pages_of(data: bytes) -> tuple[int, int]:
     import pypdf
     from pypdf.errors import PyPdfError
 
+    damaged = (PyPdfError, *_OF_PYPDF)
     try:
         reader = pypdf.PdfReader(BytesIO(data))
-        if reader.is_encrypted:
-            raise ValueError("it is locked with a password")
-        text = [page.extract_text() for page in reader.pages]
-    except (PyPdfError, KeyError, TypeError, RecursionError) as error:
+        locked, pages = reader.is_encrypted, [] if reader.is_encrypted else [*reader.pages]
+    except damaged as error:
         raise ValueError(_line(error)) from None
-    if not text:
-        raise ValueError("it has no pages")
+    if locked or not pages:
+        raise ValueError("it is locked with a password" if locked else "it has no pages")
+    try:
+        text = [page.extract_text() for page in pages]
+    except damaged:  # a provider may read what pypdf does not: then nothing is known of it
+        return 0, 0
     return len(text), sum(len(each.encode(errors="replace")) for each in text)
+
+
+_OF_PYPDF: Final = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RecursionError,
+    RuntimeError, TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What pypdf raises for a damaged file beside its own errors."""
 
 
 def _without_address(line: str) -> str:

@@ -8,6 +8,7 @@ Every error that llmlab raises, as one tree, divided by who can fix it.
     │   ├── BadKey          a key is absent or malformed
     │   ├── BadParameter    the model refuses this parameter
     │   ├── TemplateError   a template does not parse, or a slot has no value
+    │   ├── AttachmentError an image or a PDF cannot be read, or the model does not take it
     │   ├── TokenBudgetError the prompt cannot be made to fit its token budget
     │   ├── LimitError      sending could pass a spending limit
     │   ├── ConfigError     a setting is unknown or ill-typed
@@ -59,6 +60,10 @@ class BadParameter(UsageError):
 
 class TemplateError(UsageError):
     """A template does not parse, or a slot has no value."""
+
+
+class AttachmentError(UsageError):
+    """An image or a PDF cannot be read, or the model does not take it."""
 
 
 class TokenBudgetError(UsageError):

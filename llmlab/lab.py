@@ -176,9 +176,10 @@ class Lab:
                 `[{"role": "user", "content": "Up?"}]` or pairs of role and text; the last is the
                 user's), `values` (fills the slots `{{ name }}` of the words, and packs tables),
                 `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, `schema`,
-                `search`, `thinking`, `effort`, `tier`, `api`, `deadline`, `repeat`; `tools`,
-                `tool_choice`, `logprobs`, `top_k`, `presence_penalty`, `frequency_penalty`,
-                `verbosity`; and `extra`, fields that go into the body as they are.
+                `search`, `thinking`, `effort`, `tier`, `cache`, `api`, `deadline`, `repeat`;
+                `tools`, `tool_choice`, `logprobs`, `top_k`, `presence_penalty`,
+                `frequency_penalty`, `verbosity`; and `extra`, fields that go into the body as
+                they are.
 
         Raises:
             UsageError: The input is bad, such as a blank prompt, a slot that nothing fills, or

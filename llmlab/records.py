@@ -65,9 +65,27 @@ class Attachment(Struct, frozen=True, kw_only=True, gc=False):
     """Pixels; 0 for a PDF."""
     height: int = 0
     pages: int = 0
-    """Pages of a PDF; 0 for an image."""
+    """Pages of a PDF; 0 for an image, and where nothing installed can count them."""
+    text_bytes: int = 0
+    """Bytes of the text on the pages of a PDF, UTF-8."""
     digest: str = ""
     """SHA-256 of `data`, 64 hex digits."""
+
+    @property
+    def size(self) -> str:
+        """The size in words: `640x480`, `12 pages`."""
+        if self.media_type.startswith("image/"):
+            return f"{self.width}x{self.height}"
+        pages = "1 page" if self.pages == 1 else f"{self.pages} pages"
+        return pages if self.pages else "pages unknown"
+
+    @property
+    def note(self) -> str:
+        """What stands for it where words are kept: type, size, digest; never its bytes."""
+        return f"{self.media_type} {self.size}, sha256 {self.digest[:12]}"
+
+    def __repr__(self) -> str:
+        return f"<Attachment {self.name!r}: {self.note}>"
 
 
 class Prompt(Struct, frozen=True, kw_only=True, gc=False):
@@ -82,6 +100,8 @@ class Prompt(Struct, frozen=True, kw_only=True, gc=False):
     """Earlier messages, oldest first: examples, or what was said so far."""
     attachments: tuple[Attachment, ...] = ()
     """Images and PDFs of the last message, which come before its text."""
+    shared: int = 0
+    """Characters at the start of `user` that all inputs share; -1 where what is before differs."""
 
     @property
     def words(self) -> str:

@@ -116,6 +116,6 @@ def test_a_token_is_at_least_one_byte() -> None:
     """Without a published vocabulary the bytes of the body bound the tokens, frame included."""
     prepared = _prepared()
 
-    most = most_input(prepared.request, prepared.call, counted=True)
+    most = most_input(prepared.request, prepared.call, prepared.model, counted=True) or 0
 
     assert most >= len(prepared.request.prompt.user.encode())

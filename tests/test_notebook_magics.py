@@ -82,6 +82,7 @@ LLM_OPTIONS = {
     "--temperature": ("--temperature 0.5 -o it", "it.sent['temperature']", "0.5"),
     "-t": ("-t 0.25 -o it", "it.sent['temperature']", "0.25"),
     "--no-stream": ("--no-stream -o it", "it.ttft is None", "True"),
+    "--cache": ("--cache -o it", "type(it).__name__", "'Answer'"),
 }
 
 
@@ -118,6 +119,7 @@ ABTEST_OPTIONS = {
     "--budget": ("--on headlines --budget 0.5", "it.rows.status.unique().tolist()", "['ok']"),
     "--max-tokens": ("--on headlines --max-tokens 99", "len(it)", "8"),
     "--temperature": ("--on headlines --temperature 0.3", "len(it)", "8"),
+    "--cache": ("--on headlines --cache", "len(it)", "8"),
     "--stream": ("--on headlines --stream", "it.rows.ttft_s.notna().all()", "True"),
     "--as-of": ("--on headlines --as-of date", "len(it.by_cutoff) > 0", "True"),
     "--horizon": (

@@ -71,7 +71,10 @@ _LATER: Final = (
 
 
 def sketch_of(experiment: "Experiment") -> tuple[str, ...]:
-    """Return the smallest hashes of the inputs' texts; empty without a frame."""
+    """Return the smallest hashes of the inputs' texts, or files; empty without a frame."""
+    files = {each.digest for cell in experiment.cells for each in cell.request.prompt.attachments}
+    if files:
+        return _smallest(files)
     slots = sorted({slot for template in experiment.templates for slot in template.slots})
     telling = [slot for slot in slots if _tells(experiment.inputs, slot)]
     if not telling and len(experiment.inputs) > 1:

@@ -19,6 +19,7 @@ from llmlab.calls.context import CallContext
 from llmlab.calls.identity import key_of, recall
 from llmlab.calls.prepared import OnPiece, Prepared, window_tokens, worst_of
 from llmlab.catalogue import Model
+from llmlab.catalogue.attaching import refuse_attachments
 from llmlab.catalogue.parameters import check
 from llmlab.providers.registry import adapter_of
 from llmlab.records import Answer, Failure, Outcome, Parameters, Piece, Request
@@ -46,7 +47,9 @@ class Caller:
 
         Raises:
             BadParameter: The model refuses a parameter and dropping it was not allowed.
+            AttachmentError: It takes no such image or PDF.
         """
+        refuse_attachments(request.prompt, model)
         parameters, dropped = self._accepted(request, model)
         if parameters is not request.parameters:
             request = structs.replace(request, parameters=parameters)
@@ -71,7 +74,7 @@ class Caller:
                 repeat=request.repeat,
                 occurrence=request.occurrence,
             ),
-            worst=worst_of(request, call, endpoint, prices, at=at, counted=counted),
+            worst=worst_of(request, call, endpoint, prices, model, at=at, counted=counted),
             dropped=dropped,
             tokens=window_tokens(request, call),
         )

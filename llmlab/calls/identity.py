@@ -22,7 +22,7 @@ _ENCODER = msgspec.json.Encoder()
 _SORTED = msgspec.json.Encoder(order="deterministic", enc_hook=dict)
 _DECODER = msgspec.json.Decoder(Answer)
 
-_ASKED = tuple(item.name for item in fields(Parameters) if item.name != "context")
+_ASKED = tuple(item.name for item in fields(Parameters) if item.name not in {"context", "cache"})
 _asked = attrgetter(*_ASKED)
 
 
@@ -73,7 +73,7 @@ def content_of(request: Request) -> str:
 
     A tape is searched by it, where the endpoint is not known. The provider's format is not part
     of it, so that a tape stays valid when llmlab writes requests differently; nor is the
-    context window that a server was given.
+    context window that a server was given, nor whether it was to keep the prompt's beginning.
     """
     values = zip(_ASKED, _asked(request.parameters), strict=True)
     given = {name: value for name, value in values if value is not None and value != ()}
@@ -89,6 +89,8 @@ def content_of(request: Request) -> str:
     }
     if request.prompt.turns:
         asked["turns"] = request.prompt.turns
+    if request.prompt.attachments:
+        asked["attachments"] = [each.digest for each in request.prompt.attachments]
     if request.occurrence:
         asked["occurrence"] = request.occurrence
     return hashlib.sha256(_SORTED.encode(asked)).hexdigest()

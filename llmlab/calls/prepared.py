@@ -59,6 +59,7 @@ def worst_of(
     call: HttpCall,
     endpoint: Endpoint,
     prices: "Prices",
+    model: Model,
     *,
     at: float,
     counted: bool,
@@ -67,13 +68,16 @@ def worst_of(
     Upper bound of the cost, in dollars; stand-ins and the embedded model cost nothing.
 
     None where the price is unknown, and for server-side search: how much it reads is the
-    provider's choice, so there is no bound. An extra field that buys more has none, either.
+    provider's choice, so there is no bound. An extra field that buys more has none, either, nor a
+    PDF whose pages are not counted, for a model whose window is unknown.
     """
     if endpoint.backend != "live":
         return FREE
     if request.parameters.search is not None or _may_be_dear(request.parameters.extra):
         return None
-    most = most_input(request, call, counted=counted)
+    most = most_input(request, call, model, counted=counted)
+    if most is None:
+        return None
     asked = request.parameters
     tier, region = bound_of(request.provider, asked.tier, endpoint.base_url)
     return prices.worst(
@@ -93,21 +97,39 @@ def _may_be_dear(extra: Mapping[str, object] | None) -> bool:
     return bool(extra) and not _DEAR.isdisjoint(extra or ())
 
 
-def most_input(request: Request, call: HttpCall, *, counted: bool) -> int:
+def most_input(request: Request, call: HttpCall, model: Model, *, counted: bool) -> int | None:
     """
     Upper bound of the tokens that the provider can charge for the prompt.
 
     Exact where the vendor publishes the vocabulary and *counted* is set; elsewhere the bytes of
     the body, for a token is at least one byte. Estimates are not used: one that is too low would
-    let a limit be passed.
+    let a limit be passed. Images and PDFs have bounds of their own (`tokens.images`), in the place
+    of their bytes; None where there is none.
     """
     structured = request.parameters.schema is not None or bool(request.parameters.tools)
     extra = _FRAME_TOKENS + (_SCHEMA_TOKENS if structured else 0)
+    if request.prompt.attachments:
+        files = _most_of_files(request, model)
+        if files is None:
+            return None
+        extra += files
     if counted and not structured:
         words = _counted(request)
         if words is not None:
             return words + extra
-    return len(call.asked or call.body) + extra
+    return _bytes_of_words(request, call) + extra
+
+
+def _most_of_files(request: Request, model: Model) -> int | None:
+    from llmlab.tokens.images import most_tokens_of
+
+    return most_tokens_of(request.prompt.attachments, request.name, window=model.context)
+
+
+def _bytes_of_words(request: Request, call: HttpCall) -> int:
+    """Return the bytes of the body without those of its images and PDFs, which are base64."""
+    size = len(call.asked or call.body)
+    return size - sum(-(-len(each.data) // 3) * 4 for each in request.prompt.attachments)
 
 
 def _counted(request: Request) -> int | None:
@@ -126,4 +148,9 @@ def _counted(request: Request) -> int | None:
 
 def window_tokens(request: Request, call: HttpCall) -> float:
     """Estimate what the call takes of the provider's tokens a minute: prompt and output limit."""
-    return len(call.asked or call.body) / _BYTES_PER_TOKEN + request.parameters.max_tokens
+    words = _bytes_of_words(request, call) / _BYTES_PER_TOKEN
+    if request.prompt.attachments:
+        from llmlab.tokens.images import tokens_of
+
+        words += tokens_of(request.prompt.attachments, request.name)
+    return words + request.parameters.max_tokens

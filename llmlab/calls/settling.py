@@ -13,7 +13,7 @@ from llmlab.calls.uncounted import counted
 from llmlab.errors import CallError
 from llmlab.providers.believed import MOST_USD
 from llmlab.providers.tiers import odd_tier, region_of, served_at
-from llmlab.records import Answer, Usage
+from llmlab.records import Answer, Request, Usage
 
 if TYPE_CHECKING:
     from llmlab.pricing import Prices
@@ -168,7 +168,7 @@ def loss(
     asked = request.prompt.words
     known = replace(
         usage,
-        input=usage.input if usage.input is not None else _estimate(asked),
+        input=usage.input if usage.input is not None else _estimate(asked) + _of_files(request),
         output=max(usage.output or 0, _estimate(text)),
         estimated=True,
         service_tier=served_at(None, request.parameters.tier),
@@ -176,6 +176,15 @@ def loss(
     )
     cost = prices.cost(known, request.provider, request.model, at)
     return None if cost is None else cost.usd
+
+
+def _of_files(request: Request) -> int:
+    """Estimate the tokens of the images and PDFs of a prompt."""
+    if not request.prompt.attachments:
+        return 0
+    from llmlab.tokens.images import tokens_of
+
+    return tokens_of(request.prompt.attachments, request.name)
 
 
 def _estimate(text: str) -> int:

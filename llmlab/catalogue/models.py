@@ -73,6 +73,8 @@ class Rules:
     """Whether the context to allocate can be asked for (Ollama's `num_ctx`)."""
     tiers: tuple[Tier, ...] = ()
     """The tiers of service that can be asked for beside the standard one."""
+    takes: tuple[Literal["image", "pdf"], ...] = ("image", "pdf")
+    """The files that may go with a message; a model that nothing is known of is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

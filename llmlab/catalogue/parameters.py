@@ -125,6 +125,9 @@ def _kinds(parameters: Parameters, _model: Model, _api: Api) -> ParameterFault |
         if isinstance(value, bool) or not isinstance(value, kinds):
             word = "a whole number" if kinds == (int,) else "a number"
             return ParameterFault(name, "wants a number", accepts=word, droppable=optional)
+    cache: Any = parameters.cache
+    if cache is not None and not isinstance(cache, bool):
+        return ParameterFault("cache", "wants yes or no", accepts="True or False")
     stop: Any = parameters.stop
     if not isinstance(stop, tuple) or not all(isinstance(text, str) and text for text in stop):
         return ParameterFault("stop", "wants a tuple of texts", accepts='such as stop=("\\n",)')

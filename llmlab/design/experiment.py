@@ -187,10 +187,10 @@ def templates_of(
 
 
 def _said(prompt: Prompt, *, system: bool) -> str:
-    if not system and not prompt.turns:
-        return prompt.user
+    """Return the words of the messages, and what stands for the files that go with them."""
     earlier = (f"{turn.role}\0{turn.text}" for turn in prompt.turns)
-    return "\0".join([prompt.user, *earlier, *([prompt.system or ""] if system else ())])
+    files = (each.digest for each in prompt.attachments)
+    return "\0".join([prompt.user, *earlier, *files, *([prompt.system or ""] if system else ())])
 
 
 def _name(templates: Sequence[Template], cells: Sequence[Cell], *, system: bool) -> str:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from llmlab.catalogue import Model, ModelVariant, default_api, for_arm
 from llmlab.design.design import Design
+from llmlab.errors import AttachmentError
 from llmlab.records import Api, Parameters, Prompt, Request
 from llmlab.templates import Template
 
@@ -92,7 +93,10 @@ def grid(
 
     cells: list[Cell] = []
     for repeat, each in _order(inputs, design.repeats, draw, whole):
-        block = _block(design, templates, options, each, repeat, fill)
+        try:
+            block = _block(design, templates, options, each, repeat, fill)
+        except AttachmentError as error:
+            raise AttachmentError(f"input {each.id!r}: {error}") from None
         cells.extend(draw.sample(block, len(block)))
     return tuple(cells)
 

@@ -56,7 +56,8 @@ def _duplicates(cells: Sequence[Cell]) -> Iterable[str]:
             first.prompt.name, first.label, first.repeat
         ):  # fmt: skip
             prompt = asked.prompt
-            same[prompt.system, prompt.turns, prompt.user].append(cell.input.id)
+            files = tuple(each.digest for each in prompt.attachments)
+            same[prompt.system, prompt.turns, prompt.user, files].append(cell.input.id)
     twins = sorted(sorted(ids) for ids in same.values() if len(ids) > 1)
     if twins:
         extra = sum(len(ids) - 1 for ids in twins)

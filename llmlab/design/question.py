@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from llmlab.checks.plain import is_blank
 from llmlab.design.gaps import gaps_of
@@ -87,7 +87,7 @@ def _rendered(template: Template, values: Mapping[str, object], fill: Fill) -> P
     if gaps.by_slot:
         raise UsageError(f"{gaps}: give it a value, or leave the slot out")
     filled = fill(template, values)
-    return Prompt(name="ask", user=filled.user, system=filled.system, turns=filled.turns)
+    return structs.replace(filled, name="ask", version="")
 
 
 def one_model(model: object, lineups: Mapping[str, Sequence[str]]) -> str:

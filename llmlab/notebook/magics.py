@@ -53,6 +53,9 @@ class LLMLab(Magics):
     @argument("--tools", metavar="NAMES", help="variables with functions the model may call: a,b")
     @argument("--tool-choice", metavar="WHAT", help="auto, none, required, or a tool's name")
     @argument("--logprobs", type=whole, metavar="N", help="likeliest tokens to report a place")
+    @argument(
+        "--cache", action="store_const", const=True, help="have the provider keep the beginning"
+    )
     @argument("--no-stream", action="store_true", help="show the answer only when it is whole")
     def llm(self, line: str, cell: str, local_ns: Mapping[str, object] | None = None) -> None:
         """
@@ -86,6 +89,7 @@ class LLMLab(Magics):
                 tools=tools_of(args.tools, names),
                 tool_choice=args.tool_choice,
                 logprobs=args.logprobs,
+                cache=args.cache,
                 **said.options,
             )
             said.end(answer)
@@ -115,6 +119,9 @@ class LLMLab(Magics):
     @argument("--tool-choice", metavar="WHAT", help="auto, none, required, or a tool's name")
     @argument("--logprobs", type=whole, metavar="N", help="likeliest tokens to report a place")
     @argument("--tier", help="flex, priority ...: another price, where the provider sells it")
+    @argument(
+        "--cache", action="store_const", const=True, help="have providers keep what inputs share"
+    )
     @argument("--stream", action="store_true", help="stream, to measure time to first token")
     @argument("--as-of", metavar="COLUMN", help="dates; those before a model's cut-off are marked")
     @argument(

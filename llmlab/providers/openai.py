@@ -10,6 +10,7 @@ HOME: Final = ProviderProfile(
     provider="openai",
     count="/responses/input_tokens",
     standard=("service_tier", "default"),
+    cache_field="prompt_cache_key",
 )
 CHAT: Final = Chat(profile=HOME, limit_name="max_completion_tokens")
 RESPONSES: Final = Responses(profile=HOME)

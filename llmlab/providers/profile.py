@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from llmlab.records import Auth, HttpCall
+from llmlab.providers.caching import cache_key_of
+from llmlab.records import Auth, HttpCall, Request
 
 _ENCODER: Final = msgspec.json.Encoder()
 _WORDS: Final = frozenset({"model", "messages", "prompt", "system", "input", "instructions"})
@@ -29,6 +30,8 @@ class ProviderProfile:
     """Path of the free token counter; empty where there is none."""
     standard: tuple[str, str] | None = None
     """The field and word that hold a question at the standard tier, whatever the account says."""
+    cache_field: str = ""
+    """The field that names the shared beginning of prompts; empty where there is none."""
 
     def call(self, base_url: str, path: str, body: Mapping[str, object] | None = None) -> HttpCall:
         """Return the call of *path*: a POST of *body* as JSON, or a GET without one."""
@@ -70,6 +73,15 @@ class ProviderProfile:
             sent=sent,
             asked=asked,
         )
+
+    def keyed(self, call: HttpCall, request: Request) -> HttpCall:
+        """Return *call* with a name for what its prompt shares with others; it asks the same."""
+        name = cache_key_of(request) if self.cache_field else ""
+        if not name or self.cache_field in call.sent:
+            return call
+        body = call.body[:-1] + b"," + _ENCODER.encode({self.cache_field: name})[1:]
+        sent = {**call.sent, self.cache_field: name}
+        return structs.replace(call, body=body, sent=sent, asked=call.asked or call.body)
 
     def file(self, base_url: str, path: str) -> HttpCall:
         """Return the call that fetches a file of many answers."""

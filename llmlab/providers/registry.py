@@ -54,5 +54,5 @@ def adapter_of(provider: str, api: Api | None = None, *, speaks: str = "") -> Ad
 def _lent(adapter: Adapter, provider: str) -> Adapter:
     """Return *adapter* in the name of *provider*: errors and answers name who was asked."""
     # The tiers of a gateway are its own: the words that hold the lender's may be refused by it.
-    profile = replace(adapter.profile, provider=provider, standard=None)
+    profile = replace(adapter.profile, provider=provider, standard=None, cache_field="")
     return replace(adapter, profile=profile)  # type: ignore[type-var]  # every adapter is a dataclass

@@ -14,8 +14,9 @@ from llmlab.calls.caller import Caller
 from llmlab.calls.identity import recall
 from llmlab.design.duplicates import occurrences, places
 from llmlab.design.experiment import Experiment
-from llmlab.errors import UsageError
+from llmlab.errors import AttachmentError, UsageError
 from llmlab.records import Answer, JudgeForecast, Plan, Progress, Row
+from llmlab.runs.caching import saved_note, short_notes
 from llmlab.runs.control import Control
 from llmlab.runs.early_stopping import Early
 from llmlab.runs.eta import EtaInputs, earlier
@@ -163,6 +164,7 @@ def _seen(
             *experiment.notes,
             *retirements(services.catalogue, experiment.arms, now=at),
             *_old_prices(services),
+            *short_notes(each.prepared for each in plan),
         ),
     )
     return replace(seen, judge=_judge(services, experiment, at))
@@ -212,7 +214,8 @@ def _notes(
     """Say where it stopped early, who stood in, and what will soon not be repeatable."""
     looked = () if early is None else early.notes(rows)
     ends = retirements(services.catalogue, experiment.arms, now=time.time())
-    return (*looked, *_trouble(services), *ends, *_old_prices(services))
+    saved = saved_note(rows, services.prices)
+    return (*looked, *_trouble(services), *ends, *_old_prices(services), *saved)
 
 
 def _ended(early: Early | None, unsent: int) -> Literal["", "clear", "interrupted"]:
@@ -314,7 +317,10 @@ async def _prepared(services: Services, experiment: Experiment, caller: Caller) 
         await require_pulled(services.pulled, arm.model, endpoints[provider])
     for cell in experiment.cells:
         endpoint = endpoints[cell.request.provider]
-        prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
+        try:
+            prepared = caller.prepare(cell.request, cell.arm.model, endpoint)
+        except AttachmentError as error:
+            raise AttachmentError(f"input {cell.input.id!r}: {error}") from None
         services.counting.check(prepared.request, cell.arm.model)
         plan.append(Planned(cell=cell, prepared=prepared))
     place = places(experiment)

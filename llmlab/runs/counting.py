@@ -12,6 +12,7 @@ from llmlab.records import Answer, Parameters, Request
 from llmlab.runs.runner import Planned
 from llmlab.settings import Settings
 from llmlab.templates import Template
+from llmlab.templates.attachments import described
 from llmlab.templates.written import written
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Counting:
         space = self._room(request.parameters.max_tokens, model)
         # Bytes bound tokens: most prompts are so short that nothing needs to be counted.
         words = request.prompt.words
-        if len(words.encode()) > space.tokens:
+        if request.prompt.attachments or len(words.encode()) > space.tokens:
             from llmlab.tokens import check
 
             check(request.prompt, model, space, self.counters)
@@ -98,7 +99,7 @@ class Counting:
         lessons = [
             (cells[key], answer.usage.input)
             for key, answer in answers
-            if key in cells and _teaches(answer, cells[key].prepared.request.parameters)
+            if key in cells and _teaches(answer, cells[key].prepared.request)
         ]
         if not lessons:
             return
@@ -120,7 +121,7 @@ def shown(templates: Sequence[Template], values: Mapping[str, object]) -> dict[s
         for slot in template.slots:
             block = blocks.get(slot)
             if block is None:
-                found.setdefault(slot, written(values[slot]))
+                found.setdefault(slot, written(described(values[slot])))
                 continue
             pieces = block.pieces(block.forms[0], _WHOLE)
             found.setdefault(slot, pieces.text(len(pieces.rows)))
@@ -131,15 +132,14 @@ _WHOLE: Final = 2
 """The tier whose blocks are written with every digit that matters."""
 
 
-def _teaches(answer: Answer, asked: Parameters) -> bool:
-    """Say whether the count is the provider's own, of the real model, for the prompt alone."""
-    if asked.tools or asked.schema is not None:  # both are in the count, too
-        return False
+def _teaches(answer: Answer, request: Request) -> bool:
+    """Say whether the count is the provider's own, of the real model, for the words alone."""
     usage = answer.usage
     return (
         answer.backend == "live"
         and not answer.from_book
         and not usage.estimated
         and not usage.searches
+        and not request.prompt.attachments
         and bool(usage.input)
     )

@@ -12,6 +12,7 @@ from llmlab.design.grid import filled_alike
 from llmlab.records import Parameters, Prompt
 from llmlab.runs.counting import Counting
 from llmlab.templates import Template
+from llmlab.templates.attachments import AttachmentReader
 from llmlab.templates.reads import spelt
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Filling:
 
     def __init__(self, counting: Counting) -> None:
         self._counting = counting
+        self._reader = AttachmentReader()
         self._cut: dict[tuple[str, str], dict[str, _Cut]] = {}
         self._flagged: dict[str, dict[int, tuple[Flag, ...]]] = {}
 
@@ -40,9 +42,12 @@ class Filling:
 
         Raises:
             TokenBudgetError: A block that must be whole does not fit; says by how many tokens.
+            AttachmentError: An image or a PDF cannot be read; each is read once.
         """
         from llmlab.tokens.fit import blocks_of
 
+        if template.may_attach(values):
+            values = self._reader.values(values, template.slots, template.attached)
         blocks = blocks_of(template, values)
         if not blocks:
             return filled_alike(template, values, arms, base)

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import structs
 
 from llmlab.design.experiment import Experiment
 from llmlab.design.inputs import stretches
 from llmlab.providers.tiers import region_of, tier_said
-from llmlab.records import Answer, Plan
+from llmlab.records import Answer, Plan, Usage
+from llmlab.runs.caching import CacheFill, expected_usage, kept_tokens
 from llmlab.runs.eta import EtaInputs, estimate
 from llmlab.runs.runner import Planned
 
@@ -57,7 +59,7 @@ def forecast(  # noqa: PLR0913 - what a plan is made of, by name
         models=tuple(arm.label for arm in experiment.arms),
         inputs=len(experiment.inputs),
         repeats=max((each.prepared.request.repeat for each in plan), default=0) + 1,
-        expected_usd=_sum(_expected(each, prices, at) for each in missing),
+        expected_usd=_expected_of(missing, prices, at, batch=experiment.design.batch),
         worst_usd=_sum(_worst(each) for each in missing),
         limit_usd=limit,
         seconds=time.seconds,
@@ -70,7 +72,15 @@ def forecast(  # noqa: PLR0913 - what a plan is made of, by name
     )
 
 
-def _expected(each: Planned, prices: "Prices", at: float) -> float | None:
+def _expected_of(
+    missing: Sequence[Planned], prices: "Prices", at: float, *, batch: bool
+) -> float | None:
+    # A batch has no order in which a cache could be filled, and is sent without marks.
+    fill = None if batch else CacheFill()
+    return _sum(_expected(each, prices, at, fill) for each in missing)
+
+
+def _expected(each: Planned, prices: "Prices", at: float, fill: CacheFill | None) -> float | None:
     prepared = each.prepared
     if prepared.endpoint.backend != "live":
         return 0.0
@@ -78,17 +88,20 @@ def _expected(each: Planned, prices: "Prices", at: float) -> float | None:
     words = len(request.prompt.words.encode())
     if request.parameters.tools:
         words += len(msgspec.json.encode(request.parameters.tools))
+    asked = words // BYTES_PER_TOKEN + 1
+    if request.prompt.attachments:
+        from llmlab.tokens.images import tokens_of
+
+        asked += tokens_of(request.prompt.attachments, request.name)
     output = min(request.parameters.max_tokens, USUAL_OUTPUT)
-    dollars = prices.worst(
-        request.provider,
-        request.model,
-        words // BYTES_PER_TOKEN + 1,
-        output,
-        at,
-        tier=tier_said(request.parameters.tier) or "",
-        region=region_of(request.provider, prepared.endpoint.base_url),
-    )
-    return None if dollars is None else float(dollars)
+    tier = tier_said(request.parameters.tier) or ""
+    region = region_of(request.provider, prepared.endpoint.base_url)
+    usage = Usage(input=asked, cached=0, output=output)
+    if fill is not None and kept_tokens(prepared):
+        usage = expected_usage(prepared, fill, asked, output)
+    usage = structs.replace(usage, service_tier=tier, region=region)
+    cost = prices.cost(usage, request.provider, request.model, at)
+    return None if cost is None else float(cost.usd)
 
 
 def _worst(each: Planned) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmlab.design.experiment import Experiment
-from llmlab.records import JudgeForecast
+from llmlab.records import JudgeForecast, Usage
 from llmlab.runs.forecast import BYTES_PER_TOKEN, USUAL_OUTPUT
 from llmlab.scores.judge import Judge, question
 
@@ -37,12 +37,10 @@ def judge_forecast(
     calls = 2 * _comparisons(experiment, judge)
     model, tokens = arm.model, _input_tokens(experiment, judge)
     output = min(judge.max_tokens, USUAL_OUTPUT)
-    dollars = prices.worst(model.provider, model.id, tokens, output, at) if live else 0
-    return JudgeForecast(
-        label=arm.label,
-        calls=calls,
-        expected_usd=None if dollars is None else calls * float(dollars),
-    )
+    usage = Usage(input=tokens, cached=0, output=output)
+    cost = prices.cost(usage, model.provider, model.id, at) if live else None
+    expected = None if cost is None else calls * float(cost.usd)
+    return JudgeForecast(label=arm.label, calls=calls, expected_usd=expected if live else 0.0)
 
 
 def _comparisons(experiment: Experiment, judge: Judge) -> int:

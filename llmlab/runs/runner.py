@@ -15,6 +15,7 @@ from llmlab.calls.prepared import FREE
 from llmlab.design.grid import Cell
 from llmlab.errors import BookError, LimitError
 from llmlab.records import Answer, Failure, Outcome, Progress, Row
+from llmlab.runs.caching import CacheFill
 from llmlab.runs.early_stopping import Early
 
 
@@ -130,8 +131,9 @@ class Runner:
         """
         Send *plan*; append each row to *landed* when its call has finished.
 
-        Calls that the book answers are rows at once. The rows stay when the run is cancelled:
-        the caller holds the list.
+        Calls that the book answers are rows at once. Where prompts are to be cached, one call of
+        those that share a beginning goes first, and fills the cache. The rows stay when the run
+        is cancelled: the caller holds the list.
         """
         missing: list[tuple[Planned, int]] = []
         times: dict[str, int] = {}
@@ -143,8 +145,15 @@ class Runner:
                 times[key] = times.get(key, 0) + 1
             else:
                 await self._land(each, answer, tally, landed)
-        queue = iter(missing)
-        workers = min(self.at_once, len(missing))
+        for part in _led(missing):
+            await self._send(part, tally, landed)
+
+    async def _send(
+        self, part: Sequence[tuple[Planned, int]], tally: Tally, landed: list[Row]
+    ) -> None:
+        """Send concurrently; an error of the book ends it once calls under way have finished."""
+        queue = iter(part)
+        workers = min(self.at_once, len(part))
         refused: list[BookError] = []
         try:
             with self.caller.context.book.flights.run():
@@ -188,6 +197,16 @@ class Runner:
         tally.count(each.cell, outcome)
         if self.early is not None:
             await self.early.landed(row)
+
+
+def _led(missing: list[tuple[Planned, int]]) -> list[list[tuple[Planned, int]]]:
+    """Return what is sent one after the other: those that fill a cache, if any do, and the rest."""
+    fill = CacheFill()
+    first = [each for each in missing if fill.is_first(each[0].prepared)]
+    if not first:
+        return [missing]
+    leading = {id(each) for each in first}
+    return [first, [each for each in missing if id(each) not in leading]]
 
 
 async def _until_refused(work: Awaitable[None], refused: list[BookError]) -> None:

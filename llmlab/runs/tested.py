@@ -8,6 +8,7 @@ import msgspec
 from llmlab import __version__
 from llmlab.design.experiment import Experiment
 from llmlab.records import Answer, Parameters, Row
+from llmlab.templates.attachments import described
 from llmlab.templates.written import is_table
 from llmlab.views.tested import PromptWords, Tested, picked, short
 
@@ -93,4 +94,4 @@ def _words(values: Mapping[str, object], slots: Sequence[str]) -> str:
 
 
 def _one(value: object) -> str:
-    return f"a {type(value).__name__}" if is_table(value) else str(value)
+    return f"a {type(value).__name__}" if is_table(value) else str(described(value))

@@ -24,6 +24,7 @@ from llmlab.sim.chat_shape import (
 )
 from llmlab.sim.messages import conversation, stops
 from llmlab.sim.models import SimulatedModel, find
+from llmlab.sim.pictures import written_with_files
 from llmlab.sim.refusals import nested
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import DONE, KEEP_ALIVE, data, sse, words
@@ -41,7 +42,7 @@ async def chat(call: Call) -> Reply:
     """Answer one chat completion, whole or streamed, with or without thinking."""
     model = _model(call)
     asked = _asked(call, model)
-    written = await call.author.write(asked)
+    written = await written_with_files(call, asked)
     frame = Frame(
         id=_uuid(call.serial),
         created=call.now,

@@ -12,6 +12,8 @@ class Memory:
     """State of one running simulator; bounded, so that a long load test does not grow it."""
 
     prompts: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    asked: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    """The last prompt of each `prompt_cache_key`."""
     loaded: dict[str, int] = field(default_factory=dict)
     """Loaded Ollama models, each with its context window."""
     files: OrderedDict[str, bytes] = field(default_factory=OrderedDict)

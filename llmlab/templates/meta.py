@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
 SlotType: TypeAlias = Literal[
-    "text", "number", "integer", "date", "list", "table", "portfolio", "market", "news"
-]
+    "text", "number", "integer", "date", "list", "table", "portfolio", "market", "news", "image",
+    "pdf",
+]  # fmt: skip
 SLOT_TYPES: Final[tuple[SlotType, ...]] = (
-    "text", "number", "integer", "date", "list", "table", "portfolio", "market", "news",
+    "text", "number", "integer", "date", "list", "table", "portfolio", "market", "news", "image",
+    "pdf",
 )  # fmt: skip
+ATTACHED_TYPES: Final = ("image", "pdf")
+"""Slot types whose text is the path of a file that goes along."""
 BLOCK_TYPES: Final = ("table", "portfolio", "market", "news")
 """Slot types that are filled by context blocks."""
 

@@ -57,6 +57,8 @@ _EXAMPLES: Final = {
     "portfolio": "write a list of `{ticker: ..., quantity: ...}` rows",
     "market": "write a list of `{Date: ..., Close: ...}` rows",
     "news": "write words, or a list of items, oldest first",
+    "image": "write the path of a file",
+    "pdf": "write the path of a file",
 }
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 

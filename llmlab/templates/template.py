@@ -8,6 +8,7 @@ error), so JSON braces in a prompt are just text.
 """
 
 import hashlib
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,11 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import structs
+
 from llmlab.checks.plain import is_blank
-from llmlab.errors import TemplateError, nearest
+from llmlab.errors import AttachmentError, TemplateError, nearest
 from llmlab.records import Prompt, Turn
+from llmlab.templates.attachments import PLAIN, AttachmentReader, Placing, holds_any
 from llmlab.templates.fault import TemplateFault
-from llmlab.templates.meta import BlockMeta, Meta, typed
+from llmlab.templates.meta import ATTACHED_TYPES, BlockMeta, Meta, typed
 from llmlab.templates.reads import Reads, hint_for, reads_of, spelt, with_row
 from llmlab.templates.sandbox import environment
 from llmlab.templates.slots import QUERY
@@ -142,6 +146,9 @@ class Template:
         """
         Put *values* into the slots; `{{ query }}` takes the default query where none is given.
 
+        An image or a PDF (a path, bytes, a figure) goes along as an attachment, and `[image 1]`
+        or `[file 1]` stands in its place.
+
         Args:
             values: By slot.
             measured: Whether the words are only counted; then an earlier message may be empty.
@@ -149,12 +156,43 @@ class Template:
         Raises:
             TemplateError: A slot has no value (the nearest name is suggested), or an earlier
                 message is empty.
+            AttachmentError: A file cannot be read, or is neither an image nor a PDF.
         """
         missing = [slot for slot in self.slots if slot not in values]
         if missing:
             raise TemplateError(_missing(self.name, missing, values))
         if self._asks:
             values = {QUERY: self.about.default_query, **values}
+        if self.may_attach(values):
+            values = AttachmentReader().values(values, self.slots, self.attached)
+            if holds_any(values, self.slots):
+                return self._placed(values, measured=measured)
+        return self._filled(values, measured=measured)
+
+    @cached_property
+    def attached(self) -> frozenset[str]:
+        """The slots whose text is a path, by the front matter: of type image or pdf."""
+        found = self.about.slots.items()
+        return frozenset(name for name, slot in found if slot.type in ATTACHED_TYPES)
+
+    def may_attach(self, values: Mapping[str, object]) -> bool:
+        """Say whether a slot could hold an image or a PDF: that is, no plain text or number."""
+        kinds = {type(values[slot]) for slot in self.slots if slot in values}
+        return not kinds <= PLAIN or bool(self.attached)
+
+    def _placed(self, values: Mapping[str, object], *, measured: bool) -> Prompt:
+        """Fill, with places in the words for the attachments among *values*."""
+        placing = Placing()
+        prompt = self._filled(placing.values(values, self.slots), measured=measured)
+        for attachment in placing.placed:
+            if placing.word(attachment) not in prompt.user:
+                raise AttachmentError(
+                    f"prompt {self.name!r}: {spelt(attachment.name)} is an image or a PDF, which "
+                    "goes with the user's last message only: move its slot there"
+                )
+        return structs.replace(prompt, attachments=tuple(placing.placed))
+
+    def _filled(self, values: Mapping[str, object], *, measured: bool) -> Prompt:
         if self.reads.row:
             values = with_row(values)
         user, system, turns = self._compiled
@@ -164,6 +202,7 @@ class Template:
             user=_render(self.name, user, values),
             system=None if system is None else _render(self.name, system, values),
             turns=self._said(turns, values, measured=measured) if turns else (),
+            shared=self.shared,
         )
 
     def _said(
@@ -184,6 +223,19 @@ class Template:
                 )
             said.append(Turn(role=turn.role, text=text))
         return tuple(said)
+
+    @cached_property
+    def shared(self) -> int:
+        """How many characters of the user's part come before its first slot; see `Prompt`."""
+        before = [self.system or "", *(turn.text for turn in self.turns)]
+        if any(_JINJA.search(each) for each in before):
+            return -1
+        words = self.user.replace("\r\n", "\n")
+        first = _JINJA.search(words)
+        if first is None:
+            return len(words)
+        before_it = words[: first.start()]
+        return len(before_it.rstrip() if first[0].endswith("-") else before_it)
 
     @cached_property
     def _compiled(self) -> "_Compiled":
@@ -215,6 +267,10 @@ def conversation(
     template = Template(name=name, user=user, system=system or None, turns=tuple(turns))
     _check(template)
     return template
+
+
+_JINJA: Final = re.compile(r"\{[{%#]-?")
+"""The start of a slot, a statement or a comment."""
 
 
 def parse(text: str, *, name: str, path: Path | None = None) -> Template:

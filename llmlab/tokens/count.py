@@ -100,7 +100,8 @@ class Counters:
             by=f"{longest.by}, with the chat frame",
         )
         taught = self.learned.of(_name(model))
-        return framed if taught is None else _predicted(framed, taught)
+        words = framed if taught is None else _predicted(framed, taught)
+        return _with_files(words, prompt, _name(model)) if prompt.attachments else words
 
     def sizes(self, pieces: Sequence[str], model: Model | str, kind: Kind) -> list[int]:
         """
@@ -226,6 +227,22 @@ def _together(parts: Sequence[Count]) -> tuple[tuple[Kind, float], ...]:
         for kind, tokens in part.words:
             total[kind] = total.get(kind, 0.0) + tokens
     return tuple(total.items())
+
+
+def _with_files(words: Count, prompt: Prompt, name: str) -> Count:
+    """Add the tokens of images and PDFs by the vendor's rule; a third less or more is possible."""
+    from llmlab.tokens.images import tokens_of
+
+    files = tokens_of(prompt.attachments, name)
+    # Of a PDF whose pages nobody counted, any number of tokens can come.
+    sure = tokens_of([each for each in prompt.attachments if each.width or each.pages], name)
+    return replace(
+        words,
+        tokens=words.tokens + files,
+        low=words.low + sure * 2 // 3,
+        high=words.high + files * 4 // 3,
+        by=f"{words.by}, files by the vendor's rule",
+    )
 
 
 def _predicted(framed: Count, taught: CountCorrection) -> Count:

@@ -27,13 +27,38 @@ def can_batch(prepared: Prepared) -> bool:
 
 
 def groups_of(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
-    """Divide into batches, each with one endpoint, one API, one model and one set of headers."""
+    """
+    Divide into batches, each with one endpoint, one API, one model and one set of headers.
+
+    Those that are larger together than a provider takes become several.
+    """
     groups: dict[tuple[object, ...], list[Prepared]] = defaultdict(list)
     for each in prepared:
         request = each.request
         headers = tuple(sorted(each.call.headers.items()))
         groups[each.endpoint.identity, request.api, request.model, headers].append(each)
-    return list(groups.values())
+    return [part for group in groups.values() for part in _divided(group)]
+
+
+_MOST_BYTES: Final = {"openai": 190 * 10**6, "anthropic": 240 * 10**6, "xai": 24 * 10**6}
+"""
+Bytes of requests in one batch: OpenAI takes files of 200 MB, Anthropic batches of 256 MB, xAI
+calls of 25 MB. Words hardly reach them, images do.
+"""
+
+
+def _divided(group: Sequence[Prepared]) -> list[list[Prepared]]:
+    """Divide where all together are larger than the provider takes."""
+    most = _MOST_BYTES.get(group[0].request.provider, 0)
+    parts: list[list[Prepared]] = [[]]
+    size = 0
+    for each in group:
+        size += len(each.call.body)
+        if most and size > most and parts[-1]:
+            parts.append([])
+            size = len(each.call.body)
+        parts[-1].append(each)
+    return parts
 
 
 def way(provider: str, api: Api) -> tuple[BatchWay, str]:

@@ -6,12 +6,15 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from llmlab.catalogue.models import Model, Rules
 from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
 from llmlab.providers.anthropic.read import FINISHES, MessagesReading
 from llmlab.providers.anthropic.wire import Message
+from llmlab.providers.attached import messages_content
+from llmlab.providers.caching import marked
 from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import failure_in, request_id_of
@@ -23,6 +26,7 @@ from llmlab.providers.stream import Stream
 from llmlab.records import Answer, Api, HttpCall, HttpReply, Parameters, Request, Search
 
 _VERSION: Final = "2023-06-01"
+_PATH: Final = "/v1/messages"
 
 
 def _without_v1(base_url: str) -> str:
@@ -63,7 +67,13 @@ class Anthropic(HasProfile):
             headers["anthropic-beta"] = _FAST_BETA
         profile = replace(self.profile, headers=headers)
         extra = request.parameters.extra
-        return profile.question(base_url, "/v1/messages", self._body(request, model), extra)
+        body = self._body(request, model)
+        call = profile.question(base_url, _PATH, body, extra)
+        kept = marked(body, request.prompt) if request.parameters.cache else None
+        if kept is None:
+            return call
+        same = call.asked or call.body
+        return structs.replace(profile.question(base_url, _PATH, kept, extra), asked=same)
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the text blocks; raise the `CallError` the reply means."""
@@ -100,7 +110,10 @@ class Anthropic(HasProfile):
         body: dict[str, Any] = {
             "model": request.model,
             "max_tokens": asked.max_tokens,
-            "messages": [*earlier(prompt.turns), {"role": "user", "content": prompt.user}],
+            "messages": [
+                *earlier(prompt.turns),
+                {"role": "user", "content": messages_content(prompt)},
+            ],
         }
         named = {
             "system": prompt.system or None,

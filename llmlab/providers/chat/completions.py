@@ -10,6 +10,7 @@ import msgspec
 from llmlab.catalogue.models import Model
 from llmlab.errors import Unavailable
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.attached import chat_content
 from llmlab.providers.chat.read import ChatReading, heard_of
 from llmlab.providers.chat.wire import ChatCompletion
 from llmlab.providers.conversation import earlier
@@ -63,7 +64,8 @@ class Chat(HasProfile):
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into chat completions; raise `BadParameter` for what it cannot say."""
         extra = request.parameters.extra
-        return self.profile.question(base_url, self.path, self._body(request, model), extra)
+        call = self.profile.question(base_url, self.path, self._body(request, model), extra)
+        return self.profile.keyed(call, request) if request.parameters.cache else call
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Return the first choice; raise the `CallError` the reply means."""
@@ -127,13 +129,14 @@ class Chat(HasProfile):
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
 
-    def _messages(self, request: Request) -> list[dict[str, str]]:
+    def _messages(self, request: Request) -> list[dict[str, Any]]:
         system, schema = request.prompt.system or "", request.parameters.schema
         if schema is not None and self.schema == "json-mode":
             system = "\n\n".join(part for part in (system, schema_text(schema)) if part)
-        messages = [{"role": "system", "content": system}] if system else []
+        messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
         prompt = request.prompt
-        return [*messages, *earlier(prompt.turns), {"role": "user", "content": prompt.user}]
+        user = {"role": "user", "content": chat_content(prompt)}
+        return [*messages, *earlier(prompt.turns), user]
 
     def _reasoning(self, asked: Parameters, model: Model) -> dict[str, object]:
         body: dict[str, object] = {}

@@ -10,6 +10,7 @@ import msgspec
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.attached import images_of
 from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
@@ -80,9 +81,12 @@ class Ollama(HasProfile):
                     "use api='chat'"
                 )
             body |= {"prompt": prompt.user} | ({"system": prompt.system} if prompt.system else {})
+            body |= images_of(prompt)
         else:
-            system = [{"role": "system", "content": prompt.system}] if prompt.system else []
-            user = {"role": "user", "content": prompt.user}
+            system: list[dict[str, Any]] = []
+            if prompt.system:
+                system = [{"role": "system", "content": prompt.system}]
+            user = {"role": "user", "content": prompt.user, **images_of(prompt)}
             body["messages"] = [*system, *earlier(prompt.turns), user]
         # Streaming is Ollama's default, and so is cutting a long prompt without a word.
         body |= {"stream": request.stream, "truncate": False, "options": _options(asked)}

@@ -10,6 +10,7 @@ import msgspec
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter
 from llmlab.providers.adapter import NO_HEADERS, Decoder, refuse
+from llmlab.providers.attached import responses_content
 from llmlab.providers.conversation import earlier
 from llmlab.providers.decoding import decode
 from llmlab.providers.failures import request_id_of
@@ -43,7 +44,8 @@ class Responses(HasProfile):
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
         """Put *request* into Responses; raise `BadParameter` for what it cannot say."""
         extra = request.parameters.extra
-        return self.profile.question(base_url, "/responses", self._body(request, model), extra)
+        call = self.profile.question(base_url, "/responses", self._body(request, model), extra)
+        return self.profile.keyed(call, request) if request.parameters.cache else call
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
         """Join the output's texts; raise the `CallError` the reply means."""
@@ -87,7 +89,8 @@ class Responses(HasProfile):
 
     def _words(self, request: Request) -> dict[str, Any]:
         prompt = request.prompt
-        messages = [*earlier(prompt.turns), {"role": "user", "content": prompt.user}]
+        user = {"role": "user", "content": responses_content(prompt)}
+        messages = [*earlier(prompt.turns), user]
         if not prompt.system:
             return {"input": messages}
         if self.system == "instructions":

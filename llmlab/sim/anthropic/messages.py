@@ -17,6 +17,7 @@ from llmlab.sim.authors.author import Asked, Written, count_prompt
 from llmlab.sim.call import Call, Json, Reply, as_json, plain_text
 from llmlab.sim.messages import Said, conversation, merged
 from llmlab.sim.models import SimulatedModel
+from llmlab.sim.pictures import file_tokens, written_with_files
 from llmlab.sim.refusals import typed
 from llmlab.sim.search import SimulatedSearch, searches, with_searches
 from llmlab.sim.settle import settled
@@ -41,7 +42,7 @@ async def messages(call: Call) -> Reply:
     model = check_body(call)
     asked = _asked(call, model)
     found = searches(call.body.get("tools"), asked, _max_uses(call.body))
-    written = await call.author.write(asked) if asked.max_tokens else _warm_only(asked)
+    written = await written_with_files(call, asked) if asked.max_tokens else _warm_only(asked)
     written = with_searches(written, found, cite=False)
     split = _split(call, written)
     usage = usage_of(written, split, len(found))
@@ -58,8 +59,9 @@ async def messages(call: Call) -> Reply:
 
 async def count_tokens(call: Call) -> Reply:
     """Count a prompt, free of charge; the newer version refuses sampling here too."""
-    check_body(call, counting=True)
-    return as_json({"input_tokens": _said(call.body).tokens})
+    model = check_body(call, counting=True)
+    tokens = _said(call.body).tokens + file_tokens(call, model.id)
+    return as_json({"input_tokens": tokens})
 
 
 def _said(body: Mapping[str, Any]) -> Said:
@@ -100,10 +102,10 @@ def _warm_only(asked: Asked) -> Written:
 
 def _split(call: Call, written: Written) -> Split:
     marked = _marked(call.body)
-    if marked is None or written.input_tokens < CACHE_MINIMUM:
-        return Split(plain=written.input_tokens - written.cached_tokens, read=written.cached_tokens)
-    prefix, hour = marked
+    prefix, hour = marked or ("", False)
     whole = count_prompt("", prefix)
+    if whole < CACHE_MINIMUM:
+        return Split(plain=written.input_tokens - written.cached_tokens, read=written.cached_tokens)
     tokens = min(whole, written.input_tokens)
     rest = written.input_tokens - tokens
     digest = hashlib.sha256(f"{call.body['model']}\n{prefix}".encode()).hexdigest()

@@ -14,6 +14,7 @@ from llmlab.sim.authors.author import BYTES_PER_TOKEN, Asked, Written, count_pro
 from llmlab.sim.call import Call, Json, Reply, as_json, plain_text
 from llmlab.sim.messages import SYSTEM_ROLES, Said, conversation, stops
 from llmlab.sim.models import SimulatedModel, find
+from llmlab.sim.pictures import written_with_files
 from llmlab.sim.refusals import bare
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import ndjson, words
@@ -94,7 +95,7 @@ async def _answer(call: Call, kind: Kind, said: Said) -> Reply:
         return _loaded(call, kind, model)
     asked = _asked(call, model, said)
     call.memory.loaded[model.id] = context_of(call)
-    written = await call.author.write(asked)
+    written = await written_with_files(call, asked)
     if not asked.thinking:
         written = replace(written, reasoning="")
     sheet = _Sheet(call=call, kind=kind, model=model, written=written, seconds=call.clock() - began)

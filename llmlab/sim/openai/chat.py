@@ -28,10 +28,12 @@ from llmlab.sim.openai.rules import (
     check_weights,
     check_window,
     model_of,
+    read_from_cache,
     require,
     tier_of,
     unsupported_parameter,
 )
+from llmlab.sim.pictures import written_with_files
 from llmlab.sim.refusals import nested
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import DONE, data, sse
@@ -46,7 +48,7 @@ async def chat(call: Call) -> Reply:
     model = model_of(call, missing=404)
     asked = _asked(call, model)
     check_window(asked, model, "messages")
-    written = await call.author.write(asked)
+    written = read_from_cache(call, asked, await written_with_files(call, asked))
     frame = Frame(
         id=f"chatcmpl-{call.serial[:29]}",
         created=call.now,

@@ -6,9 +6,11 @@ Source: the reference of 2026-11 on request fields, sampling by family and error
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
-from llmlab.sim.authors.author import Asked, Written
+from llmlab.sim.authors.author import Asked, Written, count_tokens
 from llmlab.sim.call import Call, Rejection
 from llmlab.sim.models import SimulatedModel, find
 from llmlab.sim.refusals import nested
@@ -234,6 +236,25 @@ def _objects(node: object) -> list[Mapping[str, Any]]:
         return []
     found = [found for part in node.values() for found in _objects(part)]
     return [node, *found] if node.get("type") == "object" else found
+
+
+def read_from_cache(call: Call, asked: Asked, written: Written) -> Written:
+    """Count what the prompt has in common with the last one of its `prompt_cache_key` as cached."""
+    key, words = call.body.get("prompt_cache_key"), asked.system + asked.user
+    if call.provider != "openai" or not key:
+        return written
+    name = f"{asked.model}\0{key}"
+    same = count_tokens(_common(call.memory.asked.get(name, ""), words))
+    call.memory.keep(call.memory.asked, name, words)
+    if same < _CACHE_MINIMUM:
+        return written
+    cached = min(same // 128 * 128, written.input_tokens)
+    return replace(written, cached_tokens=max(written.cached_tokens, cached))
+
+
+def _common(one: str, other: str) -> str:
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return "".join(first for first, _ in pairs)
 
 
 def cache_write(call: Call, model: SimulatedModel, written: Written) -> int:

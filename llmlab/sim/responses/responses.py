@@ -18,8 +18,10 @@ from llmlab.sim.openai.rules import (
     check_weights,
     check_window,
     model_of,
+    read_from_cache,
     require,
 )
+from llmlab.sim.pictures import file_tokens, written_with_files
 from llmlab.sim.refusals import flat
 from llmlab.sim.responses.shape import Sheet
 from llmlab.sim.responses.stream import stream
@@ -66,14 +68,14 @@ async def xai_responses(call: Call) -> Reply:
 async def count_input(call: Call) -> Reply:
     """Count the input tokens of a Responses body, free of charge."""
     require(call.body, "model", "input")
-    model_of(call, missing=400)
-    tokens = _said(call.body).tokens
+    model = model_of(call, missing=400)
+    tokens = _said(call.body).tokens + file_tokens(call, model.id)
     return as_json({"object": "response.input_tokens", "input_tokens": tokens})
 
 
 async def _answer(call: Call, model: SimulatedModel, asked: Asked, effort: str) -> Reply:
     found = searches(call.body.get("tools"), asked, call.body.get("max_tool_calls") or 3)
-    written = await call.author.write(asked)
+    written = read_from_cache(call, asked, await written_with_files(call, asked))
     written = with_searches(written, found, cite=asked.schema is None)
     charge = ticks(model, written, len(found)) if call.provider == "xai" else None
     sheet = Sheet(

@@ -16,6 +16,7 @@ from llmlab.sim.chat_shape import (
 )
 from llmlab.sim.messages import conversation, stops
 from llmlab.sim.models import SimulatedModel
+from llmlab.sim.pictures import written_with_files
 from llmlab.sim.settle import settled
 from llmlab.sim.streams import DONE, data, sse
 from llmlab.sim.tools import choice_of, offered
@@ -27,7 +28,7 @@ async def chat(call: Call) -> Reply:
     """Answer one chat completion, whole or streamed; newer models do not show reasoning."""
     model = model_of(call, "messages")
     asked = _asked(call, model)
-    written = await call.author.write(asked)
+    written = await written_with_files(call, asked)
     charge = ticks(model, written)
     frame = Frame(
         id=str(UUID(call.serial[:32])),

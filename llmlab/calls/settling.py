@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmlab.book import Settlement
+from llmlab.calls.gateway_bill import bill_of
 from llmlab.calls.identity import pack
 from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.uncounted import counted
@@ -46,7 +47,7 @@ def valued(
         answer.usage, request.provider, answer.model or request.model, at
     ) or prices.cost(answer.usage, request.provider, request.model, at)
     stand_in = prepared.endpoint.backend == "stand-in"
-    basis = "" if cost is None else cost.basis
+    billed, usd, basis = bill_of(answer, prepared.model, cost)
     served, asked = answer.usage.service_tier, request.parameters.tier
     odd = odd_tier(served, asked) if served or asked else ""
     dropped = tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
@@ -55,7 +56,8 @@ def valued(
         requested=request.name,
         provider=request.provider,
         backend=prepared.endpoint.backend,
-        cost=None if cost is None else cost.usd,
+        cost=usd,
+        billed=billed,
         price_basis=f"simulated: {basis}" if stand_in and basis else basis,
         latency=timing.latency,
         ttfb=timing.ttfb,
@@ -112,7 +114,7 @@ def stated(
     usage, request = error.usage, prepared.request
     if prepared.endpoint.backend != "live" or not isinstance(usage, Usage):
         return None
-    if isinstance(error.billed, Decimal):
+    if isinstance(error.billed, Decimal) and prepared.model.dialect.states_cost:
         return error.billed
     region = region_of(request.provider, prepared.endpoint.base_url) or usage.region
     usage = replace(usage, region=region)

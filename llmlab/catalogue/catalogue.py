@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
 from llmlab.catalogue.read import read
@@ -30,16 +30,20 @@ class Catalogue:
     dead: tuple[Dead, ...] = ()
 
     @classmethod
-    def load(cls, extra: Path | None = None) -> Self:
+    def load(
+        cls, extra: Path | None = None, providers: dict[str, dict[str, Any]] | None = None
+    ) -> Self:
         """
         Read the catalogue that comes with llmlab, and `extra`, the user's file, on top.
+
+        *providers* are rows of the user's settings, by name; they come last.
 
         Nothing is kept between calls: whoever asks holds the result.
 
         Raises:
             ConfigError: An entry is unknown or ill-typed; the line names it and the nearest key.
         """
-        tables = read(extra)
+        tables = read(extra, providers)
         bare = cls(
             providers=tables.providers,
             rules=tables.rules,
@@ -84,6 +88,7 @@ class Catalogue:
                 apis=home.apis,
                 rules=home.rules,
                 speaks=home.speaks,
+                dialect=home.dialect,
                 listed=False,
             )
         raise UnknownModel(self._unknown(name))

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from llmlab.catalogue.gateway import Dialect
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
 from llmlab.checks.files import read_toml
 from llmlab.errors import ConfigError, suggest
@@ -20,6 +21,8 @@ from llmlab.settings import address_of
 T = TypeVar("T")
 Table: TypeAlias = dict[str, Any]
 
+_INNER: Final = ("dialect", "headers", "query")
+"""Tables within a provider's entry."""
 SECTIONS: Final = ("providers", "rules", "models", "aliases", "lineups", "dead")
 _PARAMETERS: Final = tuple(item.name for item in fields(Parameters))
 
@@ -38,21 +41,38 @@ class Tables:
     dead: tuple[Dead, ...]
 
 
-def read(extra: Path | None = None) -> Tables:
+def read(extra: Path | None = None, providers: Table | None = None) -> Tables:
     """
-    Read the data file that comes with llmlab, then `extra` on top of it, entry by entry.
+    Read the data files that come with llmlab, then `extra` on top of them, entry by entry.
+
+    *providers* are more rows of providers, from the settings; they come last.
 
     Raises:
         ConfigError: A file cannot be read, or an entry is unknown or ill-typed.
     """
-    shipped = files("llmlab.catalogue").joinpath("catalogue.toml").read_text(encoding="utf-8")
-    tables = _sections(tomllib.loads(shipped), "catalogue.toml")
+    tables = _sections(_shipped("catalogue.toml"), "catalogue.toml")
+    gateways = _shipped("gateways.toml")
+    tables["rules"] |= gateways["rules"]
+    for name, entry in gateways["providers"].items():
+        tables["providers"][name] = {"preset": True, **entry}
     if extra is not None:
         given = _shielded(read_toml(extra, "the catalogue", error=ConfigError))
         for section, entries in _sections(given, str(extra)).items():
             for name, entry in entries.items():
                 tables[section][name] = _over(tables[section].get(name), entry)
-    return _records(tables, "catalogue.toml" if extra is None else str(extra))
+    for name, entry in (providers or {}).items():
+        tables["providers"][name] = _over(tables["providers"].get(name), entry)
+    return _records(tables, _source(extra, providers))
+
+
+def _shipped(name: str) -> Table:
+    return tomllib.loads(files("llmlab.catalogue").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _source(extra: Path | None, providers: Table | None) -> str:
+    """Return which source to name in errors: the shipped ones have none."""
+    given = [str(extra)] if extra is not None else []
+    return " and ".join([*given, *(["settings"] if providers else [])]) or "catalogue.toml"
 
 
 def _shielded(document: Table) -> Table:
@@ -74,7 +94,10 @@ def _sections(document: Table, source: str) -> Table:
 
 def _over(old: object, new: object) -> object:
     """Lay the user's entry over the shipped one, key by key where both are tables."""
-    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    inner = {name: _over(old[name], new[name]) for name in _INNER if name in old and name in new}
+    return {**old, **new, **inner}
 
 
 def _records(tables: Table, source: str) -> Tables:
@@ -105,6 +128,8 @@ def _records(tables: Table, source: str) -> Tables:
 
 def _provider(name: str, entry: object, rules: Mapping[str, Rules], where: str) -> Provider:
     table = _with_rules({"title": name, **_table(entry, where)}, rules, where)
+    if "dialect" in table:
+        table = {**table, "dialect": typed(table["dialect"], Dialect, f"{where}: dialect")}
     provider = typed(table, Provider, where, name=name)
     try:
         re.compile(provider.key_shape)
@@ -127,7 +152,8 @@ def _model(
     home = providers[provider]
     entry = _table(entry, where)
     settled = _with_rules({"apis": list(home.apis), "rules": home.rules, **entry}, rules, where)
-    return typed(settled, Model, where, provider=provider, id=id_, speaks=home.speaks)
+    lent = {"speaks": home.speaks, "dialect": home.dialect}
+    return typed(settled, Model, where, provider=provider, id=id_, **lent)
 
 
 def _alias(entry: object, where: str) -> tuple[str, Mapping[str, object]]:

@@ -142,6 +142,7 @@ class Services:
 
         return Prices(
             overrides=self.settings.prices,
+            sellers={name: home.priced_as for name, home in self.catalogue.providers.items()},
             allow_network=self.settings.mode != "replay",
             kept=table_path(),
         )

@@ -172,6 +172,19 @@ async def test_a_call_costs_what_its_price_or_its_gateway_says(
     assert bool(odd) == isinstance(usage.get("cost"), dict)
 
 
+async def test_a_price_of_a_deployment_wins_over_the_models_own() -> None:
+    """Azure answers with the model's name, whatever its deployment is called."""
+    body = _chat().replace(b'"tug-1"', b'"gpt-4o-2024-11-20"')
+    with Loopback(lambda _: Said(body=body)) as server:
+        row = _row(server, priced_as="azure")
+        listed = await _asked(row)
+        own = await _asked(row, prices=OVERRIDE)
+
+    assert listed.price_basis.startswith("genai-prices")
+    assert listed.cost == Decimal("0.0035")
+    assert (own.cost, own.price_basis) == (Decimal("0.003"), "override, harbour/tug-1")
+
+
 def test_a_stream_states_its_cost_too() -> None:
     """OpenRouter's last chunk has the usage, with `cost` (its page on usage accounting)."""
     adapter, request = _of("openrouter"), _request("openrouter", "openai/gpt-5", stream=True)

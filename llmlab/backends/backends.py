@@ -159,7 +159,7 @@ class Backends:
         provider = self._catalogue.providers[name]
         if self._settings.mode != "stand-in" and await self._is_live(provider):
             return self._live(provider)
-        if provider.speaks:
+        if provider.speaks or provider.preset:
             raise UsageError(_no_stand_in(provider, lacking(provider, self._env)))
         return await self._stand_in(name)
 

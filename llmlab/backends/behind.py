@@ -37,7 +37,8 @@ def behind(
     lines: list[str] = []
     for provider in catalogue.providers:
         # A gateway's models are not for the catalogue to list.
-        if provider not in OWN_MACHINE and not catalogue.providers[provider].speaks:
+        home = catalogue.providers[provider]
+        if provider not in OWN_MACHINE and not home.speaks and not home.preset:
             own = {name: m for name, m in catalogue.listed.items() if m.provider == provider}
             if provider in listed:
                 lines += _by_provider(catalogue, own, listed[provider], provider)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmlab.book import Settlement
-from llmlab.calls.gateway_bill import bill_of
+from llmlab.calls.gateway_bill import asked_price, bill_of
 from llmlab.calls.identity import pack
 from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.uncounted import counted
@@ -43,9 +43,11 @@ def valued(
     """Return *answer* with its provider, model, timing and cost."""
     request = prepared.request
     answer = placed(counted(answer, request, prepared.model), prepared)
-    cost = prices.cost(
-        answer.usage, request.provider, answer.model or request.model, at
-    ) or prices.cost(answer.usage, request.provider, request.model, at)
+    cost = (
+        (asked_price(answer.usage, request, prices, at) if prepared.model.speaks else None)
+        or prices.cost(answer.usage, request.provider, answer.model or request.model, at)
+        or prices.cost(answer.usage, request.provider, request.model, at)
+    )
     stand_in = prepared.endpoint.backend == "stand-in"
     billed, usd, basis = bill_of(answer, prepared.model, cost)
     served, asked = answer.usage.service_tier, request.parameters.tier

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -28,6 +28,8 @@ class Catalogue:
     lineups: Mapping[str, tuple[str, ...]]
     """Each line-up with the names in it."""
     dead: tuple[Dead, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Why the plug-in of a provider could not be loaded, by its name."""
 
     @classmethod
     def load(
@@ -51,6 +53,7 @@ class Catalogue:
             aliases=tables.aliases,
             lineups=tables.lineups,
             dead=tables.dead,
+            broken=tables.broken,
         )
         late = {name: bare._late(name, *asked) for name, asked in tables.pending.items()}
         whole = replace(bare, aliases={**tables.aliases, **late})
@@ -91,6 +94,8 @@ class Catalogue:
                 dialect=home.dialect,
                 listed=False,
             )
+        if provider in self.broken:
+            raise UnknownModel(f"{name}: {self.broken[provider]}")
         raise UnknownModel(self._unknown(name))
 
     def arm(self, name: str) -> ModelVariant:

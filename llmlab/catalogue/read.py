@@ -12,6 +12,7 @@ import msgspec
 
 from llmlab.catalogue.gateway import Dialect
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
+from llmlab.catalogue.plugins import ProviderPlugin, plugins
 from llmlab.checks.files import read_toml
 from llmlab.errors import ConfigError, suggest
 from llmlab.records import Parameters
@@ -39,6 +40,8 @@ class Tables:
     pending: Mapping[str, tuple[str, Mapping[str, object]]]
     lineups: Mapping[str, tuple[str, ...]]
     dead: tuple[Dead, ...]
+    broken: Mapping[str, str]
+    """Why the plug-in of a provider could not be loaded."""
 
 
 def read(extra: Path | None = None, providers: Table | None = None) -> Tables:
@@ -55,6 +58,7 @@ def read(extra: Path | None = None, providers: Table | None = None) -> Tables:
     tables["rules"] |= gateways["rules"]
     for name, entry in gateways["providers"].items():
         tables["providers"][name] = {"preset": True, **entry}
+    broken = _plugged(tables)
     if extra is not None:
         given = _shielded(read_toml(extra, "the catalogue", error=ConfigError))
         for section, entries in _sections(given, str(extra)).items():
@@ -62,7 +66,33 @@ def read(extra: Path | None = None, providers: Table | None = None) -> Tables:
                 tables[section][name] = _over(tables[section].get(name), entry)
     for name, entry in (providers or {}).items():
         tables["providers"][name] = _over(tables["providers"].get(name), entry)
-    return _records(tables, _source(extra, providers))
+    return _records(tables, _source(extra, providers), broken)
+
+
+def _plugged(tables: Table) -> dict[str, str]:
+    """Add the providers of installed packages; return why some could not be, by name."""
+    found = plugins()
+    broken = dict(found.broken)
+    for name, plugin in found.loaded.items():
+        try:
+            row, models = _of_plugin(name, plugin, tables)
+        except (ConfigError, TypeError, ValueError) as error:
+            broken[name] = f"the plug-in cannot be used: {error}"
+        else:
+            tables["providers"][name] = row
+            tables["models"] |= models
+    return broken
+
+
+def _of_plugin(name: str, plugin: ProviderPlugin, tables: Table) -> tuple[Table, Table]:
+    """Return the row and the models of a plug-in, checked apart from all others."""
+    if name in tables["providers"]:
+        raise ConfigError("llmlab has a provider of this name")
+    row = {"preset": True, **plugin.row}
+    models = {f"{name}/{id_}": dict(entry) for id_, entry in plugin.models.items()}
+    alone = {"providers": {name: row}, "models": models, "aliases": {}, "lineups": {}}
+    _records({**tables, **alone}, "its package", {})
+    return row, models
 
 
 def _shipped(name: str) -> Table:
@@ -100,7 +130,7 @@ def _over(old: object, new: object) -> object:
     return {**old, **new, **inner}
 
 
-def _records(tables: Table, source: str) -> Tables:
+def _records(tables: Table, source: str, broken: Mapping[str, str]) -> Tables:
     def of(section: str, make: Callable[[str, object, str], T]) -> dict[str, T]:
         where = f"{source}: {section}"
         return {
@@ -123,6 +153,7 @@ def _records(tables: Table, source: str) -> Tables:
         pending={name: pair for name, pair in asked.items() if name not in listed},
         lineups=of("lineups", lambda _name, entry, where: _lineup(entry, where)),
         dead=tuple(of("dead", _dead).values()),
+        broken=broken,
     )
 
 

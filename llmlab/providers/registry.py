@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from llmlab.catalogue.gateway import AS_LENT, Dialect
+from llmlab.catalogue.plugins import plugins
 from llmlab.errors import UnknownModel, suggest
 from llmlab.providers import deepseek, local, openai, xai
 from llmlab.providers.adapter import Adapter
@@ -54,6 +55,8 @@ def adapter_of(
     if speaks and speaks != provider:
         return _of_gateway(provider, api, speaks, dialect)
     apis = {key[1]: row for key, row in ADAPTERS.items() if key[0] == provider}
+    if not apis and provider in plugins().loaded:
+        apis = {row.api: row for row in plugins().loaded[provider].adapters}
     if not apis:
         known = sorted({name for name, _ in ADAPTERS})
         raise UnknownModel(f"no provider is called {provider!r}; {suggest(provider, known)}")

@@ -107,7 +107,7 @@ def _install(folder: Path, name: str, points: dict[str, str]) -> None:
 
 def test_a_package_brings_a_provider(installed: Path) -> None:
     """Its row and its models are in the catalogue, and it is asked as any other gateway."""
-    assert installed
+    assert installed.is_dir()
     catalogue = Catalogue.load()
     model = catalogue.find("harbour/tug-1")
     request = Request(provider="harbour", model="tug-1", prompt=Prompt(name="p", user="2 + 2?"))
@@ -131,8 +131,8 @@ def test_a_package_may_bring_its_own_adapter(
     plugin = ProviderPlugin(
         row={"base_url": "https://api.harbour.example/v1"}, adapters=(names["CHAT"],)
     )
-    monkeypatch.setitem(sys.modules, "llmlab_harbour", SimpleNamespace(PLUGIN=plugin))  # type: ignore[arg-type]
-    assert installed
+    monkeypatch.setitem(sys.modules, "llmlab_harbour", SimpleNamespace(PLUGIN=plugin))
+    assert installed.is_dir()
 
     assert Catalogue.load().find("harbour/x").speaks == ""
     assert adapter_of("harbour") is names["CHAT"]

@@ -391,10 +391,11 @@ DOCUMENTED: list[tuple[str, dict[str, Any], tuple[str, int, int, int | None, str
     ("together", {"choices": [{"message": {"content": "4", "tool_calls": []}, "seed": 1,
       "finish_reason": "eos", "logprobs": None}], "prompt": [], "usage": USAGE},
      ("4", 1000, 100, None, "stop")),
-    # vLLM, entrypoints/openai/protocol.py: stop_reason, prompt_logprobs, null usage details.
+    # vllm-project/vllm 002032e, entrypoints/openai/chat_completion/protocol.py: what it adds.
     ("vllm", {"choices": [{"message": {"content": "4", "reasoning": None,
       "tool_calls": [], "refusal": None, "annotations": None}, "finish_reason": "stop",
-      "stop_reason": None, "token_ids": None, "index": 0}], "prompt_logprobs": None,
+      "stop_reason": None, "token_ids": None, "routed_experts": None, "index": 0}],
+      "prompt_logprobs": None, "prompt_token_ids": None, "prompt_text": None, "metrics": None,
       "kv_transfer_params": None, "usage": USAGE | {"prompt_tokens_details": None}},
      ("4", 1000, 100, None, "stop")),
     # AWS, Bedrock: reasoning within tags is the model's own text; counts as OpenAI's.
@@ -633,3 +634,17 @@ async def test_a_gateway_has_its_own_breaker_and_no_batches() -> None:
     assert answered == ["pier"] * 12
     assert gates == {"harbour", "pier"}
     assert "No batches at harbour, pier: what it was asked went call by call." in run.notes
+
+
+async def test_rows_of_a_gateway_are_priced_again_like_any_other() -> None:
+    """`reprice` knows the sellers of the ready rows without a lab."""
+    with Loopback(
+        lambda _: Said(body=_chat(cost=0.5).replace(b"tug-1", b"openai/gpt-5"))
+    ) as server:
+        env = {"OPENROUTER_API_KEY": "sk-or-v1-planted0000000000000000"}
+        urls = {"openrouter": f"{server.url}/v1"}
+        async with Lab(book=":memory:", env=env, config="/", base_urls=urls) as lab:
+            run = await lab.abtest_async({"p": "2 + 2?"}, "openrouter/openai/gpt-5", quiet=True)
+
+    assert run.rows["cost_usd"].tolist() == [0.5]
+    assert run.reprice().rows["cost_usd"].tolist() == pytest.approx([0.00225])

@@ -60,6 +60,11 @@ class Catalogue:
         _check_lineups(whole)
         return whole
 
+    @property
+    def sellers(self) -> dict[str, str]:
+        """By provider, its name in the price table; see `pricing.Prices`."""
+        return {name: home.priced_as for name, home in self.providers.items()}
+
     def models(self) -> tuple[Model, ...]:
         """Return every listed model, in the order of the file."""
         return tuple(self.listed.values())

@@ -142,7 +142,7 @@ class Services:
 
         return Prices(
             overrides=self.settings.prices,
-            sellers={name: home.priced_as for name, home in self.catalogue.providers.items()},
+            sellers=self.catalogue.sellers,
             allow_network=self.settings.mode != "replay",
             kept=table_path(),
         )

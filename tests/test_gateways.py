@@ -19,6 +19,7 @@ from llmlab.errors import (
     LimitError,
     ModelNotFound,
     OutOfCredit,
+    UnknownModel,
     UsageError,
 )
 from llmlab.providers.adapter import Adapter
@@ -648,3 +649,9 @@ async def test_rows_of_a_gateway_are_priced_again_like_any_other() -> None:
 
     assert run.rows["cost_usd"].tolist() == [0.5]
     assert run.reprice().rows["cost_usd"].tolist() == pytest.approx([0.00225])
+
+
+def test_a_misspelt_gateway_is_named() -> None:
+    """No list of models could help: the gateway's are not known here."""
+    with pytest.raises(UnknownModel, match="no provider is called 'openroutr'; did you mean openr"):
+        Catalogue.load().find("openroutr/anthropic/claude-sonnet-5")

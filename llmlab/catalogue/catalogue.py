@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
 from llmlab.catalogue.read import read
-from llmlab.errors import ConfigError, UnknownModel, UsageError, suggest
+from llmlab.errors import ConfigError, UnknownModel, UsageError, nearest, suggest
 
 _SNAPSHOT: Final = re.compile(r"(?P<base>.+)-(?:\d{8}|\d{4}-\d\d-\d\d|\d{4})")
 """Ids with a date at the end, as OpenAI, Anthropic and xAI write it."""
@@ -174,6 +174,10 @@ class Catalogue:
     def _unknown(self, name: str) -> str:
         if name in self.lineups:
             return f"{name!r} is a line-up, not a model: one of {', '.join(self.lineups[name])}"
+        provider, slash, _ = name.partition("/")
+        gateways = [each for each, home in self.providers.items() if home.speaks]
+        if slash and provider not in self.providers and nearest(provider, gateways):
+            return f"no provider is called {provider!r}; {suggest(provider, gateways)}"
         ids = [model.id for model in self.listed.values()]
         names = [*self.aliases, *self.lineups, *self.listed, *ids]
         short = f"short names: {', '.join(self.aliases)}"

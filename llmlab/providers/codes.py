@@ -37,7 +37,7 @@ CODES: Final[Mapping[str, type[CallError]]] = {
     "model_not_found": ModelNotFound,
     "invalid_model": ModelNotFound,  # Mistral, 400
     "deploymentnotfound": ModelNotFound,  # Azure, 404
-    "no_db_connection": AuthFailed,  # LiteLLM without a database, 400: not its master key
+    "no_db_connection": AuthFailed,  # LiteLLM (issue 12273), 400: not its key
     "budget_exceeded": OutOfCredit,  # LiteLLM, the budget of a key
 }
 """Codes that mean the same under every status below 500."""

@@ -118,6 +118,7 @@ async def test_a_key_in_a_header_is_redacted_like_any_other() -> None:
         ({"query": {"token": "x"}}, "a key in an address is logged"),
         ({"base_url": "https://x.example/${OPENAI_API_KEY}"}, "which an address must not hold"),
         ({"dialect": {"limit": "max_tokens"}}, "did you mean limit_name"),
+        ({"speaks": "", "dialect": {"limit_name": "max_tokens"}}, "write speaks"),
     ],
 )
 def test_what_would_show_a_key_is_refused_when_it_is_read(row: dict[str, Any], why: str) -> None:

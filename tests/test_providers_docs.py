@@ -197,6 +197,14 @@ def test_every_module_the_page_names_is_there() -> None:
     assert "harbour" not in {provider for provider, _ in ADAPTERS}
 
 
+def test_adapters_are_short() -> None:
+    """A file of an adapter is read in one go."""
+    room = PAGE.parents[1] / "llmlab" / "providers"
+    lines = {path.name: path.read_text("utf-8").count("\n") for path in room.rglob("*.py")}
+
+    assert max(lines.values()) <= 180, {name: n for name, n in lines.items() if n > 180}
+
+
 def test_adapters_are_pure() -> None:
     """No adapter imports what opens a socket, reads a clock, or reads the environment."""
     forbidden = {"aiohttp", "asyncio", "os", "random", "socket", "sys", "threading", "time"}

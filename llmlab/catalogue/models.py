@@ -142,6 +142,8 @@ class Provider:
         return tuple(dict.fromkeys((*self.keys, *variables_in(*self.headers.values()))))
 
     def __post_init__(self) -> None:
+        if self.dialect != AS_LENT and not self.speaks:
+            raise ValueError("dialect: whose words it changes is not said; write speaks = ...")
         for fault in faults(self.base_url, self.key_header, self.headers, self.query):
             raise ValueError(fault)
         if not _HEADER.fullmatch(self.idempotency):

@@ -1,6 +1,5 @@
 """The free endpoints: is the provider well, what does it serve, how long is a prompt."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -12,6 +11,7 @@ from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter, Unreadable
 from llmlab.providers.adapter import Adapter, unlisted
 from llmlab.providers.decoding import convert, decode, lenient
+from llmlab.providers.listing_wire import OUTPUTS, WINDOWS, ListEntry, ModelList, first_count
 from llmlab.providers.registry import adapter_of
 from llmlab.records import HttpCall, HttpReply, Parameters, Request
 
@@ -30,41 +30,6 @@ class ListedModel:
     retires: date | None = None
     context: int | None = None
     max_output: int | None = None
-
-
-class _Entry(msgspec.Struct):
-    id: str | None = None
-    name: str | None = None
-    shutdown_date: str | int | None = None
-    retires_at: str | int | None = None
-    max_input_tokens: Any = None
-    max_tokens: Any = None
-    context_length: Any = None
-    context_window: Any = None
-    max_context_length: Any = None
-    max_model_len: Any = None
-    max_output_tokens: Any = None
-    max_completion_tokens: Any = None
-
-
-_WINDOWS: Final = (
-    "max_input_tokens",
-    "context_length",  # OpenRouter, Together
-    "context_window",  # Groq
-    "max_context_length",  # Mistral
-    "max_model_len",  # vLLM
-)
-_OUTPUTS: Final = ("max_tokens", "max_output_tokens", "max_completion_tokens")
-
-
-class _List(msgspec.Struct):
-    data: Any = None
-    models: list[_Entry] | None = None
-    version: str | None = None
-    is_available: bool | None = None
-    api_key_blocked: bool | None = None
-    api_key_disabled: bool | None = None
-    team_blocked: bool | None = None
 
 
 class _Count(msgspec.Struct):
@@ -106,32 +71,27 @@ def read_models(reply: HttpReply, adapter: Adapter) -> tuple[ListedModel, ...]:
         ListedModel(
             id=entry.id or entry.name or "",
             retires=_day(entry.shutdown_date or entry.retires_at),
-            context=_first_count(entry, _WINDOWS),
-            max_output=_first_count(entry, _OUTPUTS),
+            context=first_count(entry, WINDOWS),
+            max_output=first_count(entry, OUTPUTS),
         )
         for entry in entries
         if entry.id or entry.name
     )
 
 
-def _found(reply: HttpReply, adapter: Adapter) -> _List:
+def _found(reply: HttpReply, adapter: Adapter) -> ModelList:
     """Return the reply; Together's list of models is an array without an object around it."""
     if reply.body.lstrip()[:1] == b"[":
-        return _List(data=decode(reply, list[Any], adapter.provider))
-    return decode(reply, _List, adapter.provider)
+        return ModelList(data=decode(reply, list[Any], adapter.provider))
+    return decode(reply, ModelList, adapter.provider)
 
 
-def _entries(found: _List, adapter: Adapter) -> list[_Entry]:
+def _entries(found: ModelList, adapter: Adapter) -> list[ListEntry]:
     if found.data is None and found.models is None:
         raise _strange(adapter)
     if found.data is None:
         return found.models or []
-    return convert(found.data, list[_Entry], adapter.provider)
-
-
-def _first_count(entry: _Entry, names: Sequence[str]) -> int | None:
-    counts = (getattr(entry, name) for name in names)
-    return next((each for each in counts if type(each) is int and each > 0), None)
+    return convert(found.data, list[ListEntry], adapter.provider)
 
 
 def count_call(request: Request, base_url: str, model: Model | None = None) -> HttpCall:

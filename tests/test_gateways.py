@@ -656,3 +656,26 @@ def test_a_misspelt_gateway_is_named() -> None:
     """No list of models could help: the gateway's are not known here."""
     with pytest.raises(UnknownModel, match="no provider is called 'openroutr'; did you mean openr"):
         Catalogue.load().find("openroutr/anthropic/claude-sonnet-5")
+
+
+async def test_a_row_without_keys_has_its_own_header() -> None:
+    """Where nothing but a header identifies the caller, no key is waited for."""
+    with Loopback(lambda _: Said(body=_chat())) as server:
+        row = _row(server, headers={"Authorization": "Token ${GATE_KEY}"}, keys=[])
+        answer = await _asked(row)
+        came = server.log[0].headers["authorization"]
+
+    assert (answer.backend, came) == ("live", f"Token {SECOND}")
+
+
+def test_the_greeting_promises_no_stand_in_for_a_gateway() -> None:
+    """A line-up with a gateway says what is missing."""
+    from llmlab.backends.greeting import greeting
+
+    catalogue = Catalogue.load().with_lineup("mine", ["openrouter/a/b", "vllm/c", "groq/d"])
+    told = greeting(catalogue, Settings(models="mine"), {"GROQ_API_KEY": "gsk_planted"})
+
+    assert "live: groq" in told
+    assert "no key: openrouter" in told
+    assert "live if a server answers: vllm" in told
+    assert "stand-in" not in told

@@ -168,7 +168,7 @@ class Backends:
             return False
         if self._key(provider) is not None:
             return True
-        if provider.key_needed:
+        if provider.key_needed and provider.keys:
             return False
         return self._own_address(provider) is not None or await self._answers(provider)
 
@@ -299,7 +299,9 @@ def _no_stand_in(provider: Provider, variable: str) -> str:
 
 
 def state_of(provider: Provider, env: Mapping[str, str]) -> str:
-    """Return a provider's state in words: `live`, `stand-in`, or what is missing."""
+    """Return a provider's state in words: `live`, `stand-in`, or what a gateway lacks."""
     if any(env.get(key) for key in provider.keys) or env.get(provider.base_url_env):
         return "live"
+    if provider.speaks or provider.preset:
+        return "no key" if provider.key_needed and provider.keys else "live if a server answers"
     return "stand-in" if provider.key_needed else "live if a server answers, else stand-in"

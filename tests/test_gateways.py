@@ -679,3 +679,37 @@ def test_the_greeting_promises_no_stand_in_for_a_gateway() -> None:
     assert "no key: openrouter" in told
     assert "live if a server answers: vllm" in told
     assert "stand-in" not in told
+
+
+async def test_a_recorded_gateway_is_replayed_without_its_keys(tmp_path: Path) -> None:
+    """Nothing is sent, no variable is read, and the tape holds neither key."""
+    asked = {"prompts": {"p": "2 + {{ n }}?"}, "models": ["harbour/tug-1"], "quiet": True}
+    on, tape = pd.DataFrame({"n": range(3)}), tmp_path / "tape.jsonl"
+    with Loopback(lambda _: Said(body=_chat(cost=0.25))) as server:
+        rows = _row(server, headers={"X-Gate": "${GATE_KEY}"})
+        async with Lab(
+            book=":memory:", env=ENV, config="/", providers=rows, mode="record", tape=tape
+        ) as lab:
+            await lab.abtest_async(on=on, name="r", **asked)
+        sent = len(server.log)
+        async with Lab(
+            book=":memory:", env={}, config="/", providers=rows, mode="replay", tape=tape
+        ) as lab:
+            run = await lab.abtest_async(on=on, name="r", **asked)
+        assert len(server.log) == sent == 3
+
+    assert run.rows["cost_usd"].tolist() == [0.25] * 3
+    assert KEY not in tape.read_text()
+    assert SECOND not in tape.read_text()
+
+
+def test_a_projects_catalogue_reads_no_foreign_variable_into_a_header(tmp_path: Path) -> None:
+    """Also where the user named the catalogue: its content is still the project's."""
+    (tmp_path / "llmlab.toml").write_text("deadline = 30\n")
+    (tmp_path / "mine.toml").write_text(
+        '[providers.harbour]\nspeaks = "openai"\nkeys = ["OPENAI_API_KEY"]\n'
+        'base_url = "https://harbour.example/v1"\nheaders = { X-Gate = "${GITHUB_TOKEN}" }\n'
+    )
+
+    with pytest.raises(ConfigError, match="would send OPENAI_API_KEY, GITHUB_TOKEN and prompts"):
+        Lab(book=":memory:", env=ENV, config=tmp_path, catalogue=tmp_path / "mine.toml")

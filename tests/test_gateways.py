@@ -683,7 +683,11 @@ def test_the_greeting_promises_no_stand_in_for_a_gateway() -> None:
 
 async def test_a_recorded_gateway_is_replayed_without_its_keys(tmp_path: Path) -> None:
     """Nothing is sent, no variable is read, and the tape holds neither key."""
-    asked = {"prompts": {"p": "2 + {{ n }}?"}, "models": ["harbour/tug-1"], "quiet": True}
+    asked: dict[str, Any] = {
+        "prompts": {"p": "2 + {{ n }}?"},
+        "models": ["harbour/tug-1"],
+        "quiet": True,
+    }
     on, tape = pd.DataFrame({"n": range(3)}), tmp_path / "tape.jsonl"
     with Loopback(lambda _: Said(body=_chat(cost=0.25))) as server:
         rows = _row(server, headers={"X-Gate": "${GATE_KEY}"})

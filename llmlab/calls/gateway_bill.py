@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from llmlab.catalogue import Model
-from llmlab.records import Answer, Request, Usage
+from llmlab.records import Request, Usage
 
 if TYPE_CHECKING:
     from llmlab.pricing import Cost, Prices
@@ -23,18 +23,16 @@ def asked_price(usage: Usage, request: Request, prices: "Prices", at: float) -> 
     return cost if cost is not None and cost.basis.startswith(_OVERRIDE) else None
 
 
-def bill_of(answer: Answer, model: Model, cost: "Cost | None") -> Bill:
+def bill_of(billed: Decimal, usd: Decimal | None, basis: str, model: Model) -> Bill:
     """
-    Return the bill of an answer: a price of the user's own, what is stated, or the price table.
+    Return the bill of an answer that states one: beside a price, or in its place.
 
-    Which provider a gateway chose, and so its price, only the gateway knows. A gateway whose row
-    says that it states an estimate (`states_cost = false`) has billed nothing that is known.
+    Which provider a gateway chose, and so its price, only the gateway knows: its word comes before
+    the price table, and after a price of the user's own. A gateway whose row says that it states
+    an estimate (`states_cost = false`) has billed nothing that is known.
     """
-    usd, basis = (None, "") if cost is None else (cost.usd, cost.basis)
-    if answer.billed is None:
-        return None, usd, basis
     if model.speaks and not model.dialect.states_cost:
         return None, usd, basis
     if usd is None or (model.speaks and not basis.startswith(_OVERRIDE)):
-        return answer.billed, answer.billed, f"as {answer.provider or model.provider} states it"
-    return answer.billed, usd, basis
+        return billed, billed, f"as {model.provider} states it"
+    return billed, usd, basis

@@ -49,7 +49,10 @@ def valued(
         or prices.cost(answer.usage, request.provider, request.model, at)
     )
     stand_in = prepared.endpoint.backend == "stand-in"
-    billed, usd, basis = bill_of(answer, prepared.model, cost)
+    usd, basis = (None, "") if cost is None else (cost.usd, cost.basis)
+    billed = answer.billed
+    if billed is not None:
+        billed, usd, basis = bill_of(billed, usd, basis, prepared.model)
     served, asked = answer.usage.service_tier, request.parameters.tier
     odd = odd_tier(served, asked) if served or asked else ""
     dropped = tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)

@@ -86,6 +86,8 @@ class Settings:
     tier_api: int = 131_072
     """Context window of models behind an API (tier 2): tokens of prompt and answer together."""
     catalogue: Path | None = None
+    providers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Rows of gateways, as in a catalogue: see `docs/add-a-provider.md`."""
     prices: dict[str, dict[str, float | list[dict[str, float]]]] = field(default_factory=dict)
     prompts: Path = Path("prompts")
     templates: Literal["development", "production"] = "development"
@@ -241,12 +243,24 @@ def _sources(
 
 
 def shielded(entries: Mapping[str, object]) -> dict[str, object]:
-    """Return *entries* with the URLs in `base_urls` as `Address`, which hides passwords."""
-    urls = entries.get("base_urls")
-    if not isinstance(urls, Mapping):
-        return dict(entries)
-    apart = {name: Address.of(url) if isinstance(url, str) else url for name, url in urls.items()}
-    return {**entries, "base_urls": apart}
+    """Return *entries* with its URLs as `Address`, which hides passwords."""
+    shielded_ones = dict(entries)
+    urls, rows = entries.get("base_urls"), entries.get("providers")
+    if isinstance(urls, Mapping):
+        shielded_ones["base_urls"] = {name: _apart(url) for name, url in urls.items()}
+    if isinstance(rows, Mapping):
+        shielded_ones["providers"] = {name: _shielded_row(row) for name, row in rows.items()}
+    return shielded_ones
+
+
+def _shielded_row(row: object) -> object:
+    if not isinstance(row, Mapping) or "base_url" not in row:
+        return row
+    return {**row, "base_url": _apart(row["base_url"])}
+
+
+def _apart(url: object) -> object:
+    return Address.of(url) if isinstance(url, str) else url
 
 
 def _tool(path: Path) -> Mapping[str, object]:

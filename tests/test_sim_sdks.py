@@ -98,7 +98,10 @@ async def test_deepseek_streams_reasoning_before_text(sim: Simulator) -> None:
     assert chunks[-1].usage is not None
 
 
-@pytest.mark.parametrize(("provider", "model"), [("openai", "gpt-6-luna"), ("xai", "grok-4.3")])
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openai", "gpt-6-luna"), ("xai", "grok-4.3"), ("deepseek", "deepseek-v4-pro")],
+)
 async def test_response_is_read_by_the_openai_sdk(
     sim: Simulator, provider: str, model: str
 ) -> None:

@@ -90,7 +90,7 @@ def asked_apart(
 
 def _written(request: Request, model: Model) -> Hashable:
     """Return what goes on the wire: different parameters may give the same request there."""
-    adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
+    adapter = adapter_of(request.provider, request.api, speaks=model.speaks, dialect=model.dialect)
     call = adapter.write(replace(request, stream=False), model, "")
     return call.url, call.body, request.provider, request.repeat
 

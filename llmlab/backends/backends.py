@@ -10,6 +10,14 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from llmlab.backends.addresses import (
+    headers_of,
+    keys_in_headers,
+    lacking,
+    place_of,
+    usual_address,
+    with_query,
+)
 from llmlab.catalogue import Catalogue
 from llmlab.catalogue.models import Provider
 from llmlab.errors import BadKey, ConfigError, LocalModelError, UsageError, suggest
@@ -110,10 +118,15 @@ class Backends:
             name for name, profile in self._catalogue.providers.items() if profile.base_url
         )
         if provider is None:
-            return names
+            return tuple(name for name in names if self._is_used(self._catalogue.providers[name]))
         if provider not in names:
             raise UsageError(f"no provider is called {provider!r}; {suggest(provider, names)}")
         return (provider,)
+
+    def _is_used(self, provider: Provider) -> bool:
+        """Say whether to show a provider: those that llmlab only brings, where they are set up."""
+        own = self._own_address(provider) is not None
+        return not provider.preset or own or any(self._env.get(key) for key in provider.keys)
 
     async def live(self, provider: str) -> Endpoint | None:
         """Return *provider*'s own endpoint, None without key or server; nothing is started."""
@@ -146,20 +159,26 @@ class Backends:
         provider = self._catalogue.providers[name]
         if self._settings.mode != "stand-in" and await self._is_live(provider):
             return self._live(provider)
+        if provider.speaks or provider.preset:
+            raise UsageError(_no_stand_in(provider, lacking(provider, self._env)))
         return await self._stand_in(name)
 
     async def _is_live(self, provider: Provider) -> bool:
+        if not self._base_url(provider):
+            return False
         if self._key(provider) is not None:
             return True
-        if provider.key_needed:
+        if provider.key_needed and provider.keys:
             return False
         return self._own_address(provider) is not None or await self._answers(provider)
 
     async def _answers(self, provider: Provider) -> bool:
         """Return whether a keyless provider's usual address on this machine accepts connections."""
-        host, _, port = provider.base_url.removeprefix("http://").partition(":")
+        place = place_of(usual_address(provider, self._env))
+        if place is None:
+            return False
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 0.5)
+            _, writer = await asyncio.wait_for(asyncio.open_connection(*place), 0.5)
         except (OSError, TimeoutError):
             return False
         writer.close()
@@ -167,14 +186,19 @@ class Backends:
         return True
 
     def _live(self, provider: Provider) -> Endpoint:
-        url, own = self._base_url(provider), self._own_address(provider)
+        url = self._base_url(provider)
+        # Who answers decides which answers are the same: each of a gateway's hosts is its own.
+        moved = self._own_address(provider) is not None or "${" in provider.base_url
         return Endpoint(
             provider=provider.name,
             base_url=str(url),
             key=self._key(provider),
             login=url.login,
-            identity=provider.name if own is None else f"{provider.name} at {url}",
+            identity=f"{provider.name} at {url}" if moved else provider.name,
             idempotency=provider.idempotency,
+            key_header=provider.key_header,
+            more_headers=headers_of(provider, self._env),
+            more_keys=keys_in_headers(provider, self._env),
         )
 
     def _own_address(self, provider: Provider) -> Address | None:
@@ -183,7 +207,7 @@ class Backends:
         return set_to or Address.of(self._env.get(provider.base_url_env, "")) or None
 
     def _base_url(self, provider: Provider) -> Address:
-        url = self._own_address(provider) or Address.of(provider.base_url)
+        url = self._own_address(provider) or usual_address(provider, self._env)
         if not url:
             return url
         if provider.name == "ollama":
@@ -191,7 +215,8 @@ class Backends:
         setting = f"base_urls.{provider.name}"
         is_set = provider.name in self._settings.base_urls
         where = setting if is_set else provider.base_url_env or setting
-        return checked_url(url, name=where, plain_http=self._settings.plain_http)
+        url = checked_url(url, name=where, plain_http=self._settings.plain_http)
+        return with_query(url, provider, self._env)
 
     def _key(self, provider: Provider) -> Secret | None:
         """Return the key from the provider's variables, in order; a malformed one is an error."""
@@ -264,8 +289,19 @@ class Backends:
         return self._local
 
 
+def _no_stand_in(provider: Provider, variable: str) -> str:
+    """Say what a gateway lacks: no stand-in knows its models."""
+    keys = " or ".join(provider.keys)
+    needs = variable or keys if provider.key_needed or variable else ""
+    fix = f"set {needs}" if needs else f"start its server at {provider.base_url}"
+    more = f" ({provider.console})" if provider.console else ""
+    return f"{provider.name} cannot be asked: {fix}{more}; stand-ins do not play a gateway's models"
+
+
 def state_of(provider: Provider, env: Mapping[str, str]) -> str:
-    """Return a provider's state in words: `live`, `stand-in`, or what is missing."""
+    """Return a provider's state in words: `live`, `stand-in`, or what a gateway lacks."""
     if any(env.get(key) for key in provider.keys) or env.get(provider.base_url_env):
         return "live"
+    if provider.speaks or provider.preset:
+        return "no key" if provider.key_needed and provider.keys else "live if a server answers"
     return "stand-in" if provider.key_needed else "live if a server answers, else stand-in"

@@ -36,7 +36,9 @@ def behind(
     """Return a line for each thing that the catalogue does not know, or knows otherwise."""
     lines: list[str] = []
     for provider in catalogue.providers:
-        if provider not in OWN_MACHINE:
+        # A gateway's models are not for the catalogue to list.
+        home = catalogue.providers[provider]
+        if provider not in OWN_MACHINE and not home.speaks and not home.preset:
             own = {name: m for name, m in catalogue.listed.items() if m.provider == provider}
             if provider in listed:
                 lines += _by_provider(catalogue, own, listed[provider], provider)

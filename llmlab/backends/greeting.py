@@ -1,10 +1,19 @@
 """The greeting of a lab in a notebook."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from llmlab.backends.backends import state_of
 from llmlab.catalogue import Catalogue
 from llmlab.settings import Settings
+
+_STATES: Final = (
+    "live",
+    "stand-in",
+    "live if a server answers, else stand-in",
+    "live if a server answers",
+    "no key",
+)
 
 
 def greeting(catalogue: Catalogue, settings: Settings, env: Mapping[str, str]) -> str:
@@ -14,7 +23,7 @@ def greeting(catalogue: Catalogue, settings: Settings, env: Mapping[str, str]) -
     if settings.mode == "replay":
         return "\n".join([*lines, f"  replay: {settings.tape} answers, nothing is sent"])
     providers = dict.fromkeys(arm.model.provider for arm in arms)
-    for state in ("live", "stand-in", "live if a server answers, else stand-in"):
+    for state in _STATES:
         names = [p for p in providers if state_of(catalogue.providers[p], env) == state]
         if names:
             lines.append(f"  {state}: {', '.join(names)}")

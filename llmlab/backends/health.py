@@ -127,7 +127,8 @@ class Health:
         return listed
 
     def _adapter(self, provider: str) -> Adapter:
-        return adapter_of(provider, speaks=self._backends.profile(provider).speaks)
+        home = self._backends.profile(provider)
+        return adapter_of(provider, home.apis[0], speaks=home.speaks, dialect=home.dialect)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), tz=UTC)

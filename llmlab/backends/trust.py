@@ -8,7 +8,7 @@ and prompts, is data.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,10 @@ _SWITCHES: Final = {
     "remote_images": ("let answers load pictures from any host", False),
 }
 """Settings that allow something, what it is, and whether it matters only when sending."""
+
+
+_ROW: Final = "providers."
+_TABLES: Final = ("base_urls.", _ROW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ def vetted(read: Sourced, project: Path) -> Vetted:
         ConfigError: The catalogue or the file of approvals cannot be read.
     """
     settings = read.settings
-    catalogue = Catalogue.load(settings.catalogue)
+    catalogue = _catalogue(settings)
     claims = tuple(claims_of(read, catalogue, project))
     if claims and is_accepted(project, digest(claims)):
         claims = ()
@@ -85,17 +89,21 @@ def vetted(read: Sourced, project: Path) -> Vetted:
     if not claims:
         return Vetted(settings=settings, catalogue=catalogue, claims=(), waiting="")
     settings = _without(settings, {each.setting for each in claims})
-    catalogue = Catalogue.load(settings.catalogue)
+    catalogue = _catalogue(settings)
     line = _line(claims, project)
     return Vetted(settings=settings, catalogue=catalogue, claims=claims, waiting=line)
 
 
 def trust(read: Sourced, project: Path) -> tuple[Claim, ...]:
     """Accept what the project's files ask for now, and return it."""
-    claims = tuple(claims_of(read, Catalogue.load(read.settings.catalogue), project))
+    claims = tuple(claims_of(read, _catalogue(read.settings), project))
     if claims:
         accept(project, digest(claims), [f"{each.file}: {each.does}" for each in claims])
     return claims
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    return Catalogue.load(settings.catalogue, settings.providers)
 
 
 def digest(claims: Sequence[Claim]) -> str:
@@ -117,12 +125,25 @@ def claims_of(read: Sourced, catalogue: Catalogue, project: Path) -> Iterator[Cl
     for name, (does, sends) in _SWITCHES.items():
         if getattr(settings, name) and name in told:
             yield Claim(file=told[name], setting=name, does=does, content=(True,), sends=sends)
+    yield from _of_rows(settings, catalogue, told)
     yield from _of_catalogue(settings.catalogue, catalogue, project, named="catalogue" in told)
     for name, doing in _PATHS.items():
         path: Path | None = getattr(settings, name)
         if name in told and path is not None and _leaves(project, path, name):
             does = f"{doing} at {_plain(str(path))}"
             yield Claim(file=told[name], setting=name, does=does, content=(str(path),), sends=False)
+
+
+def _of_rows(settings: Settings, catalogue: Catalogue, told: Mapping[str, str]) -> Iterator[Claim]:
+    """Yield the claims of providers that a project's settings add or move."""
+    shipped = Catalogue.load().providers if settings.providers else {}
+    for name in settings.providers:
+        setting, home = _ROW + name, catalogue.providers[name]
+        files = [source for entry, source in told.items() if entry.startswith(f"{setting}.")]
+        if files and _reached(home) != _reached(shipped.get(name)):
+            does = f"send {_keys(home)} to {_where(home)}"
+            content = (name, *_reached(home))
+            yield Claim(file=files[-1], setting=setting, does=does, content=content)
 
 
 def _of_catalogue(
@@ -137,19 +158,23 @@ def _of_catalogue(
     if path is None or not (named or _is_in(project, path)):
         return
     shipped = Catalogue.load().providers
-    usual = {key for home in shipped.values() for key in home.keys}
+    usual = {key for home in shipped.values() for key in home.sends}
     for name, home in catalogue.providers.items():
         new = _reached(home) != _reached(shipped.get(name))
-        if new and (named or set(home.keys) - usual):
-            where = _host(home.base_url) if home.base_url else f"${_plain(home.base_url_env)}"
-            does = f"send {_keys(home)} to {where}"
+        if new and (named or set(home.sends) - usual):
+            does = f"send {_keys(home)} to {_where(home)}"
             content = (name, *_reached(home))
             yield Claim(file=_plain(path.name), setting="catalogue", does=does, content=content)
 
 
 def _reached(home: Provider | None) -> tuple[object, ...]:
     """Return what decides which key a provider gets and where it is sent."""
-    return () if home is None else (home.base_url, home.base_url_env, home.keys, home.key_needed)
+    if home is None:
+        return ()
+    own = (home.base_url, home.base_url_env, home.keys, home.key_needed)
+    more = (home.key_header, sorted(home.headers.items()), sorted(home.query.items()))
+    # A row without any of these is worded as it always was: what was accepted stays accepted.
+    return (*own, *more) if any(more) else own
 
 
 def _is_in(project: Path, path: Path) -> bool:
@@ -174,8 +199,9 @@ def _without(settings: Settings, names: set[str]) -> Settings:
         for provider, url in settings.base_urls.items()
         if f"base_urls.{provider}" not in names
     }
-    plain = {name: getattr(usual, name) for name in names if not name.startswith("base_urls.")}
-    return replace(settings, base_urls=urls, **plain)
+    rows = {name: row for name, row in settings.providers.items() if _ROW + name not in names}
+    plain = {name: getattr(usual, name) for name in names if not name.startswith(_TABLES)}
+    return replace(settings, base_urls=urls, providers=rows, **plain)
 
 
 def _line(claims: Sequence[Claim], project: Path) -> str:
@@ -192,7 +218,12 @@ def _line(claims: Sequence[Claim], project: Path) -> str:
 
 def _keys(home: Provider | None) -> str:
     keys = " or ".join(map(_plain, home.keys)) if home is not None else ""
-    return f"{keys or 'no key'} and prompts"
+    more = [_plain(name) for name in home.sends if name not in home.keys] if home else []
+    return f"{', '.join([keys or 'no key', *more])} and prompts"
+
+
+def _where(home: Provider) -> str:
+    return _host(home.base_url) if home.base_url else f"${_plain(home.base_url_env)}"
 
 
 def _host(url: str) -> str:

@@ -53,7 +53,9 @@ class Caller:
         parameters, dropped = self._accepted(request, model)
         if parameters is not request.parameters:
             request = structs.replace(request, parameters=parameters)
-        adapter = adapter_of(request.provider, request.api, speaks=model.speaks)
+        adapter = adapter_of(
+            request.provider, request.api, speaks=model.speaks, dialect=model.dialect
+        )
         call = adapter.write(request, model, endpoint.base_url)
         # The cache key is that of the unstreamed request: streaming does not change the question.
         same = call

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmlab.book import Settlement
+from llmlab.calls.gateway_bill import asked_price, bill_of
 from llmlab.calls.identity import pack
 from llmlab.calls.prepared import FREE, Prepared
 from llmlab.calls.uncounted import counted
@@ -42,11 +43,16 @@ def valued(
     """Return *answer* with its provider, model, timing and cost."""
     request = prepared.request
     answer = placed(counted(answer, request, prepared.model), prepared)
-    cost = prices.cost(
-        answer.usage, request.provider, answer.model or request.model, at
-    ) or prices.cost(answer.usage, request.provider, request.model, at)
+    cost = (
+        (asked_price(answer.usage, request, prices, at) if prepared.model.speaks else None)
+        or prices.cost(answer.usage, request.provider, answer.model or request.model, at)
+        or prices.cost(answer.usage, request.provider, request.model, at)
+    )
     stand_in = prepared.endpoint.backend == "stand-in"
-    basis = "" if cost is None else cost.basis
+    usd, basis = (None, "") if cost is None else (cost.usd, cost.basis)
+    billed = answer.billed
+    if billed is not None:
+        billed, usd, basis = bill_of(billed, usd, basis, prepared.model)
     served, asked = answer.usage.service_tier, request.parameters.tier
     odd = odd_tier(served, asked) if served or asked else ""
     warnings = answer.warnings
@@ -59,7 +65,8 @@ def valued(
         requested=request.name,
         provider=request.provider,
         backend=prepared.endpoint.backend,
-        cost=None if cost is None else cost.usd,
+        cost=usd,
+        billed=billed,
         price_basis=f"simulated: {basis}" if stand_in and basis else basis,
         latency=timing.latency,
         ttfb=timing.ttfb,
@@ -116,7 +123,7 @@ def stated(
     usage, request = error.usage, prepared.request
     if prepared.endpoint.backend != "live" or not isinstance(usage, Usage):
         return None
-    if isinstance(error.billed, Decimal):
+    if isinstance(error.billed, Decimal) and prepared.model.dialect.states_cost:
         return error.billed
     region = region_of(request.provider, prepared.endpoint.base_url) or usage.region
     usage = replace(usage, region=region)

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
 from llmlab.catalogue.read import read
-from llmlab.errors import ConfigError, UnknownModel, UsageError, suggest
+from llmlab.errors import ConfigError, UnknownModel, UsageError, nearest, suggest
 
 _SNAPSHOT: Final = re.compile(r"(?P<base>.+)-(?:\d{8}|\d{4}-\d\d-\d\d|\d{4})")
 """Ids with a date at the end, as OpenAI, Anthropic and xAI write it."""
@@ -28,18 +28,24 @@ class Catalogue:
     lineups: Mapping[str, tuple[str, ...]]
     """Each line-up with the names in it."""
     dead: tuple[Dead, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Why the plug-in of a provider could not be loaded, by its name."""
 
     @classmethod
-    def load(cls, extra: Path | None = None) -> Self:
+    def load(
+        cls, extra: Path | None = None, providers: dict[str, dict[str, Any]] | None = None
+    ) -> Self:
         """
         Read the catalogue that comes with llmlab, and `extra`, the user's file, on top.
+
+        *providers* are rows of the user's settings, by name; they come last.
 
         Nothing is kept between calls: whoever asks holds the result.
 
         Raises:
             ConfigError: An entry is unknown or ill-typed; the line names it and the nearest key.
         """
-        tables = read(extra)
+        tables = read(extra, providers)
         bare = cls(
             providers=tables.providers,
             rules=tables.rules,
@@ -47,11 +53,17 @@ class Catalogue:
             aliases=tables.aliases,
             lineups=tables.lineups,
             dead=tables.dead,
+            broken=tables.broken,
         )
         late = {name: bare._late(name, *asked) for name, asked in tables.pending.items()}
         whole = replace(bare, aliases={**tables.aliases, **late})
         _check_lineups(whole)
         return whole
+
+    @property
+    def sellers(self) -> dict[str, str]:
+        """By provider, its name in the price table; see `pricing.Prices`."""
+        return {name: home.priced_as for name, home in self.providers.items()}
 
     def models(self) -> tuple[Model, ...]:
         """Return every listed model, in the order of the file."""
@@ -84,8 +96,11 @@ class Catalogue:
                 apis=home.apis,
                 rules=home.rules,
                 speaks=home.speaks,
+                dialect=home.dialect,
                 listed=False,
             )
+        if provider in self.broken:
+            raise UnknownModel(f"{name}: {self.broken[provider]}")
         raise UnknownModel(self._unknown(name))
 
     def arm(self, name: str) -> ModelVariant:
@@ -159,6 +174,10 @@ class Catalogue:
     def _unknown(self, name: str) -> str:
         if name in self.lineups:
             return f"{name!r} is a line-up, not a model: one of {', '.join(self.lineups[name])}"
+        provider, slash, _ = name.partition("/")
+        gateways = [each for each, home in self.providers.items() if home.speaks]
+        if slash and provider not in self.providers and nearest(provider, gateways):
+            return f"no provider is called {provider!r}; {suggest(provider, gateways)}"
         ids = [model.id for model in self.listed.values()]
         names = [*self.aliases, *self.lineups, *self.listed, *ids]
         short = f"short names: {', '.join(self.aliases)}"

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
+from llmlab.catalogue.gateway import AS_LENT, Dialect, faults, variables_in
 from llmlab.records import Api, Effort, Tier
 from llmlab.secrets import Address
 
@@ -96,6 +97,8 @@ class Model:
     rules: Rules = field(default_factory=Rules)
     speaks: str = ""
     """The provider whose wire is spoken; empty when that is the provider's own."""
+    dialect: Dialect = AS_LENT
+    """How the gateway's words differ from those of `speaks`."""
     listed: bool = True
     """False for a model that only the user named: nothing is known about it."""
 
@@ -140,8 +143,28 @@ class Provider:
     """Where a key is made, or how the server is started."""
     idempotency: str = ""
     """The header by which a request that is repeated is paid once; empty where none is known."""
+    dialect: Dialect = AS_LENT
+    key_header: str = ""
+    """The header that carries the key, such as `api-key`; empty for that of `speaks`."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """More headers of every request; `${NAME}` in a value is an environment variable."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """The query of every address, such as Azure's `api-version`."""
+    priced_as: str = ""
+    """Its name in genai-prices; `free` for a server of one's own; empty where no price is known."""
+    preset: bool = False
+    """Whether llmlab brings it for those who use it: shown only where it is set up."""
+
+    @property
+    def sends(self) -> tuple[str, ...]:
+        """Return the variables whose values are sent as keys: its own, and those in headers."""
+        return tuple(dict.fromkeys((*self.keys, *variables_in(*self.headers.values()))))
 
     def __post_init__(self) -> None:
+        if self.dialect != AS_LENT and not self.speaks:
+            raise ValueError("dialect: whose words it changes is not said; write speaks = ...")
+        for fault in faults(self.base_url, self.key_header, self.headers, self.query):
+            raise ValueError(fault)
         if not _HEADER.fullmatch(self.idempotency):
             raise ValueError(f"idempotency: {self.idempotency!r} is no name of a header")
 

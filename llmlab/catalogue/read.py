@@ -10,7 +10,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from llmlab.catalogue.gateway import Dialect
 from llmlab.catalogue.models import Dead, Model, ModelVariant, Provider, Rules
+from llmlab.catalogue.plugins import ProviderPlugin, plugins
 from llmlab.checks.files import read_toml
 from llmlab.errors import ConfigError, suggest
 from llmlab.records import Parameters
@@ -20,6 +22,8 @@ from llmlab.settings import address_of
 T = TypeVar("T")
 Table: TypeAlias = dict[str, Any]
 
+_INNER: Final = ("dialect", "headers", "query")
+"""Tables within a provider's entry."""
 SECTIONS: Final = ("providers", "rules", "models", "aliases", "lineups", "dead")
 _PARAMETERS: Final = tuple(item.name for item in fields(Parameters))
 
@@ -36,23 +40,69 @@ class Tables:
     pending: Mapping[str, tuple[str, Mapping[str, object]]]
     lineups: Mapping[str, tuple[str, ...]]
     dead: tuple[Dead, ...]
+    broken: Mapping[str, str]
+    """Why the plug-in of a provider could not be loaded."""
 
 
-def read(extra: Path | None = None) -> Tables:
+def read(extra: Path | None = None, providers: Table | None = None) -> Tables:
     """
-    Read the data file that comes with llmlab, then `extra` on top of it, entry by entry.
+    Read the data files that come with llmlab, then `extra` on top of them, entry by entry.
+
+    *providers* are more rows of providers, from the settings; they come last.
 
     Raises:
         ConfigError: A file cannot be read, or an entry is unknown or ill-typed.
     """
-    shipped = files("llmlab.catalogue").joinpath("catalogue.toml").read_text(encoding="utf-8")
-    tables = _sections(tomllib.loads(shipped), "catalogue.toml")
+    tables = _sections(_shipped("catalogue.toml"), "catalogue.toml")
+    gateways = _shipped("gateways.toml")
+    tables["rules"] |= gateways["rules"]
+    for name, entry in gateways["providers"].items():
+        tables["providers"][name] = {"preset": True, **entry}
+    broken = _plugged(tables)
     if extra is not None:
         given = _shielded(read_toml(extra, "the catalogue", error=ConfigError))
         for section, entries in _sections(given, str(extra)).items():
             for name, entry in entries.items():
                 tables[section][name] = _over(tables[section].get(name), entry)
-    return _records(tables, "catalogue.toml" if extra is None else str(extra))
+    for name, entry in (providers or {}).items():
+        tables["providers"][name] = _over(tables["providers"].get(name), entry)
+    return _records(tables, _source(extra, providers), broken)
+
+
+def _plugged(tables: Table) -> dict[str, str]:
+    """Add the providers of installed packages; return why some could not be, by name."""
+    found = plugins()
+    broken = dict(found.broken)
+    for name, plugin in found.loaded.items():
+        try:
+            row, models = _of_plugin(name, plugin, tables)
+        except (ConfigError, TypeError, ValueError) as error:
+            broken[name] = f"the plug-in cannot be used: {error}"
+        else:
+            tables["providers"][name] = row
+            tables["models"] |= models
+    return broken
+
+
+def _of_plugin(name: str, plugin: ProviderPlugin, tables: Table) -> tuple[Table, Table]:
+    """Return the row and the models of a plug-in, checked apart from all others."""
+    if name in tables["providers"]:
+        raise ConfigError("llmlab has a provider of this name")
+    row = {"preset": True, **plugin.row}
+    models = {f"{name}/{id_}": dict(entry) for id_, entry in plugin.models.items()}
+    alone = {"providers": {name: row}, "models": models, "aliases": {}, "lineups": {}}
+    _records({**tables, **alone}, "its package", {})
+    return row, models
+
+
+def _shipped(name: str) -> Table:
+    return tomllib.loads(files("llmlab.catalogue").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _source(extra: Path | None, providers: Table | None) -> str:
+    """Return which source to name in errors: the shipped ones have none."""
+    given = [str(extra)] if extra is not None else []
+    return " and ".join([*given, *(["settings"] if providers else [])]) or "catalogue.toml"
 
 
 def _shielded(document: Table) -> Table:
@@ -74,10 +124,13 @@ def _sections(document: Table, source: str) -> Table:
 
 def _over(old: object, new: object) -> object:
     """Lay the user's entry over the shipped one, key by key where both are tables."""
-    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    inner = {name: _over(old[name], new[name]) for name in _INNER if name in old and name in new}
+    return {**old, **new, **inner}
 
 
-def _records(tables: Table, source: str) -> Tables:
+def _records(tables: Table, source: str, broken: Mapping[str, str]) -> Tables:
     def of(section: str, make: Callable[[str, object, str], T]) -> dict[str, T]:
         where = f"{source}: {section}"
         return {
@@ -100,11 +153,14 @@ def _records(tables: Table, source: str) -> Tables:
         pending={name: pair for name, pair in asked.items() if name not in listed},
         lineups=of("lineups", lambda _name, entry, where: _lineup(entry, where)),
         dead=tuple(of("dead", _dead).values()),
+        broken=broken,
     )
 
 
 def _provider(name: str, entry: object, rules: Mapping[str, Rules], where: str) -> Provider:
     table = _with_rules({"title": name, **_table(entry, where)}, rules, where)
+    if "dialect" in table:
+        table = {**table, "dialect": typed(table["dialect"], Dialect, f"{where}: dialect")}
     provider = typed(table, Provider, where, name=name)
     try:
         re.compile(provider.key_shape)
@@ -127,7 +183,8 @@ def _model(
     home = providers[provider]
     entry = _table(entry, where)
     settled = _with_rules({"apis": list(home.apis), "rules": home.rules, **entry}, rules, where)
-    return typed(settled, Model, where, provider=provider, id=id_, speaks=home.speaks)
+    lent = {"speaks": home.speaks, "dialect": home.dialect}
+    return typed(settled, Model, where, provider=provider, id=id_, **lent)
 
 
 def _alias(entry: object, where: str) -> tuple[str, Mapping[str, object]]:

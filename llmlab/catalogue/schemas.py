@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from llmlab.catalogue.faults import ParameterFault
-from llmlab.catalogue.models import Model
-from llmlab.records import Api, Parameters
+from llmlab.catalogue.models import Model, Rules
+from llmlab.records import Api, Parameters, Schema
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMED: Final = ("properties", "$defs", "definitions")
@@ -15,11 +15,18 @@ _LISTED: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE: Final = ("items", "not")
 
 
-def schema(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
+def schema(parameters: Parameters, model: Model, api: Api) -> ParameterFault | None:
     """Return what is wrong with the schema for this model, or None."""
     asked, rules = parameters.schema, model.rules
     if asked is None:
         return None
+    fault = _unoffered(rules, api) or _misformed(asked)
+    if fault is not None or rules.schema != "strict":
+        return fault
+    return _strict(asked.document, optional=rules.schema_optional)
+
+
+def _unoffered(rules: Rules, api: Api) -> ParameterFault | None:
     if rules.schema == "none":
         return ParameterFault(
             "schema",
@@ -27,6 +34,17 @@ def schema(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | 
             accepts="no schema",
             fix="leave it out, and ask for JSON in the prompt",
         )
+    if rules.schema == "json-mode" and api == "responses":
+        return ParameterFault(
+            "schema",
+            "takes it in chat only",
+            accepts="it with api='chat'",
+            fix="leave it out, or say api='chat'",
+        )
+    return None
+
+
+def _misformed(asked: Schema) -> ParameterFault | None:
     if not _NAME.fullmatch(asked.name):
         return ParameterFault(
             "schema",
@@ -41,9 +59,7 @@ def schema(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | 
             accepts='{"type": "object", ...}',
             fix="wrap the schema in an object",
         )
-    if rules.schema != "strict":
-        return None
-    return _strict(asked.document, optional=rules.schema_optional)
+    return None
 
 
 def _strict(document: Mapping[str, object], *, optional: bool) -> ParameterFault | None:

@@ -396,10 +396,12 @@ class Comparison:
 
         Nothing is sent; tokens are those that were counted. See `frames.reprice.repriced`.
         """
+        from llmlab.catalogue import Catalogue
         from llmlab.frames.reprice import repriced
         from llmlab.pricing import Prices
 
-        rows = repriced(self.rows, prices or Prices(), at=at, **how)
+        prices = prices or Prices(sellers=Catalogue.load().sellers)
+        rows = repriced(self.rows, prices, at=at, **how)
         given = {"at": at, **how}
         said = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
         note = f"Priced again ({said or 'at the time of each call'}): nothing was sent."

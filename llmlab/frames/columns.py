@@ -206,7 +206,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
            "been charged all the same; not in cost_usd", "outcome", "unsure"),
     Column("unsure_usd", "float64", "USD", "what these cost at most; NaN when their price is not "
            "known", "outcome", made=_unsure_usd),
-    Column("price_basis", "category", "", "price table and date", "answer", made=_basis),
+    Column("price_basis", "category", "", "price table and date, or who states it", "answer",
+           made=_basis),
     Column("latency_s", "float64", "s", "the attempt that succeeded, to its last byte",
            "outcome", "latency"),
     Column("ttft_s", "float64", "s", "to the first content, when streamed", "answer", "ttft"),

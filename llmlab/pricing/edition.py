@@ -81,10 +81,16 @@ def fetched(url: str, *, today: date) -> tuple[Edition, Any]:
     return Edition(snapshot=snapshot, source=_FETCHED, dated=today), providers
 
 
-def find(edition: Edition, provider: str, model: str) -> "ModelInfo | None":
-    """Return the listing that genai-prices' own matching gives, dated and alias names too."""
+def find(edition: Edition, provider: str, model: str, seller: str = "") -> "ModelInfo | None":
+    """
+    Return the listing that genai-prices' own matching gives, dated and alias names too.
+
+    *seller* is genai-prices' name of the provider, where llmlab has no row of its own for it.
+    """
+    seller = seller or PROVIDER_IDS[provider]
     try:
-        _, info = edition.snapshot.find_provider_model(model, None, PROVIDER_IDS[provider], None)
+        own = model.removeprefix(f"{seller}/")  # Vertex calls its own google/gemini-...
+        _, info = edition.snapshot.find_provider_model(own, None, seller, None)
     except LookupError:
         same = corrections.SAME_PRICE.get(f"{provider}/{model}")
         return find(edition, provider, same) if same else None

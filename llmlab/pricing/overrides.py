@@ -1,7 +1,7 @@
 """Read the user's own prices, and say what is wrong with them in one line."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,7 +18,9 @@ _DOLLARS = Allowed(low=0, high=1e6, unit="dollars")
 _DATE = re.compile(r"-20\d{2}-?[01]\d-?[0-3]\d$")
 
 
-def read_overrides(overrides: Mapping[str, object]) -> dict[str, Price]:
+def read_overrides(
+    overrides: Mapping[str, object], providers: Collection[str] = PROVIDERS
+) -> dict[str, Price]:
     """
     Return a price by `provider/model` from `{"openai/gpt-6-luna": {"input": 0.1, ...}}`.
 
@@ -30,7 +32,7 @@ def read_overrides(overrides: Mapping[str, object]) -> dict[str, Price]:
     Raises:
         ConfigError: An entry has an unknown provider or key, or a value that is no price.
     """
-    return {name: _read_entry(name, entry) for name, entry in overrides.items()}
+    return {name: _read_entry(name, entry, providers) for name, entry in overrides.items()}
 
 
 def without_date(model: str) -> str:
@@ -38,13 +40,13 @@ def without_date(model: str) -> str:
     return _DATE.sub("", model)
 
 
-def _read_entry(name: str, entry: object) -> Price:
+def _read_entry(name: str, entry: object, providers: Collection[str]) -> Price:
     provider, slash, model = name.partition("/")
     if not slash or not model:
         raise ConfigError(f"price of {name!r}: write it as provider/model")
-    if provider not in PROVIDERS:
+    if provider not in providers:
         raise ConfigError(
-            f"price of {name!r}: no provider {provider!r}; {suggest(provider, PROVIDERS)}"
+            f"price of {name!r}: no provider {provider!r}; {suggest(provider, providers)}"
         )
     table = _as_table(name, entry, _KEYS)
     rates = _rates(name, table)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _ZERO = Decimal(0)
 _HOUR = 3600.0
 _STALE_DAYS = 183.0
+FREE = "free"
+"""Stands for a seller where tokens cost nothing: a server of one's own."""
 
 
 class Cost(Struct, frozen=True, kw_only=True, gc=False):
@@ -42,6 +44,8 @@ class Prices:
     Args:
         overrides: Prices by `provider/model` (see `overrides.read_overrides`).
         allow_network: Whether `refresh` may fetch; nothing else ever does.
+        sellers: By provider beyond llmlab's own, its name in genai-prices, `free` for a server of
+            one's own, or "" where no price is known.
         kept: The file in which a fetched table is kept, and looked for; None keeps none.
         now: Returns Unix seconds.
     """
@@ -50,11 +54,13 @@ class Prices:
         self,
         overrides: Mapping[str, Mapping[str, object]] | None = None,
         *,
+        sellers: Mapping[str, str] | None = None,
         allow_network: bool = False,
         kept: Path | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._overrides = read_overrides(overrides or {})
+        self._sellers = dict.fromkeys(PROVIDERS, "") | dict(sellers or {})
+        self._overrides = read_overrides(overrides or {}, tuple(self._sellers))
         self._allow_network = allow_network
         self._kept = kept
         self._now = now
@@ -236,7 +242,7 @@ class Prices:
         name = self._override_for(provider, model)
         if name is not None:
             return always(self._overridden(name, provider), f"override, {name}")
-        if provider in OWN_MACHINE:
+        if provider in OWN_MACHINE or self._sellers.get(provider) == FREE:
             return free()
         info = self._listed(provider, model)
         if info is None:
@@ -244,9 +250,11 @@ class Prices:
         return window_at(self._table(), provider, info, at)
 
     def _listed(self, provider: str, model: str) -> "ModelInfo | None":
-        if provider not in PROVIDERS or provider in OWN_MACHINE:
+        seller = self._sellers.get(provider, "")
+        is_own = provider in PROVIDERS and provider not in OWN_MACHINE
+        if seller == FREE or not (is_own or seller):
             return None
-        return edition.find(self._table(), provider, model)
+        return edition.find(self._table(), provider, model, seller)
 
     def _override_for(self, provider: str, model: str) -> str | None:
         """Return the override that means *model*: its name, its undated name, or an alias."""

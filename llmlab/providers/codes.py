@@ -35,6 +35,10 @@ CODES: Final[Mapping[str, type[CallError]]] = {
     "context_length_exceeded": TooLong,
     "exceed_context_size_error": TooLong,
     "model_not_found": ModelNotFound,
+    "invalid_model": ModelNotFound,  # Mistral, 400
+    "deploymentnotfound": ModelNotFound,  # Azure, 404
+    "no_db_connection": AuthFailed,  # LiteLLM (issue 12273), 400: not its key
+    "budget_exceeded": OutOfCredit,  # LiteLLM, the budget of a key
 }
 """Codes that mean the same under every status below 500."""
 
@@ -56,6 +60,8 @@ PHRASES: Final[tuple[tuple[str, type[CallError]], ...]] = (
     ("exceeded max context length", TooLong),  # Ollama's cloud
     ("exceeds the available context", TooLong),  # Ollama's runner, 500
     ("model not exist", ModelNotFound),  # DeepSeek, 400
+    ("invalid model name", ModelNotFound),  # LiteLLM, 400
+    ("not a valid model id", ModelNotFound),  # OpenRouter, 400
 )
 """Where a provider has no code for it, the words are all there is."""
 

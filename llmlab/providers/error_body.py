@@ -76,6 +76,8 @@ def said_in(value: object, text: str = "") -> ErrorBody:
     """Return what decoded JSON says; *text* is the body it came from."""
     if isinstance(value, str):
         return ErrorBody(message=_clean(value))
+    if isinstance(value, list) and value:
+        value = value[0]  # Google's chat completions put the envelope into a list
     try:
         envelope = msgspec.convert(value, _Envelope)
     except (msgspec.MsgspecError, RecursionError):

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from llmlab.catalogue.models import Model
 from llmlab.errors import BadParameter, Unreadable
 from llmlab.providers.adapter import Adapter, unlisted
-from llmlab.providers.decoding import decode, lenient
+from llmlab.providers.decoding import convert, decode, lenient
+from llmlab.providers.listing_wire import OUTPUTS, WINDOWS, ListEntry, ModelList, first_count
 from llmlab.providers.registry import adapter_of
 from llmlab.records import HttpCall, HttpReply, Parameters, Request
 
@@ -31,25 +32,6 @@ class ListedModel:
     max_output: int | None = None
 
 
-class _Entry(msgspec.Struct):
-    id: str | None = None
-    name: str | None = None
-    shutdown_date: str | int | None = None
-    retires_at: str | int | None = None
-    max_input_tokens: int | None = None
-    max_tokens: int | None = None
-
-
-class _List(msgspec.Struct):
-    data: list[_Entry] | None = None
-    models: list[_Entry] | None = None
-    version: str | None = None
-    is_available: bool | None = None
-    api_key_blocked: bool | None = None
-    api_key_disabled: bool | None = None
-    team_blocked: bool | None = None
-
-
 class _Count(msgspec.Struct):
     input_tokens: int | None = None
     token_ids: list[Any] | None = None
@@ -62,7 +44,7 @@ def health_call(adapter: Adapter, base_url: str) -> HttpCall:
 
 def read_health(reply: HttpReply, adapter: Adapter) -> str:
     """Return what was found, in words; raise the `CallError` that the reply means."""
-    found = decode(reply, _List, adapter.provider)
+    found = _found(reply, adapter)
     if found.is_available is not None:
         return "key accepted, balance left" if found.is_available else "key accepted, no balance"
     blocked = (found.api_key_blocked, found.api_key_disabled, found.team_blocked)
@@ -70,9 +52,9 @@ def read_health(reply: HttpReply, adapter: Adapter) -> str:
         return "key accepted, but blocked" if any(blocked) else "key accepted"
     if found.version is not None:
         return f"version {found.version}"
-    entries = found.models if found.data is None else found.data
-    if entries is None:
-        raise _strange(adapter)
+    if isinstance(found.data, dict):  # OpenRouter's words on a key
+        return "key accepted"
+    entries = _entries(found, adapter)
     accepted = "" if adapter.profile.auth == "none" else "key accepted, "
     return f"{accepted}{len(entries)} models"
 
@@ -84,20 +66,32 @@ def models_call(adapter: Adapter, base_url: str) -> HttpCall:
 
 def read_models(reply: HttpReply, adapter: Adapter) -> tuple[ListedModel, ...]:
     """Return the models in the provider's order; raise the `CallError` that the reply means."""
-    found = decode(reply, _List, adapter.provider)
-    entries = found.models if found.data is None else found.data
-    if entries is None:
-        raise _strange(adapter)
+    entries = _entries(_found(reply, adapter), adapter)
     return tuple(
         ListedModel(
             id=entry.id or entry.name or "",
             retires=_day(entry.shutdown_date or entry.retires_at),
-            context=entry.max_input_tokens,
-            max_output=entry.max_tokens,
+            context=first_count(entry, WINDOWS),
+            max_output=first_count(entry, OUTPUTS),
         )
         for entry in entries
         if entry.id or entry.name
     )
+
+
+def _found(reply: HttpReply, adapter: Adapter) -> ModelList:
+    """Return the reply; Together's list of models is an array without an object around it."""
+    if reply.body.lstrip()[:1] == b"[":
+        return ModelList(data=decode(reply, list[Any], adapter.provider))
+    return decode(reply, ModelList, adapter.provider)
+
+
+def _entries(found: ModelList, adapter: Adapter) -> list[ListEntry]:
+    if found.data is None and found.models is None:
+        raise _strange(adapter)
+    if found.data is None:
+        return found.models or []
+    return convert(found.data, list[ListEntry], adapter.provider)
 
 
 def count_call(request: Request, base_url: str, model: Model | None = None) -> HttpCall:
@@ -107,6 +101,8 @@ def count_call(request: Request, base_url: str, model: Model | None = None) -> H
     xAI counts the bare text, the others the whole request. `BadParameter` where the provider
     has no counter (DeepSeek, Ollama).
     """
+    if model is not None and model.speaks:
+        raise BadParameter(f"{request.provider} has no token counter; count with a local tokenizer")
     # OpenAI counts for Responses only; the words are the same.
     adapter = adapter_of(request.provider, "responses" if request.provider == "openai" else None)
     profile = adapter.profile

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from msgspec import structs
@@ -12,6 +13,8 @@ from llmlab.providers.caching import cache_key_of
 from llmlab.records import Auth, HttpCall, Request
 
 _ENCODER: Final = msgspec.json.Encoder()
+_MODEL: Final = "{model}"
+"""Stands in a base address for the model, as in Azure's `/openai/deployments/{model}`."""
 _WORDS: Final = frozenset({"model", "messages", "prompt", "system", "input", "instructions"})
 
 
@@ -35,7 +38,10 @@ class ProviderProfile:
 
     def call(self, base_url: str, path: str, body: Mapping[str, object] | None = None) -> HttpCall:
         """Return the call of *path*: a POST of *body* as JSON, or a GET without one."""
-        url = self.base_of(base_url).rstrip("/") + path
+        if "?" in base_url or _MODEL in base_url:
+            url = self._placed(base_url, path, str((body or {}).get("model", "")))
+        else:
+            url = self.base_of(base_url).rstrip("/") + path
         if body is None:
             return HttpCall(url=url, method="GET", headers=self.headers, auth=self.auth)
         return HttpCall(
@@ -45,6 +51,17 @@ class ProviderProfile:
             auth=self.auth,
             sent=_without_words(body),
         )
+
+    def _placed(self, base_url: str, path: str, model: str) -> str:
+        """Return the address of *path* where the base has a query, or a place for the model."""
+        base, _, query = base_url.partition("?")
+        base = self.base_of(base).rstrip("/")
+        if _MODEL in base:
+            # What is asked of no model, such as the list of models, is asked above it.
+            above = base.partition(_MODEL)[0].rstrip("/").rpartition("/")[0]
+            base = base.replace(_MODEL, quote(model, safe="")) if model else above
+        joint = "&" if "?" in path else "?"
+        return base + path + (joint + query if query else "")
 
     def question(
         self,

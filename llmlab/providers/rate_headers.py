@@ -11,6 +11,8 @@ from typing import Final
 LONGEST: Final = 86_400.0
 """Seconds; a longer wait is cut to a day, which is more than any run waits for."""
 
+_EPOCH: Final = 1e9
+"""A reset as large as this is a moment, not a wait: 30 years of seconds."""
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = r"(\d{1,12}(?:\.\d{1,12})?)(ms|us|µs|ns|h|m|s)"
 _DURATION: Final = re.compile(rf"(?:{_PART})+")
@@ -19,6 +21,7 @@ _SENTENCE: Final = re.compile(rf"(?i)try again in ((?:{_PART})+)")
 _RESETS: Final = (
     ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
     ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),  # OpenRouter, Together
     ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
     ("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
     ("anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"),
@@ -100,7 +103,14 @@ def _exhausted(headers: Mapping[str, str], now: float | None) -> float | None:
 
 def _reset(text: str, now: float | None) -> float | None:
     duration = duration_of(text)
-    return seconds_of(text, now=now) if duration is None else duration
+    if duration is not None:
+        return duration
+    seconds = seconds_of(text, now=now)
+    if seconds is None or seconds < _EPOCH:
+        return seconds
+    # A moment in Unix seconds, or in milliseconds as OpenRouter writes it.
+    moment = seconds / 1000 if seconds > _EPOCH * 1000 else seconds
+    return None if now is None else max(0.0, moment - now)
 
 
 def _number(text: str) -> float | None:

@@ -1,7 +1,7 @@
 """Run an experiment: plan, show the plan, send, return the rows of finished calls."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol
@@ -137,7 +137,16 @@ def _sent(
             services.engine.run(work, tick=tick, brake=control.brake)
     cleared = runner.early is not None and runner.early.over
     unsent = 0 if cleared else len(plan) - len(rows)
-    return Landed(rows=rows, notes=tuple(batches.notes), unsent=unsent)
+    notes = (*batches.notes, *(_unbatched(todo) if batch else ()))
+    return Landed(rows=rows, notes=notes, unsent=unsent)
+
+
+def _unbatched(plan: Sequence[Planned]) -> Iterator[str]:
+    """Name the gateways whose calls were sent one by one although a batch was asked for."""
+    live = (each.prepared for each in plan if each.prepared.endpoint.backend == "live")
+    names = sorted({each.request.provider for each in live if each.model.speaks})
+    if names:
+        yield f"No batches at {', '.join(names)}: what it was asked went call by call."
 
 
 def _seen(

@@ -50,6 +50,8 @@ def _keys(catalogue: Catalogue, env: Mapping[str, str]) -> list[tuple[str, str, 
         used = next((name for name in home.keys if env.get(name, "").strip()), None)
         for name in home.keys:
             held = bool(env.get(name, "").strip())
+            if home.preset and not held:
+                continue  # a gateway that is not used
             note = home.name if name == used or not held else f"{home.name}, {used} comes first"
             rows.append((name, repr(Secret(name)) if held else "not set", note))
     return rows

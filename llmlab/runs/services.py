@@ -142,6 +142,7 @@ class Services:
 
         return Prices(
             overrides=self.settings.prices,
+            sellers=self.catalogue.sellers,
             allow_network=self.settings.mode != "replay",
             kept=table_path(),
         )

@@ -14,6 +14,10 @@ _WRITTEN: Final = re.compile(
 )
 
 
+_VERSION: Final = re.compile(r"\?api-version=\d{4}-\d\d-\d\d(?:-preview)?")
+"""A query that is no key: Azure's, without which its older addresses answer nothing."""
+
+
 class Address(str):
     """
     A server's address, such as `https://host/v1`, without its login; `login` is for `wire` only.
@@ -27,7 +31,7 @@ class Address(str):
     login: Secret | None
     """`user:password`, percent-decoded; None where the URL had none."""
     query: bool
-    """Whether the URL had a query or fragment; it may have been a key and is not kept."""
+    """Whether the URL had a query or fragment that may have been a key, and is not kept."""
 
     def __new__(cls, text: str = "", *, login: Secret | None = None, query: bool = False) -> Self:
         """Make an address from its parts; `of` parses a URL."""
@@ -42,8 +46,9 @@ class Address(str):
             return text
         found = _WRITTEN.fullmatch(text.strip())
         assert found is not None  # noqa: S101 - every part may be absent
+        kept = found["query"] if _VERSION.fullmatch(found["query"]) else ""
         return cls(
-            (found["scheme"] or "") + found["rest"],
+            (found["scheme"] or "") + found["rest"] + kept,
             login=Secret(unquote(found["login"])) if found["login"] else None,
-            query=bool(found["query"]),
+            query=bool(found["query"]) and not kept,
         )

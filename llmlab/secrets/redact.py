@@ -20,6 +20,7 @@ _PATTERNS: Final = tuple(
         r"(?i)\b(?:authorization|x-api-key|api-key)\b[\"']?\s*[:=]\s*[\"']?(?:bearer\s+)?[^\s\"',;}]+",
         r"(?i)\bbearer\s+[A-Za-z0-9._~+/=*-]{8,}",
         r"\b(?:sk|xai|pk|rk)-[A-Za-z0-9_*.-]{4,}",
+        r"\b(?:gsk_|AIza|ABSK|tgp_v1_)[A-Za-z0-9_+/=-]{12,}",
         r"\*{3,}[A-Za-z0-9]{0,8}|[A-Za-z0-9_-]{0,12}\*{4,}[A-Za-z0-9]{0,8}",
         r"\b(?:org|proj|team|user|acct)[-_][A-Za-z0-9]{8,}\b",
         rf"(?i)\b(?:team|organi[sz]ation|account|project)\s+(?:id\s+)?[\"']?{_UUID}",

@@ -40,7 +40,7 @@ _MOST_WEIGHTS = 20
 
 async def chat(call: Call) -> Reply:
     """Answer one chat completion, whole or streamed, with or without thinking."""
-    model = _model(call)
+    model = model_of(call, "messages")
     asked = _asked(call, model)
     written = await written_with_files(call, asked)
     frame = Frame(
@@ -68,8 +68,9 @@ def _refuse(status: int, message: str) -> Rejection:
     return nested(status, message, code="invalid_request_error")
 
 
-def _model(call: Call) -> SimulatedModel:
-    for name in ("model", "messages"):
+def model_of(call: Call, words: str) -> SimulatedModel:
+    """Return the model that is asked; a body without `model` or its *words* is refused."""
+    for name in ("model", words):
         if not call.body.get(name):
             raise _refuse(400, f"Failed to deserialize the JSON body: missing field `{name}`")
     model = find("deepseek", call.body["model"], call.clock())

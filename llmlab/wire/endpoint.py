@@ -1,6 +1,7 @@
 """An endpoint: a provider's address and API key."""
 
 import ipaddress
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -44,6 +45,12 @@ class Endpoint:
     """Who answers, part of the cache key: two servers are two identities."""
     idempotency: str = ""
     """The header by which a request that is repeated is paid once; empty where there is none."""
+    key_header: str = ""
+    """The header that carries the key; empty for what the wire format says."""
+    more_headers: Mapping[str, Secret] = field(default_factory=dict, repr=False, compare=False)
+    """More headers of every request, by name in lower case."""
+    more_keys: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
+    """The secrets in `more_headers`, to be redacted."""
     line: Line | None = field(default=None, repr=False, compare=False)
     """Where a call waits before it is sent and before its deadline begins; None at providers."""
     line_at: str = ""
@@ -54,17 +61,27 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         made: dict[Auth, dict[str, str]] = {"none": {}, "bearer": {}, "x-api-key": {}}
-        secrets = [self.key]
+        secrets = [self.key, *self.more_keys]
         if self.login:
             basic = self.login.base64()
             for headers in made.values():
                 headers["authorization"] = Shy(f"Basic {basic.reveal()}")
             secrets += [basic, Secret(self.login.reveal().partition(":")[2])]
         if self.key:
-            made["bearer"]["authorization"] = Shy(f"Bearer {self.key.reveal()}")
-            made["x-api-key"]["x-api-key"] = Shy(self.key.reveal())
+            for auth, headers in made.items():
+                headers.update(_with_key(self.key, auth, self.key_header.lower()))
+        for headers in made.values():
+            headers.update((name, value.reveal()) for name, value in self.more_headers.items())
         object.__setattr__(self, "headers", made)
         object.__setattr__(self, "scrubber", Scrubber(secrets))
+
+
+def _with_key(key: Secret, auth: Auth, header: str) -> dict[str, str]:
+    """Return the header that carries the key: the one named, or that of the wire format."""
+    header = header or {"none": "", "bearer": "authorization", "x-api-key": "x-api-key"}[auth]
+    if not header:
+        return {}
+    return {header: Shy(f"Bearer {key.reveal()}") if header == "authorization" else key.reveal()}
 
 
 def checked_url(url: str, *, name: str, plain_http: bool = False) -> Address:

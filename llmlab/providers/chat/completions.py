@@ -54,10 +54,13 @@ class Chat(HasProfile):
     path: str = "/chat/completions"
     limit_name: str = "max_tokens"
     """What the output limit is called: `max_completion_tokens` at OpenAI."""
-    thinking: Literal["effort", "type", "template"] = "effort"
-    """How reasoning is switched: by effort, by DeepSeek's `thinking.type`, by the template."""
+    thinking: Literal["effort", "type", "template", "reasoning"] = "effort"
+    """How reasoning is switched: by effort (OpenRouter's stands in `reasoning`), by DeepSeek's
+    `thinking.type`, by the template."""
     schema: Literal["strict", "json-mode"] = "strict"
     """Whether a schema goes as `json_schema`, or as JSON mode with its text in the prompt."""
+    stream_usage: bool = True
+    """Whether a stream is asked for its usage; Mistral refuses the question and always says it."""
     reasoning_apart: bool = False
     """Whether `completion_tokens` leave reasoning out (xAI's chat does, nobody else)."""
 
@@ -126,7 +129,9 @@ class Chat(HasProfile):
         if asked.tier not in (None, "default"):
             body["service_tier"] = asked.tier
         if request.stream:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
+            body["stream"] = True
+            if self.stream_usage:
+                body["stream_options"] = {"include_usage": True}
         return body
 
     def _messages(self, request: Request) -> list[dict[str, Any]]:
@@ -141,13 +146,17 @@ class Chat(HasProfile):
     def _reasoning(self, asked: Parameters, model: Model) -> dict[str, object]:
         body: dict[str, object] = {}
         effort = asked.effort
-        if self.thinking == "effort":
+        if self.thinking in ("effort", "reasoning"):
             effort = effort_of(asked, model.rules)
         elif asked.thinking is not None and self.thinking == "type":
             body["thinking"] = {"type": "enabled" if asked.thinking else "disabled"}
         elif asked.thinking is not None:
             body["chat_template_kwargs"] = {"enable_thinking": asked.thinking}
-        return body if effort is None else body | {"reasoning_effort": effort}
+        if effort is None:
+            return body
+        if self.thinking == "reasoning":
+            return {"reasoning": {"effort": effort}}
+        return body | {"reasoning_effort": effort}
 
     def _format(self, asked: Parameters) -> dict[str, object]:
         if self.schema == "json-mode" or asked.schema is None:

@@ -4,6 +4,7 @@ from llmlab.providers.believed import added
 from llmlab.providers.chat import wire
 from llmlab.providers.decoding import lenient
 from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage
+from llmlab.providers.stated_cost import stated_cost
 from llmlab.records import Usage
 
 
@@ -18,6 +19,8 @@ def count(builder: ResponseBuilder, found: object, *, reasoning_apart: bool) -> 
     _with_thoughts(said, builder.model)
     usage = _usage(said, reasoning_apart=reasoning_apart or _is_apart(said))
     builder.usage, builder.billed = usage, dollars(said.cost_in_usd_ticks)
+    if said.cost is not None and builder.billed is None:
+        builder.billed = stated_cost(said, builder)
     builder.warn(*odd_usage(usage, said.total_tokens), *_odd_cache(said))
 
 

@@ -102,7 +102,7 @@ class CompletionTokensDetails(msgspec.Struct):
 
 
 class CompletionUsage(msgspec.Struct):
-    """Tokens as counted by the provider; the last three are DeepSeek's and xAI's own."""
+    """Tokens as counted by the provider; the last ones are DeepSeek's, xAI's and OpenRouter's."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -112,3 +112,6 @@ class CompletionUsage(msgspec.Struct):
     prompt_cache_hit_tokens: int | None = None
     prompt_cache_miss_tokens: int | None = None
     cost_in_usd_ticks: int | None = None
+    cost: Any = None
+    cost_details: Any = None
+    is_byok: Any = None

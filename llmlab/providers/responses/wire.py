@@ -110,6 +110,9 @@ class ResponseUsage(msgspec.Struct):
     output_tokens_details: OutputTokensDetails | None = None
     server_side_tool_usage_details: XaiToolUsage | None = None
     cost_in_usd_ticks: int | None = None
+    cost: Any = None
+    cost_details: Any = None
+    is_byok: Any = None
 
 
 class ToolRequests(msgspec.Struct):

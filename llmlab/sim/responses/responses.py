@@ -1,10 +1,12 @@
-"""`/v1/responses` of OpenAI and xAI: items in, items out; output tokens include reasoning."""
+"""`/v1/responses` of OpenAI, xAI and DeepSeek: items in, items out; output includes reasoning."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmlab.sim.authors.author import Asked
 from llmlab.sim.call import Call, Reply, as_json
+from llmlab.sim.deepseek import model_of as deepseek_model_of
 from llmlab.sim.messages import Said, conversation
 from llmlab.sim.models import SimulatedModel
 from llmlab.sim.openai.rules import (
@@ -22,7 +24,7 @@ from llmlab.sim.openai.rules import (
     require,
 )
 from llmlab.sim.pictures import file_tokens, written_with_files
-from llmlab.sim.refusals import flat
+from llmlab.sim.refusals import flat, nested
 from llmlab.sim.responses.shape import Sheet
 from llmlab.sim.responses.stream import stream
 from llmlab.sim.search import searches, with_searches
@@ -36,6 +38,7 @@ from llmlab.sim.xai.rules import model_of as xai_model_of
 
 _MOST_DOMAINS = 5
 WITH_WEIGHTS = "message.output_text.logprobs"
+_DEEPSEEK_EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", None)
 
 
 async def openai_responses(call: Call) -> Reply:
@@ -63,6 +66,16 @@ async def xai_responses(call: Call) -> Reply:
     effort = check_xai_effort(model, _effort(call.body))
     _check_filters(call.body.get("tools") or ())
     return await _answer(call, model, _asked(call, model, effort), effort)
+
+
+async def deepseek_responses(call: Call) -> Reply:
+    """Answer as DeepSeek, which always thinks here; a thought is a content part of its item."""
+    model = deepseek_model_of(call, "input")
+    effort = _effort(call.body)
+    if effort not in _DEEPSEEK_EFFORTS:
+        raise nested(400, f"Invalid reasoning.effort: {effort}", code="invalid_request_error")
+    asked = replace(_asked(call, model, effort or "high"), thinking=True)
+    return await _answer(call, model, asked, effort or "high")
 
 
 async def count_input(call: Call) -> Reply:

@@ -87,7 +87,7 @@ class Sheet:
         """Return usage: input includes cached, output includes reasoning; xAI adds its charge."""
         written = self.written
         details: Json = {"cached_tokens": written.cached_tokens}
-        if self.charge is None:
+        if self.call.provider == "openai":
             details["cache_write_tokens"] = cache_write(self.call, self.model, written)
         usage = {
             "input_tokens": written.input_tokens,
@@ -116,7 +116,7 @@ class Sheet:
         }
 
     def _tool_usage(self) -> Mapping[str, Any]:
-        if self.charge is not None:
+        if self.call.provider != "openai":
             return {}
         return {"tool_usage": {"web_search": {"num_requests": len(self.searches)}}}
 
@@ -133,6 +133,10 @@ class Sheet:
     def _reasoning(self) -> list[Json]:
         if not self.written.reasoning_tokens and not self.written.reasoning:
             return []
+        if self.call.provider == "deepseek":
+            said = [{"type": "reasoning_text", "text": self.written.reasoning}]
+            return [{"id": f"rs_{self.call.serial}", "type": "reasoning", "summary": [],
+                     "content": said}]  # fmt: skip
         summary = [{"type": "summary_text", "text": self.written.reasoning}]
         item: Json = {
             "id": f"rs_{self.call.serial}",

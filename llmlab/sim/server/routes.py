@@ -48,6 +48,8 @@ _ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "deepseek": {
         "POST /chat/completions": deepseek.chat,
         "POST /v1/chat/completions": deepseek.chat,
+        "POST /responses": responses.deepseek_responses,
+        "POST /v1/responses": responses.deepseek_responses,
         "GET /models": listings.list_models,
         "GET /v1/models": listings.list_models,
         "GET /user/balance": listings.balance,
@@ -78,7 +80,8 @@ _ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
 }
 GENERATING = frozenset(
     {openai_chat.chat, responses.openai_responses, anthropic.messages, deepseek.chat,
-     xai_chat.chat, responses.xai_responses, ollama.chat, ollama.generate}
+     xai_chat.chat, responses.xai_responses, responses.deepseek_responses, ollama.chat,
+     ollama.generate}
 )  # fmt: skip
 """Endpoints that generate text, and so count against rate limits."""
 

@@ -1,0 +1,38 @@
+"""What a call through a gateway cost: as the gateway states it, or by a price."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from llmlab.catalogue import Model
+from llmlab.records import Request, Usage
+
+if TYPE_CHECKING:
+    from llmlab.pricing import Cost, Prices
+
+Bill: TypeAlias = tuple[Decimal | None, Decimal | None, str]
+"""Dollars as billed, dollars of the call, and what these rest on."""
+
+
+_OVERRIDE: Final = "override"
+"""How the basis of a price of the user's own begins."""
+
+
+def asked_price(usage: Usage, request: Request, prices: "Prices", at: float) -> "Cost | None":
+    """Return the cost by the user's own price for the name that was asked: a deployment's, say."""
+    cost = prices.cost(usage, request.provider, request.model, at)
+    return cost if cost is not None and cost.basis.startswith(_OVERRIDE) else None
+
+
+def bill_of(billed: Decimal, usd: Decimal | None, basis: str, model: Model) -> Bill:
+    """
+    Return the bill of an answer that states one: beside a price, or in its place.
+
+    Which provider a gateway chose, and so its price, only the gateway knows: its word comes before
+    the price table, and after a price of the user's own. A gateway whose row says that it states
+    an estimate (`states_cost = false`) has billed nothing that is known.
+    """
+    if model.speaks and not model.dialect.states_cost:
+        return None, usd, basis
+    if usd is None or (model.speaks and not basis.startswith(_OVERRIDE)):
+        return billed, billed, f"as {model.provider} states it"
+    return billed, usd, basis

@@ -63,7 +63,7 @@ PAIR_COLUMNS: Final[Meaning] = {
     "low": ("", "lower limit of the 95 % interval of this pair alone, whatever their number"),
     "high": ("", "upper limit"),
     "p": ("", "two-sided p-value of this pair alone"),
-    "p_adjusted": ("", "Holm over every pair of the run; where low and high differ, it decides"),
+    "p_adjusted": ("", "Holm over all pairs of the run (see docs/statistics.md); it decides"),
     "test": ("", "which test; `betting, any look` after a run that was watched"),
     "discordant": ("", "inputs that only one arm got right; missing unless scores are 0 or 1"),
     "sd": ("", "of the paired differences; sd / sqrt(inputs) is the standard error"),

@@ -235,17 +235,17 @@ def test_the_bias_of_a_judge_holds_with_clusters_of_any_size() -> None:
     """Twelve days of 60 to 5 inputs: clusters less one as freedom held 92.6 %, this 95."""
     rng = np.random.default_rng(7)
     day = np.repeat(np.arange(12), np.maximum(1, 60 // np.arange(1, 13)))
+    frame = pd.DataFrame({"prompt": "A", "model": "m", "input": np.arange(day.size)})
     held = 0
     for _ in range(80):
         bias = rng.normal(size=12)[day] + rng.normal(size=day.size)
-        frame = pd.DataFrame({"prompt": "A", "model": "m", "input": np.arange(day.size)})
         run = Comparison.from_scores(frame.assign(score=bias + 5.0, cluster=day))
         found = run.agreement(frame.assign(mark=5.0)).iloc[0]
+        same = cluster_interval(bias, day.tolist())
+        assert (found["bias_low"], found["bias_high"]) == pytest.approx((same.low, same.high))
         held += found["bias_low"] <= 0.0 <= found["bias_high"]
 
     assert held >= 71
-    same = cluster_interval(bias, day.tolist())
-    assert (found["bias_low"], found["bias_high"]) == pytest.approx((same.low, same.high))
 
 
 def test_the_bias_of_a_judge_who_agrees_always_is_not_known_to_be_zero() -> None:

@@ -99,6 +99,7 @@ def experiment_of(
     table = _table(design, templates)
     scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
     _require_rivals(design, judge, count=len(templates) * len(arms))
+    _require_baseline(design, templates, arms)
     clusters = clusters_of(table.on, design.cluster, table.inputs)
     dates = dates_by_input(table.on, design.as_of, table.inputs)
     check_horizon(design, table.inputs, dates=dates, clusters=clusters)
@@ -132,6 +133,17 @@ def _require_rivals(design: Design, judge: Judge | None, *, count: int) -> None:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
     if judge is not None and count < _RIVALS:
         raise UsageError("a judge compares answers: give two prompts or two models")
+
+
+def _require_baseline(
+    design: Design, templates: Sequence[Template], arms: Sequence[ModelVariant]
+) -> None:
+    """Check that *against* names something to be compared with, before anything is sent."""
+    if design.against is None:
+        return
+    from llmlab.stats.against import places_of
+
+    places_of([(each.name, arm.label) for each in templates for arm in arms], design.against)
 
 
 def _asked(templates: tuple[Template, ...], *, aa: bool) -> tuple[Template, ...]:

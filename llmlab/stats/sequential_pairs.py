@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmlab.stats.against import Against, places_of
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.best_arm import SHARE, BestArm
 from llmlab.stats.checks import Flags, Floats, Ints, positive
@@ -27,7 +27,12 @@ NOT_VALID = "not valid after watching"
 
 
 def looked_pairs(
-    rows: "pd.DataFrame", *, bound: float, cluster: Cluster = None, level: float = 0.95
+    rows: "pd.DataFrame",
+    *,
+    bound: float,
+    cluster: Cluster = None,
+    level: float = 0.95,
+    against: Against = None,
 ) -> tuple[Pair, ...]:
     """
     Return every pair of arms by a confidence sequence over inputs in the order of `block`.
@@ -35,15 +40,19 @@ def looked_pairs(
     A fixed-size test would be too sure of itself after a run that stopped when it looked good.
     Only inputs whose calls have all come back count. `difference` is the mean over inputs, with
     clusters too: a cluster is one look, weighted by its size, as it was while the run went on.
-    `low` and `high` hold at all times at once.
+    `low` and `high` hold at all times at once. `p_adjusted` is for all pairs: see `_adjusted`;
+    with a baseline (*against*) Holm over the pairs with it.
 
     Raises:
         UsageError: rows lack a column, or a difference is larger than *bound*.
     """
     watched = Watched.read(rows, cluster, bound)
-    places = list(combinations(range(len(watched.table.names)), 2))
+    places = places_of(watched.table.names, against)
     found = [_pair(watched, one, other, level) for one, other in places]
-    adjusted = _adjusted(watched, found, 1.0 - level)
+    if against is None:
+        adjusted = _adjusted(watched, found, 1.0 - level)
+    else:
+        adjusted = holm([pair.p for pair in found])
     return tuple(
         replace(pair, p_adjusted=float(p)) for pair, p in zip(found, adjusted, strict=True)
     )

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.cases import cases
+from benchmarks.one_of_many import baseline, best_arm
 from llmlab.scores.ranks import influences
 from llmlab.stats.costs import ratio_interval
 from llmlab.stats.cuped import cuped
@@ -81,7 +82,9 @@ def main() -> None:
             single_tests,
             sequential_error,
             sequential_saving,
+            best_arm,
             families,
+            baseline,
             others,
         )
     }

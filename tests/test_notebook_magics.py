@@ -125,6 +125,9 @@ ABTEST_OPTIONS = {
     "--horizon": (
         "--on headlines --score label --target label --cluster date --horizon 2", "it.horizon", "2"
     ),
+    "--against": (
+        "--on headlines --score label --target label --against gpt", "it.against", "'gpt'"
+    ),
     "--stop-when-clear": (
         "--on headlines --score label --target label --stop-when-clear", "len(it) <= 8", "True"
     ),

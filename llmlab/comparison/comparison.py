@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from llmlab.pricing import Prices
+    from llmlab.stats.against import Against
     from llmlab.stats.clusters import Cluster
     from llmlab.stats.gold import Gold
     from llmlab.stats.parts import By
@@ -49,6 +50,8 @@ class Comparison:
         tested: Prompts, settings and some inputs, as a run keeps them: see `views.tested`.
         horizon: How far targets look ahead: a number of the run's dates, or a span such as "7D".
             The dates are those of the column `as_of`, or the clusters.
+        against: The baseline that the arms are compared with, instead of every two: a prompt, a
+            model's label, or an arm as `prompt · label`.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -67,6 +70,7 @@ class Comparison:
         unsent: int = 0,
         tested: "Mapping[str, Any] | Tested | None" = None,
         horizon: int | str | None = None,
+        against: "Against" = None,
     ) -> None:
         self.name = name
         self.rows = rows
@@ -82,7 +86,12 @@ class Comparison:
         self.tested = tested
         """Prompts, settings and some inputs; None where a file did not say."""
         self._statistics = RunStatistics(
-            rows=rows, chance=chance, cluster=cluster, bound=bound, horizon=horizon
+            rows=rows,
+            chance=chance,
+            cluster=cluster,
+            bound=bound,
+            horizon=horizon,
+            against=against,
         )
 
     @property
@@ -99,6 +108,11 @@ class Comparison:
     def horizon(self) -> int | str | None:
         """How far targets look ahead; None where nobody said so."""
         return self._statistics.horizon
+
+    @property
+    def against(self) -> "Against":
+        """The baseline that the arms are compared with; None where every two are."""
+        return self._statistics.against
 
     @property
     def dates(self) -> "pd.Series[Any] | None":
@@ -144,9 +158,10 @@ class Comparison:
     @cached_property
     def pairs(self) -> "pd.DataFrame":
         """
-        One row for each two arms, compared on the inputs of the ranking.
+        One row for each two arms, or each arm with its baseline, on the inputs of the ranking.
 
         `low` and `high` are the interval of that pair alone; `p_adjusted` is for all pairs.
+        See `family` for intervals of all together, or another baseline.
         """
         import pandas as pd
 
@@ -233,7 +248,26 @@ class Comparison:
         """
         from llmlab.stats.tables import planned
 
+        options = {"against": self.against, **options}
         return planned(self.rows, power=power, cluster=self.depends, **options)
+
+    def family(self, against: "Against" = None, adjust: str | None = None) -> "pd.DataFrame":
+        """
+        Return the comparisons with *against*, or of every two arms, as one family.
+
+        `p_adjusted` allows for all of them (*adjust*: "max-t", or "holm"), and so do the intervals
+        `all_low` to `all_high`. *against* is a prompt, a model's label or an arm; the run's own
+        baseline when None.
+        """
+        from llmlab.stats.family_table import family_table
+
+        return family_table(
+            self.rows,
+            against=self.against if against is None else against,
+            adjust=adjust,
+            cluster=self.depends,
+            bound=self._statistics.bound,
+        )
 
     def frontier(self, draws: int = 2_000) -> "pd.DataFrame":
         """Return the arms by cost: chance to be on the frontier, and where the winner flips."""
@@ -419,6 +453,7 @@ class Comparison:
             unsent=self.unsent,
             tested=self.tested,
             horizon=self.horizon,
+            against=self.against,
         )
 
     # ---- shown and written ---------------------------------------------------------------
@@ -494,6 +529,7 @@ class Comparison:
             clusters=self.clusters,
             tested=tested_of(self.tested),
             depends=self.depends,
+            adjusted="Holm" if self.against is None or self.watched else "max-t",
         )
 
     def __len__(self) -> int:

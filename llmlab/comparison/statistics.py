@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from llmlab.stats import Arm, Pair, Verdict
+    from llmlab.stats.against import Against
     from llmlab.stats.clusters import Cluster
 
 
@@ -25,6 +26,7 @@ class RunStatistics:
         cluster: The cluster of each input id; the rows' own column `cluster` when None.
         bound: The largest difference of two scores, for a run that could stop early.
         horizon: How far targets look ahead, in dates of the run or as a span such as "7D".
+        against: The baseline that arms are compared with, where not every two are.
     """
 
     rows: "pd.DataFrame"
@@ -32,15 +34,17 @@ class RunStatistics:
     cluster: Mapping[str, object] | None
     bound: float | None
     horizon: int | str | None = None
+    against: "Against" = None
 
     @cached_property
     def pairs(self) -> "tuple[Pair, ...]":
         """Each two arms, compared; by a confidence sequence where the run could stop early."""
         from llmlab.stats import looked_pairs, pairs
 
+        base, depends = self.against, self.depends
         if self.bound is not None:
-            return looked_pairs(self.rows, bound=self.bound, cluster=self.depends)
-        return pairs(self.rows, cluster=self.depends)
+            return looked_pairs(self.rows, bound=self.bound, cluster=depends, against=base)
+        return pairs(self.rows, cluster=depends, against=base)
 
     @cached_property
     def arms(self) -> "tuple[Arm, ...]":
@@ -62,7 +66,7 @@ class RunStatistics:
         """What arms and pairs allow to say."""
         from llmlab.stats import verdict
 
-        return verdict(self.arms, self.pairs)
+        return verdict(self.arms, self.pairs, against=self.against)
 
     @cached_property
     def clusters(self) -> "pd.Series[Any] | None":

@@ -55,6 +55,8 @@ class Design:
         as_of: The column of dates; inputs before a model's knowledge cut-off are marked.
         horizon: How far targets look ahead, where those of neighbouring dates overlap: 5 of
             the run's dates, or a span such as "7D". Dates are those of as_of, or the cluster.
+        against: The baseline that the others are compared with, instead of every two arms: a
+            prompt, a model, or an arm as `prompt · label`.
         stop_when_clear: Whether to check after each input (cluster), and to stop sending
             once one arm is clear of every other; the error rate stays at 5 %.
         aa: Whether to ask each prompt twice over, to measure the noise of the score itself.
@@ -90,6 +92,7 @@ class Design:
     cluster: str | None = None
     as_of: str | None = None
     horizon: int | str | None = None
+    against: str | None = None
     stop_when_clear: bool = False
     aa: bool = False
     missing: Missing | None = None
@@ -137,6 +140,11 @@ class Design:
             raise UsageError("a batch cannot be streamed: leave out stream=True or batch=True")
         if self.batch and self.stop_when_clear:
             raise UsageError("a batch cannot stop early: leave out stop_when_clear or batch=True")
+        if self.against is not None and self.stop_when_clear:
+            raise UsageError(
+                "stop_when_clear looks for the best arm, and against= names one to be compared "
+                "with: leave out one of the two"
+            )
         return replace(
             self,
             models=model_names(self.models),
@@ -144,6 +152,7 @@ class Design:
             order_seed=int(NUMBERED.read(self.order_seed, "order_seed")),
             budget=None if self.budget is None else DOLLARS.read(self.budget, "budget"),
             name=plain(self.name),
+            against=plain(self.against),
             stream=bool(self.stream),
         )
 

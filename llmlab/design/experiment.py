@@ -102,6 +102,7 @@ def experiment_of(
     scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
     _require_rivals(design, judge, count=len(templates) * len(arms))
     _require_logprobs(design, scorer)
+    _require_baseline(design, templates, arms)
     clusters = clusters_of(table.on, design.cluster, table.inputs)
     dates = dates_by_input(table.on, design.as_of, table.inputs)
     check_horizon(design, table.inputs, dates=dates, clusters=clusters)
@@ -145,6 +146,17 @@ def _require_logprobs(design: Design, scorer: Scorer | None) -> None:
             f"score {scorer.name!r} reads log-probabilities: ask for them with logprobs=5 "
             "(--logprobs 5)"
         )
+
+
+def _require_baseline(
+    design: Design, templates: Sequence[Template], arms: Sequence[ModelVariant]
+) -> None:
+    """Check that *against* names something to be compared with, before anything is sent."""
+    if design.against is None:
+        return
+    from llmlab.stats.against import places_of
+
+    places_of([(each.name, arm.label) for each in templates for arm in arms], design.against)
 
 
 def _asked(templates: tuple[Template, ...], *, aa: bool) -> tuple[Template, ...]:

@@ -130,6 +130,7 @@ class LLMLab(Magics):
         metavar="DATES",
         help="how far targets look ahead: 5 dates, or 7D",
     )
+    @argument("--against", metavar="NAME", help="baseline: a prompt, a model, or 'prompt · label'")
     @argument("--stop-when-clear", action="store_true", help="stop once one arm is clear of all")
     @argument("--aa", action="store_true", help="ask each prompt twice over: the score's own noise")
     @argument("--batch", action="store_true", help="send as a batch, at half the price")

@@ -117,6 +117,7 @@ def about_of(
         "trials": trials,
         "tested": tested(experiment, rows),
         "horizon": experiment.design.horizon,
+        "against": experiment.design.against,
     }
 
 

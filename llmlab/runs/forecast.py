@@ -123,9 +123,10 @@ def _detectable(experiment: Experiment) -> float | None:
     arms = len(experiment.names)
     if experiment.scorer is None or arms < 2 or len(experiment.inputs) < 2:  # noqa: PLR2004
         return None
+    from llmlab.stats.against import places_of
     from llmlab.stats.reach import Reach
 
-    share = _ALPHA / math.comb(arms, 2)
+    share = _ALPHA / len(places_of(experiment.names, experiment.design.against))
     if experiment.design.horizon is not None:
         # Stretches of dates whose targets do not overlap are taken for independent: the best case.
         count = stretches(experiment.design.horizon, experiment.dates, experiment.clusters)

@@ -1,5 +1,6 @@
 """One line an arm: how good, how sure, how dear, how fast."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -75,7 +76,8 @@ class Arm:
     """Total over successful calls; NaN if any of them did not say."""
     output_tokens: float
     tied: str
-    """Arms that share a letter are not told apart (Holm-adjusted); `a` holds the best."""
+    """Arms that share a letter are not told apart (Holm-adjusted); `a` holds the best. None where
+    only a baseline is compared with the others."""
     probability_best: float = float("nan")
     """Chance that its true mean is the highest of the ranked arms; see `winner.winner`."""
     winner_score: float = float("nan")
@@ -248,7 +250,9 @@ def _interval(
 
 
 def _letters(names: Sequence[Name], known: Sequence[Pair], alpha: float) -> dict[Name, str]:
-    """Return the letters of the ranked arms; the others are compared with nobody's rank."""
+    """Return the letters of the ranked arms, where each two of them were compared."""
+    if 0 < len(known) < math.comb(len(names), 2):
+        return {}
     apart = [
         (pair.a, pair.b)
         for pair in known

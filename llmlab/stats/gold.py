@@ -8,12 +8,13 @@ import numpy as np
 
 from llmlab.errors import UsageError
 from llmlab.stats.agreement import alpha, kappa
-from llmlab.stats.checks import Flags, Floats, fraction
+from llmlab.stats.checks import Flags, Floats, Ints, fraction
 from llmlab.stats.clusters import Cluster
+from llmlab.stats.intervals import Interval, mean_interval
 from llmlab.stats.matrix import Matrix, matrix, numbers, pair_names
 from llmlab.stats.multiple import holm
 from llmlab.stats.prediction_powered import Powered, powered
-from llmlab.stats.spread import Dependence, Spread, spread
+from llmlab.stats.spread import INDEPENDENT, Dependence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,22 +117,32 @@ def _agreed(
     by_value = np.unique(np.concatenate([judge, people])).size <= MANY
     found = kappa(judge, people, codes=codes, level=level) if by_value else None
     interval = alpha(np.column_stack([judge, people]), metric="interval", codes=codes, level=level)
-    gaps, units = judge - people, int(codes.max()) + 1
-    half = Spread(spread(gaps, Dependence(codes)).error, units - 1.0).reach(level)
+    bias = _bias(table, judge, people, lines, level)
     nan = float("nan")
     return {
         "marks": int(mine.sum()),
-        "same": float((gaps == 0.0).mean()),
+        "same": float((judge == people).mean()),
         "kappa": nan if found is None else found.value,
         "kappa_low": nan if found is None else found.low,
         "kappa_high": nan if found is None else found.high,
         "alpha": interval.value,
         "alpha_low": interval.low,
         "alpha_high": interval.high,
-        "bias": float(gaps.mean()),
-        "bias_low": float(gaps.mean()) - half,
-        "bias_high": float(gaps.mean()) + half,
+        "bias": float((judge - people).mean()),
+        "bias_low": bias.low,
+        "bias_high": bias.high,
     }
+
+
+def _bias(table: Matrix, judge: Floats, people: Floats, lines: Ints, level: float) -> Interval:
+    """Return the interval of the judge's mean minus people's, as of any mean of a run."""
+    marks = np.concatenate([judge, people])
+    known = marks.min() >= 0.0 and marks.max() <= 1.0
+    codes = lines if table.codes is None else table.codes[lines]
+    alone = table.codes is None and np.unique(lines).size == lines.size
+    depends = INDEPENDENT if alone else Dependence(codes, table.steps)
+    ends = (-1.0, 1.0) if known else (-np.inf, np.inf)
+    return mean_interval(judge - people, level, depends, ends)
 
 
 def prediction_powered(

@@ -118,13 +118,12 @@ def _detectable_note(pairs: Sequence[Pair], alpha: float) -> list[str]:
     return [f"With {units:,} {kind} {found} {test}; a smaller one may go unseen."]
 
 
-def missing_notes(
-    arms: Sequence[Arm], pairs: Sequence[Pair], best: Sequence[Name], tied: Sequence[Name]
-) -> list[str]:
+def missing_notes(arms: Sequence[Arm], pairs: Sequence[Pair], leads: "Sequence[Lead]") -> list[str]:
     """
     Say how many inputs are left out of the ranking, and which leads rest on what is missing.
 
-    *arms* are the ranked ones. A lead is safe when it is one whatever the missing scores are.
+    *arms* are the ranked ones, *leads* those that are claimed. A lead is safe when it is one
+    whatever the missing scores are.
     """
     whole = max((pair.inputs + pair.missing for pair in pairs), default=0)
     lost = whole - arms[0].compared
@@ -134,8 +133,6 @@ def missing_notes(
     least = f"{name_of(fewest.name)} has {fewest.inputs:,} scores"
     left_out = f"{lost:,} of {whole:,} inputs lack a score of a ranked arm ({least})"
     notes = [f"{left_out} and are left out for all."]
-    behind = {arm.name for arm in arms} - {*best, *tied}
-    leads = [lead for pair in pairs if (lead := _lead(pair, best[0])) and lead.over in behind]
     unsafe = [lead for lead in leads if not lead.least > 0.0]
     if len(leads) == 1 and unsafe:
         notes.append(f"The lead could be reversed by the missing scores{_range(unsafe[0])}.")
@@ -172,7 +169,8 @@ class Lead(NamedTuple):
     most: float
 
 
-def _lead(pair: Pair, name: Name) -> Lead | None:
+def lead_of(pair: Pair, name: Name) -> Lead | None:
+    """Return how far an arm leads in a pair; None of a pair that is not its own."""
     if pair.b == name:
         return Lead(pair.a, pair.possible_low, pair.possible_high)
     if pair.a == name:

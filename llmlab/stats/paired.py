@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmlab.stats.against import Against, adjusted, places_of
 from llmlab.stats.checks import Floats, fraction
 from llmlab.stats.clusters import Cluster
 from llmlab.stats.differences import binary, compared
 from llmlab.stats.matrix import Matrix, Name, matrix, pair_names
 from llmlab.stats.means import TestedMean
-from llmlab.stats.multiple import holm
 from llmlab.stats.shared import possible
 from llmlab.stats.signflip import sign_flip
 from llmlab.stats.spread import UNKNOWN, spread
@@ -39,7 +38,7 @@ class Pair:
     p: float
     """Two-sided; NaN when no input is shared."""
     p_adjusted: float
-    """Holm over every pair of the run; *low* and *high* are those of this pair alone."""
+    """For all pairs of the run (Holm, or max-t); *low* and *high* are those of this pair alone."""
     test: str
     discordant: int | None
     """Inputs that only one arm got right; None when scores are not 0 or 1."""
@@ -66,10 +65,18 @@ class Pair:
 
 
 def pairs(
-    rows: "pd.DataFrame", *, cluster: Cluster = None, level: float = 0.95, seed: int = 0
+    rows: "pd.DataFrame",
+    *,
+    cluster: Cluster = None,
+    level: float = 0.95,
+    seed: int = 0,
+    against: Against = None,
 ) -> tuple[Pair, ...]:
     """
     Return every pair of arms compared on the same inputs, in order of their names.
+
+    With *against* only those of a baseline (A) with the others: a prompt, a model's label, or an
+    arm; see `against.places_of`.
 
     Ranked arms are compared on the inputs that all of them have a score for, so that no pair
     contradicts another; an arm with too few scores on those that both have.
@@ -77,26 +84,37 @@ def pairs(
     Scores of 0 and 1 are tested by McNemar's score test and mid-p, others by Student's test and
     sign flips; with clusters the error is CR2 and whole clusters are flipped; with dates (`Dated`)
     it is that of the long run. The larger p of both counts, and *low* and *high* are its inversion:
-    p is at most 1 - *level* exactly where zero lies outside. `p_adjusted` is Holm over all pairs.
+    p is at most 1 - *level* exactly where zero lies outside. `p_adjusted` is Holm over all pairs,
+    max-t over those with a baseline.
     The same rows in any order give the same pairs: draws are seeded and inputs are taken by name.
 
     Raises:
-        UsageError: when rows are empty, lack a column, or an input has no cluster.
+        UsageError: when rows are empty, lack a column, or an input has no cluster; there is no
+            such baseline.
     """
-    return pairs_of(matrix(rows, cluster=cluster), fraction("level", level), seed)
+    table = matrix(rows, cluster=cluster)
+    return pairs_of(table, fraction("level", level), seed, against=against)
 
 
-def pairs_of(table: Matrix, level: float, seed: int = 0) -> tuple[Pair, ...]:
-    """Return the pairs of a pivoted run."""
-    places = list(combinations(range(len(table.names)), 2))
+def pairs_of(
+    table: Matrix,
+    level: float,
+    seed: int = 0,
+    *,
+    against: Against = None,
+    adjust: str | None = None,
+) -> tuple[Pair, ...]:
+    """Return the pairs of a pivoted run; *adjust* is `holm`, or `max-t` (usual with a baseline)."""
+    places = places_of(table.names, against)
     if not places:
         return ()
+    way = adjust or ("holm" if against is None else "max-t")
     flips = _Flips(table, places, seed)
     limits = table.limits
     found = [_pair(table, place, level, limits, flips) for place in places]
-    adjusted = holm([pair.p for pair in found])
+    together = adjusted(table, places, [pair.p for pair in found], way)
     return tuple(
-        replace(pair, p_adjusted=float(p)) for pair, p in zip(found, adjusted, strict=True)
+        replace(pair, p_adjusted=float(p)) for pair, p in zip(found, together, strict=True)
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from llmlab.errors import UsageError
+from llmlab.stats.against import Against
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import at_least, fraction, positive
 from llmlab.stats.clusters import Cluster
@@ -82,16 +83,17 @@ def plan(
     in_flight: int = 8,
     cluster: Cluster = None,
     repeats: int | None = None,
+    against: Against = None,
 ) -> tuple[SamplePlan, ...]:
     """
     Return what each pair of a pilot needs, fewest inputs first.
 
-    A pair whose spread is unknown is left out. *alpha* is shared by all pairs (Bonferroni: the
-    strictest step of Holm). The power is that of the test which the run will use (see `reach`);
-    where inputs move together, clusters are counted. Cost and latency a call are those of the
-    pilot, and so are repeats unless *repeats* says how many each input is to have: the pilot's
-    split of the spread (`variance`) then says what they are worth. *in_flight* calls run at a
-    time.
+    A pair whose spread is unknown is left out. *alpha* is shared by all pairs, or by those of the
+    baseline that *against* names (Bonferroni: the strictest step of Holm). The power is that of the
+    test which the run will use (see `reach`); where inputs move together, clusters are counted.
+    Cost and latency a call are those of the pilot, and so are repeats unless *repeats* says how
+    many each input is to have: the pilot's split of the spread (`variance`) then says what they
+    are worth. *in_flight* calls run at a time.
 
     Raises:
         UsageError: when the pilot has fewer than `FEWEST` clusters: nothing is known of their
@@ -100,7 +102,7 @@ def plan(
     Source: Browne (1995), Statistics in Medicine 14, 1933-1940, for the cautious SD.
     """
     at_least("in_flight", in_flight, 1)
-    found = pairs(rows, cluster=cluster)
+    found = pairs(rows, cluster=cluster, against=against)
     _require_pilot(found)
     share = fraction("alpha", alpha) / max(1, len(found))
     wish = _Wish(

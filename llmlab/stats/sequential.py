@@ -23,8 +23,11 @@ from llmlab.stats.checks import Floats, at_least, fraction, positive
 from llmlab.stats.intervals import Interval
 
 BETS: Final = np.array([0.8, 0.4, 0.2, 0.1, 0.05])[:, None]
-"""Stakes that share the starting money equally: from large rare differences to small common ones.
+"""Stakes that share the starting money: from large rare differences to small common ones.
 The largest is below 1, so a difference of -1 never ruins the gambler."""
+
+MONEY: Final = np.log([0.1, 0.3, 0.3, 0.2, 0.1])[:, None]
+"""What each stake starts with (logarithm): most where two prompts usually differ."""
 
 _STEPS: Final = 50
 """Halvings of [-1, 1] that find a limit."""
@@ -201,8 +204,8 @@ def stop_when_clear(
 
 
 def _mixed(paths: Floats) -> Floats:
-    """Return the log fortune when the starting money is shared equally by the bets."""
-    return np.asarray(logsumexp(paths, axis=-2) - np.log(BETS.shape[0]), dtype=float)
+    """Return the log fortune of all bets together, over what they started with."""
+    return np.asarray(logsumexp(paths + MONEY, axis=-2), dtype=float)
 
 
 def _peak(gaps: Floats, mean: float, shares: Floats) -> float:

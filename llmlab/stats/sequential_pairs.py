@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmlab.stats.against import Against, places_of
 from llmlab.stats.arms import Arm, arms
+from llmlab.stats.best_arm import SHARE, BestArm
 from llmlab.stats.checks import Flags, Floats, Ints, positive
 from llmlab.stats.clusters import Cluster, Dated
 from llmlab.stats.equivalence import Equivalence
-from llmlab.stats.matrix import Matrix, matrix, numbers, pair_names
+from llmlab.stats.matrix import Matrix, Name, matrix, numbers, pair_names
 from llmlab.stats.multiple import holm
 from llmlab.stats.paired import Pair
 from llmlab.stats.sequential import PairedSequence, p_below
@@ -26,7 +27,12 @@ NOT_VALID = "not valid after watching"
 
 
 def looked_pairs(
-    rows: "pd.DataFrame", *, bound: float, cluster: Cluster = None, level: float = 0.95
+    rows: "pd.DataFrame",
+    *,
+    bound: float,
+    cluster: Cluster = None,
+    level: float = 0.95,
+    against: Against = None,
 ) -> tuple[Pair, ...]:
     """
     Return every pair of arms by a confidence sequence over inputs in the order of `block`.
@@ -34,18 +40,59 @@ def looked_pairs(
     A fixed-size test would be too sure of itself after a run that stopped when it looked good.
     Only inputs whose calls have all come back count. `difference` is the mean over inputs, with
     clusters too: a cluster is one look, weighted by its size, as it was while the run went on.
-    `low` and `high` hold at all times at once.
+    `low` and `high` hold at all times at once. `p_adjusted` is for all pairs: see `_adjusted`;
+    with a baseline (*against*) Holm over the pairs with it.
 
     Raises:
         UsageError: rows lack a column, or a difference is larger than *bound*.
     """
     watched = Watched.read(rows, cluster, bound)
-    places = list(combinations(range(len(watched.table.names)), 2))
+    places = places_of(watched.table.names, against)
     found = [_pair(watched, one, other, level) for one, other in places]
-    adjusted = holm([pair.p for pair in found])
+    if against is None:
+        adjusted = _adjusted(watched, found, 1.0 - level)
+    else:
+        adjusted = holm([pair.p for pair in found])
     return tuple(
         replace(pair, p_adjusted=float(p)) for pair, p in zip(found, adjusted, strict=True)
     )
+
+
+def _adjusted(watched: "Watched", found: Sequence[Pair], alpha: float) -> Floats:
+    """
+    Return the p-values for all pairs together.
+
+    Of three ranked arms or more one may be the best, which is tested on its own (`BestArm`) with
+    the larger part of the error; what is left is for all pairs (Holm). Once the best is named only
+    half of its part can be spent wrongly, and the other pairs have the rest.
+    """
+    p = np.array([pair.p for pair in found])
+    table, every = watched.table, holm(p)
+    places = np.flatnonzero(table.ranked)
+    if places.size < 3 or not table.compared.any():  # noqa: PLR2004 - of two, the pair says it
+        return every
+    best, claim = _best(watched, places, alpha)
+    rivals = {table.names[at] for at in places} - {best}
+    mine = np.array(
+        [best in (pair.a, pair.b) and bool({pair.a, pair.b} & rivals) for pair in found]
+    )
+    every = np.minimum(1.0, every / (1.0 - SHARE))
+    others = np.minimum(1.0, holm(p[~mine]) / (1.0 - SHARE / 2.0))
+    every[mine] = np.minimum(every[mine], claim)
+    every[~mine] = np.minimum(every[~mine], np.maximum(claim, others))
+    return every
+
+
+def _best(watched: "Watched", places: Ints, alpha: float) -> tuple[Name, float]:
+    """Return the arm that is most likely the best, and the p-value of that."""
+    table = watched.table
+    lines = watched.complete(table.compared)
+    looks = [watched.looks(table.scores[:, place], lines) for place in places]
+    race = BestArm(places.size, alpha, bound=watched.bound, largest=watched.largest)
+    race.feed(np.column_stack([means for means, _ in looks]), looks[0][1])
+    p = race.p
+    at = int(np.argmin(p))
+    return table.names[places[at]], float(p[at])
 
 
 def looked_arms(

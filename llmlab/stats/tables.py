@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from llmlab.errors import UsageError, suggest
+from llmlab.stats.against import SEPARATOR, Against
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import Ints
 from llmlab.stats.clusters import Cluster
@@ -28,8 +29,6 @@ Said: TypeAlias = str | tuple[str, str]
 
 Covariates: TypeAlias = "Said | Mapping[Any, float] | pd.Series[Any] | pd.DataFrame"
 """An arm that was run on more inputs, or numbers by input id."""
-
-SEPARATOR = " · "
 
 
 def arm_called(names: Sequence[Name], said: Said) -> Name:
@@ -127,12 +126,14 @@ def planned(
     in_flight: int = 8,
     cluster: Cluster = None,
     repeats: int | None = None,
+    against: Against = None,
 ) -> "pd.DataFrame":
     """
     Return what each pair of this run, taken as a pilot, needs: inputs, dollars, minutes.
 
     *difference* is what should be found; 0.05 for scores in 0..1, else it must be given.
-    *repeats* plans with another number of repeats an input than the pilot had.
+    *repeats* plans with another number of repeats an input than the pilot had; *against* is the
+    baseline that arms are compared with.
     """
     import pandas as pd
 
@@ -149,6 +150,7 @@ def planned(
         in_flight=in_flight,
         cluster=cluster,
         repeats=repeats,
+        against=against,
     )
     lines = []
     for each in found:

@@ -7,11 +7,15 @@ from typing import Final
 import numpy as np
 
 from llmlab.errors import UsageError
+from llmlab.stats.against import Against
 from llmlab.stats.arms import Arm
+from llmlab.stats.baseline import told_against
 from llmlab.stats.checks import fraction
 from llmlab.stats.matrix import Name
 from llmlab.stats.notes import (
+    Lead,
     data_notes,
+    lead_of,
     missing_notes,
     name_of,
     number,
@@ -33,18 +37,24 @@ class Verdict:
     best: tuple[Name, ...]
     """The highest score; several only when scores are equal."""
     tied: tuple[Name, ...]
-    """Other arms that the test does not tell apart from the best."""
+    """Other arms that the test does not tell apart from the best; with a baseline all others."""
     beats_chance: tuple[Name, ...]
     """Arms that beat the best constant answer (Holm-adjusted)."""
     notes: tuple[str, ...]
+    above: tuple[Name, ...] = ()
+    """With a baseline: arms that the test puts above it."""
+    below: tuple[Name, ...] = ()
 
 
-def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) -> Verdict:
+def verdict(
+    arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05, against: Against = None
+) -> Verdict:
     """
     Return what *arms* and *pairs* of one run allow to be said.
 
     Arms are ranked on the inputs that all of them have a score for, on which the pairs rest too;
-    an arm with too few scores is compared with the best on its own and not ranked.
+    an arm with too few scores is compared with the best on its own and not ranked. With *against*
+    the sentence is of the arms against that baseline, which is A of each pair.
 
     Raises:
         UsageError: when there are no arms.
@@ -52,11 +62,21 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
     fraction("alpha", alpha)
     if not arms:
         raise UsageError("there are no arms to judge; run at least one call")
-    scored = sorted((arm for arm in arms if not np.isnan(arm.score)), key=lambda arm: -arm.score)
+    scored = _by_score(arms)
     beating = tuple(arm.name for arm in scored if arm.p_chance_adjusted <= alpha)
-    ranked = [arm for arm in scored if arm.compared]
-    if not ranked:
+    if not any(arm.compared for arm in scored):
         return _unranked(arms, scored, beating)
+    if against is not None:
+        return _of_baseline(arms, pairs, beating, against, alpha)
+    return _of_best(arms, pairs, beating, alpha)
+
+
+def _of_best(
+    arms: Sequence[Arm], pairs: Sequence[Pair], beating: tuple[Name, ...], alpha: float
+) -> Verdict:
+    """Return the verdict of a run whose arms are all compared with each other."""
+    scored = _by_score(arms)
+    ranked = [arm for arm in scored if arm.compared]
     best = tuple(arm.name for arm in ranked if arm.score == ranked[0].score)
     tied = _tied_with(ranked, pairs, best, alpha)
     aside = [arm for arm in scored if not arm.compared]
@@ -68,7 +88,7 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
         all_tied = len(best) + len(tied) == len(ranked) and not aside
         words = [words[1], "" if all_tied else words[0]]
     words += [_set_aside(arm, best[0], pairs, alpha) for arm in aside]
-    missing = missing_notes(ranked, pairs, best, tied)
+    missing = missing_notes(ranked, pairs, _leads(ranked, pairs, best, tied))
     winner, size = winner_notes(ranked, (*best, *tied)), size_notes(ranked, pairs, tied, alpha)
     return Verdict(
         sentence=" ".join(word for word in (_mixed(arms), *words, _thin(arms)) if word),
@@ -77,6 +97,49 @@ def verdict(arms: Sequence[Arm], pairs: Sequence[Pair], *, alpha: float = 0.05) 
         beats_chance=beating,
         notes=(*data_notes(arms), *missing, *winner, *size),
     )
+
+
+def _of_baseline(
+    arms: Sequence[Arm],
+    pairs: Sequence[Pair],
+    beating: tuple[Name, ...],
+    against: Against,
+    alpha: float,
+) -> Verdict:
+    """Return the verdict of a run whose arms are compared with a baseline, and not ranked."""
+    scored = _by_score(arms)
+    ranked, told = [arm for arm in scored if arm.compared], told_against(pairs, against, alpha)
+    base_of = {pair.b: pair.a for pair in pairs}
+    words = [told.sentence, _against_chance(scored, beating)]
+    words += [
+        _set_aside(arm, base_of.get(arm.name, arm.name), pairs, alpha)
+        for arm in scored
+        if not arm.compared
+    ]
+    best = tuple(arm.name for arm in ranked if arm.score == ranked[0].score)
+    missing = missing_notes(ranked, pairs, told.leads)
+    return Verdict(
+        sentence=" ".join(word for word in (_mixed(arms), *words, _thin(arms)) if word),
+        best=best,
+        tied=tuple(arm.name for arm in ranked if arm.name not in best),
+        beats_chance=beating,
+        notes=(*data_notes(arms), *missing, *size_notes(ranked, pairs, told.untold, alpha)),
+        above=told.above,
+        below=told.below,
+    )
+
+
+def _by_score(arms: Sequence[Arm]) -> list[Arm]:
+    return sorted((arm for arm in arms if not np.isnan(arm.score)), key=lambda arm: -arm.score)
+
+
+def _leads(
+    ranked: Sequence[Arm], pairs: Sequence[Pair], best: tuple[Name, ...], tied: tuple[Name, ...]
+) -> list[Lead]:
+    """Return how far the best leads those that it is above."""
+    behind = {arm.name for arm in ranked} - {*best, *tied}
+    found = (lead_of(pair, best[0]) for pair in pairs)
+    return [lead for lead in found if lead is not None and lead.over in behind]
 
 
 def _unranked(arms: Sequence[Arm], scored: Sequence[Arm], beating: tuple[Name, ...]) -> Verdict:

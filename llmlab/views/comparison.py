@@ -43,6 +43,8 @@ class ComparisonView:
     """How many inputs are shown with all answers."""
     depends: "Cluster" = None
     """The same for `llmlab.stats`, with how far targets look ahead."""
+    adjusted: str = "Holm"
+    """How p is adjusted for all pairs."""
 
 
 SENTENCES = ("name", "title", "verdict", "basis", "score_name")
@@ -149,9 +151,13 @@ def pair_note(shown: ComparisonView) -> str:
         return ""
     return (
         f"An interval is that of its pair alone, at {shown.level:.0%}; adjusted p is for all "
-        f"{count:,} pairs together (Holm). An interval may leave out zero where adjusted p finds "
-        "nothing: then adjusted p decides, as the letters do."
+        f"{count:,} pairs together ({shown.adjusted}). An interval may leave out zero where "
+        f"adjusted p finds nothing: then adjusted p decides{_letters(shown)}."
     )
+
+
+def _letters(shown: ComparisonView) -> str:
+    return ", as the letters do" if any(arm.tied for arm in arms(shown)) else ""
 
 
 def known(values: list[float | None]) -> list[float]:

@@ -1,12 +1,15 @@
-"""Shared by every test: no key of the developer's, one fake clock."""
+"""Shared by every test: no key of the developer's, one fake clock, five simulated providers."""
 
 import signal
 import threading
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from llmlab.sim import RuleAuthor, Simulator
 
 if threading.current_thread() is threading.main_thread():
     # A shell starts what runs in its background with SIGINT ignored, and children inherit that:
@@ -52,6 +55,13 @@ class Clock:
 def clock() -> Clock:
     """A clock that stands still until `clock.now` is moved."""
     return Clock()
+
+
+@pytest.fixture(name="simulator")
+async def _simulator() -> AsyncIterator[Simulator]:
+    """Five providers on loopback that answer by rule."""
+    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
+        yield simulator
 
 
 @pytest.fixture(params=["fast", "plain", "unlike"])

@@ -1,4 +1,4 @@
-"""When temperature and top_p are accepted: the rule that differs most between models."""
+"""Rules for temperature and top_p, which differ most between models."""
 
 from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model, Rules

@@ -1,4 +1,4 @@
-"""The Responses wire: OpenAI's, and xAI's and DeepSeek's with their differences."""
+"""Adapter for the Responses API of OpenAI, and of xAI and DeepSeek with their differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from llmlab.records import Answer, Api, HttpCall, HttpReply, Parameters, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responses(HasProfile):
-    """Speaks Responses; the fields say how this provider's dialect differs."""
+    """Adapter for Responses; the fields say how this provider's dialect differs."""
 
     profile: ProviderProfile
     api: Api = "responses"
@@ -36,7 +36,7 @@ class Responses(HasProfile):
     """Whether `reasoning.effort: none` turns thinking off; DeepSeek documents no switch here."""
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
-        """Put *request* into Responses; raise `BadParameter` for what it cannot say."""
+        """Return the HTTP request for *request*; raise `BadParameter` for unsupported fields."""
         extra = request.parameters.extra
         return self.profile.question(base_url, "/responses", self._body(request, model), extra)
 

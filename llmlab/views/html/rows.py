@@ -1,4 +1,4 @@
-"""The first rows of a run, to see what was really said."""
+"""The first rows of a run as HTML: answers, scores, costs and errors."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _LONGEST = 200
 
 
 def rows_html(shown: ComparisonView, most: int = 10) -> str:
-    """Return the first *most* rows: who said what, its score, cost and time, or its error."""
+    """Return the first *most* rows: arm, answer, score, cost and time, or the error."""
     rows = [_row(row) for row in shown.rows.head(most).to_dict("records")]
     left = len(shown.rows) - len(rows)
     more = f"and {form.count(left)} more rows in run.rows" if left else ""

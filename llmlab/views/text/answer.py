@@ -1,11 +1,11 @@
-"""One answer's figures, in one quiet line."""
+"""One answer's figures, in one line."""
 
 from llmlab.records import Answer
 from llmlab.views.text import form
 
 
 def figures(answer: Answer) -> str:
-    """Return model, tokens, cost and time; what is simulated or from the book says so."""
+    """Return model, tokens, cost and time, marked when simulated or from the book."""
     usage = answer.usage
     parts = [
         answer.requested or answer.model,

@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: help demo test lint unit notebooks test-browser docs install bench bench-peers clean
+.PHONY: help demo test lint unit notebooks slow test-browser docs install bench bench-peers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -11,7 +11,7 @@ demo: .venv/demo  ## run the quickstart: two A/B cells over six models, results 
 	@$(BIN)/llmlab local install
 	@$(BIN)/llmlab demo
 
-test: .venv/test lint unit notebooks  ## everything CI checks
+test: .venv/test lint unit notebooks slow  ## everything CI checks
 
 lint: .venv/test
 	$(BIN)/ruff format --check .
@@ -19,9 +19,13 @@ lint: .venv/test
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-unit: .venv/test
+unit: .venv/test  ## the quick tests
 	@$(BIN)/llmlab local install
-	$(BIN)/pytest -q -n 2 --ignore=tests/browser
+	$(BIN)/pytest -q -n 2 -m 'not slow' --ignore=tests/browser
+
+slow: .venv/test  ## kernels, papermill, kills, crashes and long batteries, one test after the other
+	@$(BIN)/llmlab local install
+	$(BIN)/pytest -q -m slow --ignore=tests/browser
 
 notebooks: .venv/test
 	@$(BIN)/llmlab local install

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from llmlab.book import Book
 from llmlab.sim import RuleAuthor, Simulator, environment
-from tests.test_batches import KEYS
+from tests.labs import KEYS
 
 ROOT: Final = Path(__file__).parent.parent
 CALLS: Final = 6

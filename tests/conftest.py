@@ -1,12 +1,15 @@
-"""Shared by every test: no key of the developer's, one fake clock."""
+"""Shared by every test: no key of the developer's, one fake clock, five simulated providers."""
 
 import signal
 import threading
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from llmlab.sim import RuleAuthor, Simulator
 
 if threading.current_thread() is threading.main_thread():
     # A shell starts what runs in its background with SIGINT ignored, and children inherit that:
@@ -19,6 +22,38 @@ settings.load_profile("llmlab")
 
 ROOT = Path(__file__).parent.parent
 RECORDED = ROOT.parent / "shared" / "recorded"
+
+SLOW = frozenset({
+    "test_base_urls.py", "test_batches_judged.py", "test_batches_twice.py", "test_benchmarks.py",
+    "test_book_crash.py", "test_contributing.py", "test_docs_run.py", "test_exit.py",
+    "test_local_server.py", "test_notebook_elsewhere.py", "test_notebook_elsewhere_loops.py",
+    "test_notebook_imports.py", "test_notebook_kernel.py", "test_notebook_magics.py",
+    "test_reliability_keys.py", "test_reliability_kill.py", "test_reliability_rates.py",
+    "test_reliability_shared.py", "test_wire_fuzz.py",
+    "test_book_chain.py::test_it_holds_with_several_processes_and_kills",
+    "test_book_damage.py::test_damage_is_one_line",
+    "test_book_files.py::test_kernels_may_make_the_same_book_at_once",
+    "test_book_money.py::test_kernels_together_never_pass_a_limit",
+    "test_book_shared.py::test_forks_amid_writers_and_readers",
+    "test_book_shared.py::test_multiprocessing",
+    "test_damaged_files.py::test_a_damaged_file_is_one_line",
+    "test_damaged_files.py::test_a_flipped_bit_of_an_exported_parquet_is_found",
+    "test_one_in_flight.py::test_a_kernel_that_dies_leaves_its_question_to_the_next",
+    "test_one_in_flight.py::test_three_kernels_are_one_request",
+    "test_secrets.py::test_a_notebook_that_is_run_and_saved_has_no_key_in_it",
+    "test_secrets.py::test_no_traceback_shows_a_key",
+    "test_stats_variance.py::test_the_limits_of_passing_every_time_hold",
+    "test_stats_watched.py::test_intervals_of_a_watched_run_hold_at_every_look",
+})  # fmt: skip
+"""Tests that start kernels and other programs, kill them, or try very many cases."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make slow` runs, one test after the other."""
+    for item in items:
+        if {item.path.name, f"{item.path.name}::{item.name.partition('[')[0]}"} & SLOW:
+            item.add_marker(pytest.mark.slow)
+
 
 _VARIABLES = (
     "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
@@ -52,6 +87,13 @@ class Clock:
 def clock() -> Clock:
     """A clock that stands still until `clock.now` is moved."""
     return Clock()
+
+
+@pytest.fixture(name="simulator")
+async def _simulator() -> AsyncIterator[Simulator]:
+    """Five providers on loopback that answer by rule."""
+    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
+        yield simulator
 
 
 @pytest.fixture(params=["fast", "plain", "unlike"])

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -211,6 +212,12 @@ def served(folder: Path) -> list[Served]:
     """Return what the provider wrote, in order."""
     lines = (folder / "served.log").read_text("utf-8").splitlines()
     return [Served(**json.loads(line)) for line in lines]
+
+
+def dollars(call: Served, price: float) -> Decimal:
+    """Return what *call* costs at *price* per million input tokens; output costs twice that."""
+    each = Decimal(str(price)) / 1_000_000
+    return call.input * each + call.output * 2 * each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from tests.fleet import began, ended, handed, kernel, provider, sent_again, served
+from tests.fleet import began, dollars, ended, handed, kernel, provider, sent_again, served
 
 PRICE = 1.0
 
@@ -71,7 +71,7 @@ def killed(
 def _read(folder: Path, *, kills: int, calls: int, answered: int) -> Killed:
     wrote, given = served(folder), handed(folder)
     times = Counter(each.user for each in wrote)
-    prices = {each.user: _dollars(each.input, each.output) for each in wrote}
+    prices = {each.user: dollars(each, PRICE) for each in wrote}
     unknown = _unknown(folder / "lab.db")
     second = {user: count - 1 for user, count in times.items() if count > 1}
     settled, unknown_usd, problems = _money(folder / "lab.db")
@@ -90,11 +90,6 @@ def _read(folder: Path, *, kills: int, calls: int, answered: int) -> Killed:
         billed=sum((prices[each.user] for each in wrote), Decimal(0)),
         problems=problems,
     )
-
-
-def _dollars(input_tokens: int, output_tokens: int) -> Decimal:
-    price = Decimal(str(PRICE)) / 1_000_000
-    return input_tokens * price + output_tokens * 2 * price
 
 
 def _unknown(path: Path) -> Counter[str]:

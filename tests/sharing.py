@@ -28,6 +28,7 @@ from tests.fleet import (
     MODEL,
     WORDS,
     began,
+    dollars,
     handed,
     kernel,
     note_what_is_handed_on,
@@ -215,7 +216,7 @@ def _judge(
     return Shared(
         labs=labs,
         limit=Decimal(str(limit)),
-        billed=sum((_dollars(each.input, each.output) for each in wrote), Decimal(0)),
+        billed=sum((dollars(each, PRICE) for each in wrote), Decimal(0)),
         settled=account.settled,
         unknown=account.unknown,
         served=len(wrote),
@@ -225,11 +226,6 @@ def _judge(
         problems=tuple(problems),
         errors=dict(errors),
     )
-
-
-def _dollars(input_tokens: int, output_tokens: int) -> Decimal:
-    price = Decimal(str(PRICE)) / 1_000_000
-    return input_tokens * price + output_tokens * 2 * price
 
 
 def main() -> None:

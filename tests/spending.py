@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from llmlab.book import Account, Book
-from tests.fleet import began, ended, kernel, provider, served
+from tests.fleet import began, dollars, ended, kernel, provider, served
 
 PRICE: Final = 30.0
 """Dollars per million input tokens; output is twice that."""
@@ -51,15 +51,10 @@ def spent(
         account = book.account()
     return Spent(
         limit=Decimal(str(limit)),
-        billed=sum((_dollars(each.input, each.output) for each in served(folder)), Decimal(0)),
+        billed=sum((dollars(each, PRICE) for each in served(folder)), Decimal(0)),
         account=account,
         served=len(served(folder)),
         answered=sum(each["ok"] for each in said),
         errors=errors,
         first_errors=tuple(each["first_error"] for each in said),
     )
-
-
-def _dollars(input_tokens: int, output_tokens: int) -> Decimal:
-    price = Decimal(str(PRICE)) / 1_000_000
-    return input_tokens * price + output_tokens * 2 * price

@@ -10,15 +10,10 @@ import pytest
 
 from llmlab import Lab
 from llmlab.records import Usage
-from llmlab.sim import RuleAuthor, Simulator, environment
+from llmlab.sim import Simulator, environment
+from tests.labs import KEYS
 
 PROMPT = "Label this headline positive, negative or neutral.\nAcme beats forecasts, shares rise"
-KEYS = {
-    "OPENAI_API_KEY": "sk-test",
-    "ANTHROPIC_API_KEY": "sk-test",
-    "DEEPSEEK_API_KEY": "sk-test",
-    "XAI_API_KEY": "sk-test",
-}
 
 
 class Heard(NamedTuple):
@@ -27,12 +22,6 @@ class Heard(NamedTuple):
     text: str
     input: int | None
     output: int | None
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 @pytest.fixture(name="lab")

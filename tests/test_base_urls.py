@@ -11,14 +11,9 @@ import pytest
 
 from llmlab import Lab
 from llmlab.local import LocalServer, model_path, status
+from tests.labs import KEYS
 
 PROMPTS = {"plain": "What is the sentiment of this headline? {{ headline }}"}
-KEYS = {
-    "OPENAI_API_KEY": "sk-test",
-    "ANTHROPIC_API_KEY": "sk-test",
-    "DEEPSEEK_API_KEY": "sk-test",
-    "XAI_API_KEY": "sk-test",
-}
 HEADLINES = pd.DataFrame({"headline": ["Profit doubles", "Shares plunge"]})
 
 

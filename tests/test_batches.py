@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,10 @@ from llmlab.book import Book
 from llmlab.errors import CallError, Refused, Throttled, Unavailable, UsageError
 from llmlab.providers.batch.ways import BatchRequest, BatchState, way_of
 from llmlab.records import Api, HttpReply
-from llmlab.sim import Faults, RuleAuthor, Simulator, environment
+from llmlab.sim import Faults, RuleAuthor, Simulator
+from tests import labs
+from tests.labs import questions
 
-KEYS = {
-    "OPENAI_API_KEY": "sk-planted-0000000000000000000000",
-    "ANTHROPIC_API_KEY": "sk-ant-api03-planted000000000000",
-    "DEEPSEEK_API_KEY": "sk-planted00000000000000000000000",
-    "XAI_API_KEY": "xai-planted00000000000000000000",
-}
 PROMPTS = {"plain": "Positive or negative: {{ headline }}", "role": "As analyst: {{ headline }}"}
 HEADLINES = pd.DataFrame(
     {
@@ -35,16 +30,9 @@ HEADLINES = pd.DataFrame(
 SOLD = ["gpt", "claude", "grok"]
 
 
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
-
-
 def lab_for(simulator: Simulator, *, poll: float = 0.01, **options: object) -> Lab:
     """Make a lab whose five providers all live at the simulator, and which looks often."""
-    env = {**KEYS, **environment(simulator)}
-    lab = Lab(**{"book": ":memory:", "env": env, "config": "/", **options})  # type: ignore[arg-type]
+    lab = labs.lab_for(simulator, **options)
     lab._services.batch_poll_s = poll
     return lab
 
@@ -66,7 +54,7 @@ async def test_a_batch_gives_the_same_rows_for_less(simulator: Simulator) -> Non
     async with lab_for(simulator) as lab:
         rows = await abtest(lab, SOLD)
     made = handed_in(simulator)
-    singly = sum(bool(each.user) for each in simulator.log)
+    singly = questions(simulator)
     async with lab_for(simulator) as lab:
         single = await abtest(lab, SOLD, batch=False)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ import pytest
 from llmlab.book import Account
 from llmlab.errors import CutOff
 from llmlab.records import HttpCall, HttpReply
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from llmlab.wire import Session
 from llmlab.wire.session import Exchange
 from tests.test_batches import HEADLINES, abtest, lab_for
@@ -22,12 +22,6 @@ SOLD = ["gpt", "claude", "grok"]
 Going: TypeAlias = Callable[[], Awaitable[Exchange]]
 Bend: TypeAlias = Callable[[HttpCall, Going], Awaitable[Exchange]]
 """What becomes of a call: it may go, or not, and its reply may be another."""
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 def said(status: int, body: object) -> Exchange:

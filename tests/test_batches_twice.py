@@ -21,7 +21,8 @@ from llmlab.sim import Faults, RuleAuthor, Simulator, environment
 from llmlab.sim.authors.author import Asked, Written
 from llmlab.wire import Session
 from tests.batch_proof import CALLS, STORIES, proved
-from tests.test_batches import HEADLINES, KEYS, PROMPTS, abtest, handed_in, lab_for
+from tests.labs import KEYS
+from tests.test_batches import HEADLINES, PROMPTS, abtest, handed_in, lab_for
 
 ROOT = Path(__file__).parent.parent
 SOLD = ["gpt", "claude", "grok"]

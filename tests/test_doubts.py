@@ -18,7 +18,7 @@ from llmlab.stats import arms
 from llmlab.stats.costs import costs
 from llmlab.stats.doubts import charge_notes
 from llmlab.stats.frontier import frontier
-from tests.test_runs import KEYS, lab_for
+from tests.labs import KEYS, lab_for
 
 FRAME = pd.DataFrame({"text": [f"text {at}" for at in range(6)]})
 

@@ -15,12 +15,12 @@ from llmlab.design.design import Design
 from llmlab.design.experiment import Experiment, experiment_of
 from llmlab.errors import UsageError
 from llmlab.scores import judge, label
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from llmlab.sim.authors.author import Asked, Written
 from llmlab.templates import Library
 from llmlab.views.plan import plan_text
+from tests.labs import lab_for
 from tests.test_plan import planned
-from tests.test_runs import lab_for
 
 SIX = {"A": "Up or down? {{ text }}"}
 TWO = {"A": "Up or down? {{ text }}", "B": "What next, up or down? {{ text }}"}
@@ -388,9 +388,3 @@ async def test_two_hundred_inputs_two_prompts_six_models(simulator: Simulator) -
     assert len(more.summary) == 14
     assert len(more.pairs) == 14 * 13 / 2
     assert more.verdict
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator

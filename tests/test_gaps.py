@@ -1,7 +1,6 @@
 """A gap is never a word unless it is asked for; what fills a slot is written as it is meant."""
 
 import datetime as dt
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,25 +14,19 @@ from llmlab.catalogue import Catalogue
 from llmlab.design.gaps import is_gap
 from llmlab.errors import TemplateError, UsageError
 from llmlab.runs.counting import shown
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from llmlab.templates import parse
 from llmlab.tokens import Text, fit, room
 from llmlab.tokens.fit import blocks_of
 from llmlab.tokens.pack import Packer
+from tests.labs import lab_for
 from tests.test_experiment import design
-from tests.test_runs import lab_for
 
 GAPS = [
     None, float("nan"), pd.NaT, pd.NA, "", "  \n", "\u200b \ufeff", np.float32("nan"),
     Decimal("NaN"), pd.DataFrame(), np.array([]),
 ]  # fmt: skip
 DAY = pd.Timestamp("2026-01-02")
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 async def asked(

@@ -1,6 +1,5 @@
 """What a caller gives: a question and its slots, numbers of any kind, targets, scores."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from fractions import Fraction
@@ -16,15 +15,9 @@ from llmlab.checks.plain import plain
 from llmlab.cli import main
 from llmlab.errors import ConfigError, UsageError
 from llmlab.records import Answer
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
+from tests.labs import lab_for
 from tests.test_experiment import design
-from tests.test_runs import lab_for
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 def sent(simulator: Simulator) -> list[str]:

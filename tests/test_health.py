@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,28 +15,11 @@ from llmlab.backends.served import merged, retirements
 from llmlab.catalogue import Catalogue
 from llmlab.errors import UsageError
 from llmlab.providers.listing import ListedModel
-from llmlab.sim import Faults, RuleAuthor, Simulator, environment
+from llmlab.sim import Faults, RuleAuthor, Simulator
 from tests.conftest import Clock
+from tests.labs import lab_for
 
-KEYS = {
-    "OPENAI_API_KEY": "sk-planted-0000000000000000000000",
-    "ANTHROPIC_API_KEY": "sk-ant-api03-planted000000000000",
-    "DEEPSEEK_API_KEY": "sk-planted00000000000000000000000",
-    "XAI_API_KEY": "xai-planted00000000000000000000",
-}
 PROVIDERS = ["openai", "anthropic", "deepseek", "xai", "ollama"]
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
-
-
-def lab_for(simulator: Simulator, **options: object) -> Lab:
-    """Make a lab whose five providers all live at the simulator."""
-    env = {**KEYS, **environment(simulator)}
-    return Lab(**{"book": ":memory:", "env": env, "config": "/", **options})  # type: ignore[arg-type]
 
 
 async def test_health_asks_only_what_is_free(simulator: Simulator) -> None:

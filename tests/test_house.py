@@ -5,7 +5,7 @@ import runpy
 from collections import defaultdict
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SLOW
 
 PACKAGE = ROOT / "llmlab"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -68,3 +68,12 @@ def test_the_words_are_few() -> None:
 
     assert 20 <= len(words) <= 40
     assert len(set(words)) == len(words)
+
+
+def test_every_slow_test_is_there() -> None:
+    """A test that was renamed would else be run among the quick ones."""
+    tests = ROOT / "tests"
+    for name in SLOW:
+        path, _, test = name.partition("::")
+        assert (tests / path).is_file(), name
+        assert f"def {test}(" in (tests / path).read_text("utf-8") or not test, name

@@ -24,7 +24,7 @@ from llmlab.sim.server.faults import Faults
 from llmlab.stats.outcomes import OUTCOMES
 from llmlab.templates import Library, parse
 from llmlab.templates.check import check
-from tests.test_runs import lab_for
+from tests.labs import lab_for
 
 SIX = ["gpt", "claude", "grok", "deepseek", "deepseek-think", "qwen"]
 TWO = {"A": "Up or down? {{ text }}", "B": "What next, up or down? {{ text }}"}

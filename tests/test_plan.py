@@ -1,6 +1,5 @@
 """What is said before anything is sent: time, retirements, look-ahead."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,12 @@ from llmlab.comparison import compare_runs
 from llmlab.errors import TemplateError
 from llmlab.records import Plan
 from llmlab.runs.control import Control
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from llmlab.templates import parse
+from tests.labs import lab_for
 from tests.test_batches import lab_for as batching
-from tests.test_runs import lab_for
 
 FRAME = pd.DataFrame({"headline": ["Profit up 20%", "Shares plunge"], "at": ["2020-01-01"] * 2})
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 async def planned(lab: Lab, words: str, models: list[str], **options: Any) -> Plan:

@@ -22,7 +22,7 @@ from llmlab.pricing.corrections import CORRECTIONS
 from llmlab.records import Plan, Usage
 from llmlab.runs.forecast import forecast
 from llmlab.sim import RuleAuthor, Simulator
-from tests.test_runs import lab_for
+from tests.labs import lab_for
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
 

@@ -1,7 +1,6 @@
 """The pipeline against a real server: what is asked, what is kept, what is never sent twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,9 @@ from llmlab.errors import (
     UnknownModel,
     UsageError,
 )
-from llmlab.sim import Faults, RuleAuthor, Simulator, environment
+from llmlab.sim import Faults, RuleAuthor, Simulator
+from tests.labs import lab_for, questions
 
-KEYS = {
-    "OPENAI_API_KEY": "sk-planted-0000000000000000000000",
-    "ANTHROPIC_API_KEY": "sk-ant-api03-planted000000000000",
-    "DEEPSEEK_API_KEY": "sk-planted00000000000000000000000",
-    "XAI_API_KEY": "xai-planted00000000000000000000",
-}
 PROMPTS = {
     "plain": "Label it positive, negative or neutral: {{ headline }}",
     "role": "You are an analyst. Positive, negative or neutral? {{ headline }}",
@@ -41,23 +35,6 @@ def _headlines() -> pd.DataFrame:
         },
         index=["a", "b", "c"],
     )
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
-
-
-def lab_for(simulator: Simulator, **options: object) -> Lab:
-    """Make a lab whose five providers all live at the simulator."""
-    env = {**KEYS, **environment(simulator)}
-    return Lab(**{"book": ":memory:", "env": env, "config": "/", **options})  # type: ignore[arg-type]
-
-
-def questions(simulator: Simulator) -> int:
-    """Count what a model was asked; looking at Ollama's list of models asks none."""
-    return sum(bool(each.user) for each in simulator.log)
 
 
 async def _abtest(lab: Lab, headlines: pd.DataFrame, **options: object) -> pd.DataFrame:

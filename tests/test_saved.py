@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,9 @@ import pytest
 
 from llmlab import Comparison, Lab
 from llmlab.errors import UsageError
-from llmlab.sim import Faults, RuleAuthor, Simulator, environment
+from llmlab.sim import Faults, RuleAuthor, Simulator
+from tests.labs import lab_for
 
-KEYS = {
-    "OPENAI_API_KEY": "sk-planted-0000000000000000000000",
-    "ANTHROPIC_API_KEY": "sk-ant-api03-planted000000000000",
-    "DEEPSEEK_API_KEY": "sk-planted00000000000000000000000",
-    "XAI_API_KEY": "xai-planted00000000000000000000",
-}
 PROMPTS = {"plain": "Positive or negative: {{ headline }}", "role": "As analyst: {{ headline }}"}
 HEADLINES = pd.DataFrame(
     {
@@ -29,18 +23,6 @@ HEADLINES = pd.DataFrame(
     },
     index=["a", "b", "c", "d"],
 )
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
-
-
-def lab_for(simulator: Simulator, book: Path, **options: object) -> Lab:
-    """Make a lab whose five providers all live at the simulator."""
-    env = {**KEYS, **environment(simulator)}
-    return Lab(**{"book": book, "env": env, "config": "/", **options})  # type: ignore[arg-type]
 
 
 def keyless(book: Path) -> Lab:
@@ -59,7 +41,7 @@ async def test_a_saved_run_reads_as_it_was(tmp_path: Path) -> None:
     book = tmp_path / "lab.db"
     async with (
         Simulator(author=RuleAuthor(), faults=Faults.parse(["xai=401"])) as simulator,
-        lab_for(simulator, book, attempts=1) as lab,
+        lab_for(simulator, book=book, attempts=1) as lab,
     ):
         run = await abtest(lab, "gpt, claude, grok", name="r", cluster="day", repeats=2)
 
@@ -77,7 +59,7 @@ async def test_a_saved_run_reads_as_it_was(tmp_path: Path) -> None:
 async def test_another_process_reads_it(simulator: Simulator, tmp_path: Path) -> None:
     """A fresh interpreter without a key prints the verdict of the run."""
     book = tmp_path / "lab.db"
-    async with lab_for(simulator, book) as lab:
+    async with lab_for(simulator, book=book) as lab:
         run = await abtest(lab, name="r")
     code = f"""
 import llmlab
@@ -98,7 +80,7 @@ async def test_run_again_longer_or_shorter_it_is_the_last_one(
 ) -> None:
     """The same name with another frame is not refused; what is kept is the last state."""
     book = tmp_path / "lab.db"
-    async with lab_for(simulator, book) as lab:
+    async with lab_for(simulator, book=book) as lab:
         await abtest(lab, name="r", on=HEADLINES.iloc[:3])
         longer = await abtest(lab, name="r")
         one = await asyncio.to_thread(lab.run, "r")
@@ -115,7 +97,7 @@ async def test_runs_lists_them_with_their_cost(tmp_path: Path) -> None:
     book = tmp_path / "lab.db"
     async with (
         Simulator(author=RuleAuthor(), faults=Faults.parse(["xai=401"])) as simulator,
-        lab_for(simulator, book, attempts=1) as lab,
+        lab_for(simulator, book=book, attempts=1) as lab,
     ):
         empty = await asyncio.to_thread(lab.runs)
         run = await abtest(lab, "gpt, grok", name="r")
@@ -138,7 +120,7 @@ async def test_runs_lists_them_with_their_cost(tmp_path: Path) -> None:
 async def test_questions_are_rows_of_a_run(simulator: Simulator, tmp_path: Path) -> None:
     """Single questions can be read like a run, many of them too; asked again the last counts."""
     book = tmp_path / "lab.db"
-    async with lab_for(simulator, book) as lab:
+    async with lab_for(simulator, book=book) as lab:
         first = await lab.ask_async("Hello.", "gpt")
         for number in range(300):
             await lab.ask_async(f"Say {number % 290}.", "claude", temperature=0.0)
@@ -153,7 +135,7 @@ async def test_questions_are_rows_of_a_run(simulator: Simulator, tmp_path: Path)
 
 async def test_an_unknown_run_gets_the_nearest(simulator: Simulator, tmp_path: Path) -> None:
     """A slip in the name is one line with what was meant."""
-    async with lab_for(simulator, tmp_path / "lab.db") as lab:
+    async with lab_for(simulator, book=tmp_path / "lab.db") as lab:
         with pytest.raises(UsageError, match="the book has none yet"):
             await asyncio.to_thread(lab.run, "headlines")
         await abtest(lab, "gpt", name="headlines")
@@ -170,7 +152,7 @@ async def test_an_unknown_run_gets_the_nearest(simulator: Simulator, tmp_path: P
 async def test_two_equal_cells_keep_their_own_answers(simulator: Simulator, tmp_path: Path) -> None:
     """Inputs a and d are the same words, sent twice: each row keeps what it was answered."""
     book = tmp_path / "lab.db"
-    async with lab_for(simulator, book) as lab:
+    async with lab_for(simulator, book=book) as lab:
         run = await abtest(lab, "gpt", name="r")
 
     async with keyless(book) as lab:
@@ -185,11 +167,11 @@ async def test_two_equal_cells_keep_their_own_answers(simulator: Simulator, tmp_
 async def test_rows_are_in_the_order_of_the_plan(simulator: Simulator, tmp_path: Path) -> None:
     """Which call ended first is chance; the same design gives the same order of rows."""
     cell = ["prompt", "label", "input_id", "repeat"]
-    async with lab_for(simulator, tmp_path / "one.db", max_in_flight=1) as lab:
+    async with lab_for(simulator, book=tmp_path / "one.db", max_in_flight=1) as lab:
         first = await abtest(lab, repeats=2)
     async with (
         Simulator(author=RuleAuthor(), faults=Faults.parse(["openai=delay:0.2"])) as slow,
-        lab_for(slow, tmp_path / "two.db") as lab,
+        lab_for(slow, book=tmp_path / "two.db") as lab,
     ):
         second = await abtest(lab, repeats=2)
 

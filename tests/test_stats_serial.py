@@ -20,8 +20,8 @@ from llmlab.stats.matrix import matrix
 from llmlab.stats.means import SERIAL, mean_of
 from llmlab.stats.serial import autocorrelation, memory, serial_spread
 from llmlab.stats.spread import Dependence, spread
+from tests.labs import lab_for
 from tests.test_experiment import TWO, design, frame
-from tests.test_runs import lab_for
 from tests.test_stats_compare import make_rows
 
 Floats = npt.NDArray[np.float64]

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,9 @@ from llmlab.calls.identity import content_of
 from llmlab.cli import main
 from llmlab.errors import ConfigError, ReplayMiss, UsageError
 from llmlab.records import Answer, Failure, Parameters, Prompt, Request, Row, Schema, Usage
-from llmlab.sim import Faults, RuleAuthor, Simulator, environment
+from llmlab.sim import Faults, RuleAuthor, Simulator
+from tests.labs import lab_for
 
-KEYS = {
-    "OPENAI_API_KEY": "sk-planted-0000000000000000000000",
-    "ANTHROPIC_API_KEY": "sk-ant-api03-planted000000000000",
-    "DEEPSEEK_API_KEY": "sk-planted00000000000000000000000",
-    "XAI_API_KEY": "xai-planted00000000000000000000",
-}
 PROMPTS = {
     "plain": "Label it positive, negative or neutral: {{ headline }}",
     "role": "You are an analyst. Positive, negative or neutral? {{ headline }}",
@@ -40,18 +34,6 @@ HEADLINES = pd.DataFrame(
     },
     index=["a", "b", "c", "d"],
 )
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
-
-
-def lab_for(simulator: Simulator, **options: object) -> Lab:
-    """Make a lab whose five providers all live at the simulator."""
-    env = {**KEYS, **environment(simulator)}
-    return Lab(**{"book": ":memory:", "env": env, "config": "/", **options})  # type: ignore[arg-type]
 
 
 def replaying(tape: Path, **options: object) -> Lab:

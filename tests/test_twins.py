@@ -23,7 +23,7 @@ from llmlab.scores import judge
 from llmlab.sim import Simulator
 from llmlab.sim.authors.author import Asked, Written
 from llmlab.wire import Endpoint
-from tests.test_runs import lab_for
+from tests.labs import lab_for, questions
 
 KEPT = ["prompt", "label", "input_id", "repeat", "text", "score", "cost_usd", "request_hash"]
 
@@ -47,11 +47,6 @@ def frame_of(words: list[int]) -> pd.DataFrame:
     """Return inputs of which those with one number are alike."""
     sides = [("up", "down")[at % 2] for at in range(len(words))]
     return pd.DataFrame({"text": [f"text {word}" for word in words], "side": sides})
-
-
-def sent(simulator: Simulator) -> int:
-    """Count the questions that came singly."""
-    return sum(bool(each.user) for each in simulator.log)
 
 
 async def abtest(lab: Lab, frame: pd.DataFrame, **options: Any) -> Any:
@@ -124,11 +119,11 @@ def test_one_more_equal_input_is_one_more_call(
         async with Simulator(author=Numbering()) as simulator, lab_for(simulator) as lab:
             options = {"prompts": prompts_of(alike=alike), "order_seed": order_seed}
             first = (await abtest(lab, frame_of(words), repeats=repeats, **options)).rows
-            before = sent(simulator)
+            before = questions(simulator)
             longer = (await abtest(lab, frame_of([*words, more]), repeats=repeats, **options)).rows
             more_repeats = await abtest(lab, frame_of([*words, more]), repeats=3, **options)
 
-            assert sent(simulator) - before == 2 * (repeats + (3 - repeats) * (len(words) + 1))
+            assert questions(simulator) - before == 2 * (repeats + (3 - repeats) * (len(words) + 1))
             assert set(first["text"]) <= set(longer["text"]) <= set(more_repeats.rows["text"])
             if not alike:
                 place = ["prompt", "input_id", "repeat"]
@@ -175,13 +170,13 @@ async def test_a_judge_is_asked_for_each_comparison(tmp_path: Path) -> None:
         lab_for(simulator, mode="record", tape=tape) as lab,
     ):
         first = await abtest(lab, frame, prompts=prompts_of(alike=False), score=judge("claude"))
-        asked = sent(simulator)
+        asked = questions(simulator)
         again = await abtest(lab, frame, prompts=prompts_of(alike=False), score=judge("claude"))
 
     async with Lab(book=":memory:", mode="replay", tape=tape, env={}, config="/") as lab:
         played = await abtest(lab, frame, prompts=prompts_of(alike=False), score=judge("claude"))
 
-    assert asked == sent(simulator) == 4 * 2 + 4 * 2
+    assert asked == questions(simulator) == 4 * 2 + 4 * 2
     for other in (again, played):
         pd.testing.assert_frame_equal(first.rows[KEPT], other.rows[KEPT])
     assert Counter(note for note in first.notes if "flipped" in note) == Counter(
@@ -212,7 +207,7 @@ async def test_arms_that_come_to_one_request_are_two(tmp_path: Path) -> None:
         first = await abtest(lab, frame_of([0, 1]), temperature=0.0, **options)
         again = await abtest(lab, frame_of([0, 1]), temperature=0.0, **options)
 
-    assert sent(simulator) == len(first.rows) == 4
+    assert questions(simulator) == len(first.rows) == 4
     assert again.rows["text"].tolist() == first.rows["text"].tolist()
 
 

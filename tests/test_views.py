@@ -7,7 +7,6 @@ import pytest
 
 from llmlab.records import Plan, Progress
 from llmlab.views.comparison import ComparisonView, arms
-from llmlab.views.html.rows import rows_html
 from llmlab.views.html.summary import summary_html
 from llmlab.views.plan import plan_html, plan_text
 from llmlab.views.progress import progress_html, progress_line, progress_text
@@ -177,7 +176,7 @@ def test_everything_from_data_is_escaped() -> None:
                         elapsed_s=0, arms=((EVIL, EVIL, 0, 1, 0),))  # fmt: skip
     plan = Plan(name=EVIL, calls=1, from_book=0, prompts=(EVIL,), live=(EVIL,), stand_ins=(EVIL,))
 
-    pages = (summary_html(shown), rows_html(shown), progress_html(progress), plan_html(plan))
+    pages = (summary_html(shown), progress_html(progress), plan_html(plan))
 
     assert all("<script" not in page and "&lt;script&gt;" in page for page in pages)
 
@@ -193,7 +192,6 @@ def test_rows_that_no_provider_answered_are_marked_in_every_table(backend: str, 
     assert summary_text(shown).count(f"({mark})") == 2
     assert f"{mark}: " in summary_text(shown)
     assert summary_html(shown).count(f'<span class="ll-badge">{mark}</span>') == 2
-    assert backend in rows_html(shown)
 
 
 def test_a_live_run_carries_no_mark() -> None:

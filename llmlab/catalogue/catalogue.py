@@ -1,4 +1,4 @@
-"""Names to models and arms: what a person types, resolved."""
+"""Resolve the names that a person types into models and arms."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -142,7 +142,7 @@ class Catalogue:
         return whole
 
     def dying(self, on: date, within_days: int = 60) -> tuple[tuple[Model, date], ...]:
-        """Return the models that retire by `on` plus `within_days`, or have, soonest first."""
+        """Return models that retire by `on` plus `within_days`, or have retired, soonest first."""
         last = on + timedelta(days=within_days)
         going = [(m, m.retires) for m in self.listed.values() if m.retires and m.retires <= last]
         return tuple(sorted(going, key=lambda pair: (pair[1], pair[0].name)))
@@ -190,7 +190,7 @@ class Catalogue:
                 yield from self.lineups.get(name, (name,))
 
     def _late(self, label: str, model: str, parameters: Mapping[str, object]) -> ModelVariant:
-        """Make the arm of an alias whose model is a snapshot, or not in the catalogue."""
+        """Return the arm of an alias whose model is a snapshot, or not in the catalogue."""
         try:
             return ModelVariant(label=label, model=self.find(model), parameters=parameters)
         except UnknownModel as error:

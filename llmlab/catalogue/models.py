@@ -1,4 +1,4 @@
-"""What is known about a model before it is asked anything."""
+"""Records of the catalogue: providers, models and the parameters they accept."""
 
 import re
 from collections.abc import Mapping
@@ -110,7 +110,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVariant:
-    """A model as a line-up plays it: the label people type, and the parameters it is asked with."""
+    """A model with its parameters, under the label that people type."""
 
     label: str
     model: Model
@@ -120,7 +120,7 @@ class ModelVariant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Who serves models, and what a person must do to be served."""
+    """A provider: its name, keys, address and rules."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Parameters against a model's rules: what it would refuse is found before it is sent."""
+"""Check parameters against a model's rules before anything is sent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -41,7 +41,7 @@ def check(
     parameters: Parameters, model: Model, api: Api, *, drop: bool = False
 ) -> CheckedParameters:
     """
-    Hold parameters against the model's row of the rule table.
+    Check parameters against the model's row of the rule table.
 
     A parameter that would be accepted and ignored counts as refused: what does nothing is
     said. With `drop`, refused parameters are left out instead and named in `dropped`; a

@@ -1,4 +1,4 @@
-"""The data file and the user's own, as one checked set of tables."""
+"""Read the shipped catalogue file and the user's own into one checked set of tables."""
 
 import re
 import tomllib
@@ -106,7 +106,7 @@ def _source(extra: Path | None, providers: Table | None) -> str:
 
 
 def _shielded(document: Table) -> Table:
-    """Take passwords out of addresses before anything that could fail looks at them."""
+    """Take passwords out of addresses first, so that no error can show them."""
     providers = document.get("providers")
     for entry in providers.values() if isinstance(providers, dict) else ():
         if isinstance(entry, dict) and isinstance(entry.get("base_url"), str):
@@ -123,7 +123,7 @@ def _sections(document: Table, source: str) -> Table:
 
 
 def _over(old: object, new: object) -> object:
-    """Lay the user's entry over the shipped one, key by key where both are tables."""
+    """Merge the user's entry over the shipped one, key by key where both are tables."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return new
     inner = {name: _over(old[name], new[name]) for name in _INNER if name in old and name in new}
@@ -208,7 +208,7 @@ def _dead(name: str, entry: object, where: str) -> Dead:
 
 
 def _with_rules(entry: Table, rules: Mapping[str, Rules], where: str) -> Table:
-    """Put the family itself in the place of its name."""
+    """Replace the name of a rule family by the rules themselves."""
     family = entry.get("rules")
     if isinstance(family, str):
         known(family, rules, where)

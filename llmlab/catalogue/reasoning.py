@@ -1,4 +1,4 @@
-"""Thinking on, off, and how hard: what each family can be told."""
+"""Rules for `thinking` and `effort`, by family of models."""
 
 from typing import Final
 

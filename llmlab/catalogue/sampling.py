@@ -1,4 +1,4 @@
-"""When temperature, top_p, top_k and penalties are accepted: what differs most between models."""
+"""Rules for temperature, top_p, top_k and penalties, which differ most between models."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Whether a JSON schema has the form that a provider's structured output wants."""
+"""Check a JSON schema against the form that a provider's structured output requires."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Server-side search: on which wire format, with which tools."""
+"""Rules for server-side search: wire formats and tools."""
 
 from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model

@@ -1,4 +1,4 @@
-"""The tier of service against what a model's provider sells; extra fields against llmlab's own."""
+"""Rules for the service tier, and for extra fields of the request body."""
 
 from collections.abc import Mapping
 from typing import Any, Final, get_args
@@ -11,7 +11,7 @@ _WORDS: Final = get_args(Tier)
 
 
 def tier(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | None:
-    """Refuse a tier that the provider does not sell; the standard one is everywhere."""
+    """Refuse a tier that the provider does not sell; the standard one is always accepted."""
     asked = parameters.tier
     if asked is None or asked == "default" or asked in model.rules.tiers:
         return None
@@ -39,7 +39,7 @@ _OWN: Final = (
         "say max_tokens=",
     )
 )
-"""Fields that llmlab writes, reads or reckons with itself, and how to say them."""
+"""Body fields that llmlab sets itself, and the parameter to use instead."""
 
 
 def extra(parameters: Parameters, _model: Model, _api: Api) -> ParameterFault | None:

@@ -8,7 +8,7 @@ from llmlab.catalogue.models import Model
 
 def table(catalogue: Catalogue, *, provider: str | None = None) -> list[dict[str, Any]]:
     """
-    Return one row a model: provider, model, aliases, context, max_output, cutoff, retires.
+    Return one row per model: provider, model, aliases, context, max_output, cutoff, retires.
 
     Tokens are whole numbers and days are dates; None is "not published". `aliases` is a tuple.
     """

@@ -1,4 +1,4 @@
-"""In: a cell. Out: a call to the lab, and its result where the reader looks."""
+"""The notebook magics. In: a cell. Out: a call to the lab, and its displayed result."""
 
 from llmlab.notebook.load import load_ipython_extension
 

@@ -1,4 +1,4 @@
-"""What a cell says: its prompts, and which names of the notebook they need."""
+"""Parse a cell: its prompts, and the notebook variables that they need."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Completion in the cells of llmlab's magics: what belongs at the cursor, and nothing else."""
+"""Tab completion in the cells of llmlab's magics."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,24 +20,24 @@ LAB_WORDS: Final = ("models", "spend", "runs", "health", "count", "config", "tru
 _MAGICS: Final = ("%%llm", "%%abtest", "%abtest", "%lab")
 _NAME: Final = "llmlab"
 _LISTS: Final = ("--prompts",)
-"""Options that take several names with commas between them."""
+"""Options that take several names, separated by commas."""
 _SLOT: Final = re.compile(r"\{\{\s*(\w*)$")
 _MARK: Final = re.compile(r"(?m:^)\[\w*\Z")
 _SYSTEMS: Final = ("str", "dict")
 """What `--system` takes: one, or in `%%abtest` several by name."""
 _KINDS: Final = ("str", "int", "float", "list", "dict", "DataFrame", "Series", "ndarray")
-"""What a variable may be to stand in a slot."""
+"""Types of variables that may fill a slot."""
 
 Offer: TypeAlias = tuple[str, list[str]]
-"""What was typed of a name, and the names that may stand there."""
+"""The prefix that was typed, and the names that complete it."""
 
 
 def register(shell: Any) -> None:
-    """Let *shell* ask here first; a matcher of an earlier load gives way."""
+    """Register the matcher with *shell*, first in order; it replaces that of an earlier load."""
 
     @context_matcher(identifier=_NAME)
     def match(context: CompletionContext) -> SimpleMatcherResult:
-        """Offer what belongs here; where that is something, no other matcher is heard."""
+        """Return the completions at the cursor; if there are any, other matchers are suppressed."""
         before = context.full_text.split("\n")[: context.cursor_line]
         try:
             typed, names = offered(shell, "\n".join([*before, context.text_until_cursor]))
@@ -60,7 +60,7 @@ def register(shell: Any) -> None:
 
 
 def offered(shell: Any, text: str) -> Offer:
-    """Return what belongs at the end of *text*, a cell up to the cursor; nothing elsewhere."""
+    """Return the completions at the end of *text*, a cell up to the cursor; none in other cells."""
     head, _, _ = text.lstrip().partition("\n")
     line = text.rpartition("\n")[2]
     words = line.split()
@@ -105,7 +105,7 @@ def _in_slot(shell: Any, words: list[str], text: str) -> Offer:
 
 
 def _after(before: str, words: list[str], shell: Any) -> list[str] | None:
-    """Return what the option *before* takes; None where it is none, or a switch."""
+    """Return the values of the option *before*; None where it is no option, or a switch."""
     names: Mapping[str, object] = shell.user_ns
     known: dict[str, Callable[[], list[str]]] = {
         "--on": lambda: _of_kind(names, "DataFrame"),
@@ -132,7 +132,7 @@ def _after(before: str, words: list[str], shell: Any) -> list[str] | None:
 
 
 def _plain(words: list[str], shell: Any) -> list[str]:
-    """Return what stands without an option: models, or the words of `%lab`."""
+    """Return the positional arguments: models, or the subcommands of `%lab`."""
     names: Mapping[str, object] = shell.user_ns
     if words[0] != "%lab":
         return [*_models(), *(name for name, held in _mine(names) if hasattr(held, "chosen"))]

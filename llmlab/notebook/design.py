@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def design_of(
     args: Any, cell: str, names: Mapping[str, object], usual_models: str
 ) -> dict[str, Any]:
-    """Return what `Lab.abtest` is to be called with."""
+    """Return the keyword arguments of `Lab.abtest`."""
     import pandas as pd
 
     from llmlab.design.design import OPTIONS
@@ -60,7 +60,7 @@ def _texts(system: str | Mapping[str, str | None] | None) -> list[str]:
 
 
 def _models(words: list[str], names: Mapping[str, object]) -> list[str]:
-    """Spread a variable of the notebook, such as a picker or a list, into the names it holds."""
+    """Replace a notebook variable, such as a picker or a list, by the model names it holds."""
     catalogue = default.lab().catalogue
     known = {*catalogue.lineups, *catalogue.aliases, *catalogue.listed}
     found: list[str] = []
@@ -115,7 +115,7 @@ def tools_of(said: str | None, names: Mapping[str, object]) -> list[object] | No
 
 def stopped_short(comparison: "Comparison") -> None:
     """
-    Say that an interrupted run is not whole; the result is bound and shown already.
+    Raise if the run was interrupted; the result is bound and shown already.
 
     Raises:
         UsageError: It was interrupted. An error, so that "run all" does not go on behind it.
@@ -125,6 +125,6 @@ def stopped_short(comparison: "Comparison") -> None:
 
 
 def _score(name: str | None, names: Mapping[str, object]) -> str | Callable[..., float] | None:
-    """Take a function of the notebook before a score of that name."""
+    """Return the notebook's function of that name, else the name of the score."""
     mine = names.get(name) if name else None
     return mine if callable(mine) else name

@@ -1,4 +1,4 @@
-"""`%load_ext llmlab`: register the magics, let asyncio nest, say who is there."""
+"""`%load_ext llmlab`: register the magics, let asyncio nest, show the line-up."""
 
 from typing import TYPE_CHECKING
 
@@ -31,14 +31,14 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
 
 
 def _understand_help(shell: "InteractiveShell") -> None:
-    """Let a cell that is `%%abtest --help` and no more be run; once, however often it is loaded."""
+    """Let a cell that is only `%%abtest --help` run; registered once, however often loaded."""
     transforms = shell.input_transformers_cleanup
     if help_alone not in transforms:
         transforms.insert(0, help_alone)
 
 
 def _clash(shell: "InteractiveShell") -> str:
-    """Say whose magics are being taken over."""
+    """Return a line about the magics of other extensions that are replaced."""
     known = shell.magics_manager.magics
     mine = (("%%", "cell", "llm"), ("%%", "cell", "abtest"), ("%", "line", "lab"))
     owners = {

@@ -185,7 +185,7 @@ class LLMLab(Magics):
     @argument("-m", "--model", help="for count: by whose tokenizer (default: the line-up's first)")
     def lab(self, line: str) -> None:
         """
-        Say how the lab stands: line-up, keys, money, doors, runs.
+        Show the state of the lab: line-up, keys, money, gates, runs.
 
         Examples::
 

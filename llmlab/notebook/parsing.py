@@ -1,4 +1,4 @@
-"""A magic's line, read: unknown options get a suggestion, and every slip is one line."""
+"""Parse a magic's line: unknown options get a suggestion, and every error is one line."""
 
 import argparse
 import inspect
@@ -46,7 +46,7 @@ def arguments(
 
 
 class HelpAsked(Exception):
-    """Somebody wants to read how a magic is used: its text, and nothing else is done."""
+    """Raised for `--help`: holds the help text; nothing else is done."""
 
 
 def asks_help(line: str) -> bool:
@@ -67,7 +67,7 @@ def help_alone(lines: list[str]) -> list[str]:
 
 
 def _spread(words: list[str], names: Mapping[str, object] | None) -> list[str]:
-    """Put values in for `{name}`, so that a cell of parameters reaches every option."""
+    """Replace `{name}` by its value, so that a cell of parameters reaches every option."""
     if names is None:
         return words
     return [said for word in words for said in _said(word, names)]
@@ -124,7 +124,7 @@ def _better(told: str, parser: Any, name: str) -> str:
 @contextmanager
 def one_line() -> Iterator[None]:
     """
-    Show the reader's own slips and a provider's refusals as one line; bugs keep theirs.
+    Show usage errors and a provider's refusals as one line; bugs keep their traceback.
 
     An interrupt is one line, too, and still an error, so that "run all" stops here. Help that
     was asked for is printed in the block's place.

@@ -1,4 +1,4 @@
-"""What `%lab` tells: how the lab stands now, or one thing in full."""
+"""What `%lab` shows: the state of the lab, or one part of it in full."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def told(args: Any, names: Mapping[str, object]) -> Listing:
     """
-    Return what was asked for, ready to be shown.
+    Return the part of the state that was asked for, ready to be displayed.
 
     Raises:
         UsageError: The word is none of `%lab`'s.
@@ -42,7 +42,7 @@ def told(args: Any, names: Mapping[str, object]) -> Listing:
 
 
 def _trust() -> Listing:
-    """Give the user's word for what the project's files say."""
+    """Trust the project's files as they are now."""
     claims = default.trust()
     title = "From here on this project may" if claims else "No file here waits for your word"
     rows = tuple((each.file, each.does) for each in claims)
@@ -55,7 +55,7 @@ def _spend(lab: "Lab") -> Listing:
 
 
 def _old_prices(lab: "Lab") -> tuple[str, ...]:
-    """Say that costs rest on an old price table."""
+    """Return a warning when costs rest on an old price table."""
     warning = lab.prices.warning()
     return () if warning is None else (warning,)
 

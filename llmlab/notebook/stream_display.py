@@ -1,4 +1,4 @@
-"""How an answer appears: its words as they come, then one quiet line of figures."""
+"""Display of a streamed answer: its text as it comes, then one line of figures."""
 
 import sys
 from html import escape

@@ -1,5 +1,5 @@
 """
-The one place where llmlab departs from genai-prices, each departure with its reason and source.
+Corrections of genai-prices' data, each with its reason and source.
 
 Whatever genai-prices says is kept unless a line here says otherwise; a line that fills a gap
 (`silent`) is used only where genai-prices has no number of its own.
@@ -17,7 +17,7 @@ _BEIJING = timezone(timedelta(hours=8))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceCorrection:
-    """One departure: what it changes, since when, why, and who says so."""
+    """One correction: what it changes, since when, why, and its source."""
 
     name: str
     provider: str

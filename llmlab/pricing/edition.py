@@ -1,4 +1,4 @@
-"""An edition of genai-prices' data: bundled or fetched, how old, and whom it lists."""
+"""An edition of genai-prices' data: bundled or fetched, its age, and its listings."""
 
 import json
 from dataclasses import dataclass

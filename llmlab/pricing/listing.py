@@ -1,5 +1,5 @@
 """
-Read one model's listing of genai-prices, as windows of constant price.
+Read one model's listing of genai-prices as windows of constant price.
 
 Only this file knows how it writes a price down. The package is imported inside functions, since
 its import takes 0.6 s.

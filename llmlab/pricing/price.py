@@ -1,4 +1,4 @@
-"""What a token costs, and the arithmetic of a bill: no look-ups, no clock, no rounding."""
+"""Price per token and the arithmetic of a bill: no look-ups, no clock, no rounding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ AnyRates = TypeVar("AnyRates", bound="Rates")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """Dollars per million tokens, by what happened to the token."""
+    """Dollars per million tokens, by kind: input, cached, cache write, output."""
 
     input: Decimal
     """Prompt tokens that were neither read from a cache nor written to one."""
@@ -47,11 +47,11 @@ class Tier(Rates):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price(Rates):
     """
-    All that one model charges in one stretch of time.
+    All prices of one model in one period of time.
 
     Attributes:
         tiers: Rates for long prompts, in ascending order of `above`.
-        search: Dollars per server-side tool call, or None when nobody has told us.
+        search: Dollars per server-side tool call, or None when it is not published.
         batched: The same price through the provider's batch endpoint; None where no discount
             is known. It is a price and not a factor, because OpenAI's older models do not
             discount cached tokens in a batch.
@@ -75,7 +75,7 @@ class Price(Rates):
         return not any(self.dearest)
 
     def where(self, tier: str, region: str) -> "Price | None":
-        """Return the price at a tier of service and in a region; None where nobody knows it."""
+        """Return the price at a service tier and in a region; None when it is unknown."""
         price = self.regional if region and self.regional is not None else self
         return price.served.get(tier) if tier and not price.is_free else price
 
@@ -146,7 +146,7 @@ def _can_bill(usage: Usage, price: Price) -> bool:
 
 def worst_of(price: Price, prompt: int, output: int, searches: int = 0) -> Decimal | None:
     """
-    Return the most that a request within these limits can cost at *price*, in dollars.
+    Return the upper bound of the cost of a request within these limits at *price*, in dollars.
 
     Takes the dearest rate of every tier the prompt can reach, cache writes included; None when
     searches are allowed and their fee is unknown.
@@ -178,7 +178,7 @@ def dearest_of(
 
 def prices_at(price: Price, tier: str | None, region: str) -> tuple[Price, ...]:
     """
-    Return the prices that an answer can come at; none where nobody knows the tier's.
+    Return the prices at which an answer may be billed; none when the tier's is unknown.
 
     Of all tiers, where *tier* is None, those are left out that another one is never below.
     """

@@ -72,7 +72,7 @@ class Prices:
         """By a price's identity, which the price beside it keeps from being another's."""
 
     def price(self, provider: str, model: str, at: float) -> Price | None:
-        """Return the price of *model* at Unix time *at*, or None when nobody lists it."""
+        """Return the price of *model* at Unix time *at*, or None when it is not listed."""
         return self._window(provider, model, at).price
 
     def cost(
@@ -136,7 +136,7 @@ class Prices:
         return worst
 
     def _prices_at(self, price: Price, tier: str | None, region: str) -> tuple[Price, ...]:
-        """Return what an answer can come at; worked out once, since each call asks."""
+        """Return the prices at which an answer may be billed; cached, since each call asks."""
         known = self._at.get((id(price), tier, region))
         if known is None:
             known = self._at[id(price), tier, region] = price, prices_at(price, tier, region)

@@ -90,6 +90,6 @@ def save(path: Path, providers: Any, dated: date) -> None:
 
 
 def _only_mine(path: Path) -> None:
-    """Refuse a table in which somebody else could make a model cheap."""
+    """Refuse a table that other users may write to: they could make a model cheap."""
     if private.others_may_write(path):
         raise ConfigError(f"{path}: the stored prices may be written by others: {_FIX}")

@@ -1,4 +1,4 @@
-"""What every provider adapter is, and the few steps all of them share."""
+"""Interface of every provider adapter, and the steps that all of them share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
@@ -12,7 +12,7 @@ NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class Decoder(Protocol):
-    """Takes a stream in any pieces of bytes and makes of it what a whole reply would be."""
+    """Decodes a stream of bytes, cut anywhere, into the answer that a whole reply would give."""
 
     @property
     def text(self) -> str:
@@ -62,11 +62,11 @@ class Adapter(Protocol):
         ...
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
-        """Put *request* into the provider's words, for the server at *base_url*."""
+        """Return the HTTP request for *request* to the server at *base_url*."""
         ...
 
     def read(self, reply: HttpReply, request: Request) -> Answer:
-        """Return what the reply says, or raise the `CallError` it means."""
+        """Return the answer of a reply, or raise the `CallError` it stands for."""
         ...
 
     def stream(self, request: Request, headers: Mapping[str, str] = NO_HEADERS) -> Decoder:

@@ -1,5 +1,5 @@
 """
-Whether the numbers of a reply can be: counts that no call has are not counted with.
+Check that the numbers of a reply are possible: impossible counts are not used.
 
 In: tokens, searches and dollars as a provider reported them. Out: what cannot be, in words. A reply
 that reports one such number is believed in none: its words are kept, what it used and cost is
@@ -25,7 +25,7 @@ _SHOWN: Final = 24
 
 
 def all_can_be(usage: Usage, billed: Decimal | None = None) -> bool:
-    """Say whether every count is from 0 to `MOST`, and the bill one that can be paid."""
+    """Say whether every count is from 0 to `MOST`, and the cost from 0 to `MOST_USD`."""
     counts = (
         usage.input or 0, usage.output or 0, usage.cached or 0, usage.reasoning or 0,
         usage.cache_write, usage.cache_write_1h, usage.searches,

@@ -1,4 +1,4 @@
-"""Bytes from outside as typed records, or the error that says why not."""
+"""Decode bytes from a provider into typed records, or raise the error that says why not."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What an error body says, whichever of the envelopes it came in."""
+"""Parse an error body, in any of the envelopes that providers use."""
 
 import html
 import re
@@ -30,7 +30,7 @@ _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBody:
-    """The message, clean and on one line, and the words that name its kind."""
+    """The message, cleaned and on one line, and the codes that name its kind."""
 
     message: str
     words: tuple[str, ...] = ()

@@ -1,5 +1,5 @@
 """
-What a failed reply means: the status decides, the body refines and gives the message.
+Map a failed reply to an error: the status decides, the body refines and gives the message.
 
 The bodies come in four envelopes (nested object, flat with a string, plain string, page of a
 proxy) and may be cut, empty or in the wrong charset; none of that may hide the status.

@@ -1,4 +1,4 @@
-"""The free endpoints: is the provider well, what does it serve, how long is a prompt."""
+"""The free endpoints: health check, list of models, token count."""
 
 from dataclasses import dataclass
 from datetime import date

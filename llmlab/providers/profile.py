@@ -1,4 +1,4 @@
-"""Who a provider is: its addresses, its key, its free endpoints."""
+"""Profile of a provider on the wire: headers, paths, free endpoints."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -106,7 +106,7 @@ class ProviderProfile:
 
 
 class HasProfile:
-    """Lets an adapter speak for its home."""
+    """Gives an adapter the name of its profile's provider."""
 
     __slots__ = ()
     profile: ProviderProfile
@@ -128,7 +128,7 @@ def _closing(standard: tuple[str, str]) -> bytes:
 
 
 def _joined(body: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, object]:
-    """Put *extra* into *body*; tables of one name become one, as Ollama's `options`."""
+    """Merge *extra* into *body*; tables of one name become one, as Ollama's `options`."""
     made = dict(body)
     for name, value in extra.items():
         before = made.get(name)

@@ -1,4 +1,4 @@
-"""How long a provider asks us to wait: four notations, one number of seconds."""
+"""Rate-limit headers: the wait that a provider asks for, in seconds, from four notations."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Every provider as a row; what has no ways of its own is nothing but its row."""
+"""Registry of adapters by provider; a provider on a known wire is only a row."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""What was heard from a model, whole or streamed, and how it becomes an `Answer`."""
+"""Collects the parts of a reply, whole or streamed, and builds the `Answer`."""
 
 from collections.abc import Mapping
 from decimal import Context, Decimal
@@ -27,11 +27,11 @@ from llmlab.records import (
 _TICKS: Final = Decimal(10) ** 10
 """xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
 _EXACT: Final = Context(prec=60)
-"""Our own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
+"""A context of its own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
 
 
 class ResponseBuilder(Struct, kw_only=True):
-    """All a reply says, in whichever order it says it."""
+    """The parts of a reply, in whatever order they come."""
 
     texts: list[str] = msgspec.field(default_factory=list)
     thoughts: list[str] = msgspec.field(default_factory=list)

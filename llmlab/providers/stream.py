@@ -1,4 +1,4 @@
-"""The half of a stream decoder that every wire shares: cutting, ending, failing."""
+"""Stream decoder, the part that all wire formats share: events, end and failure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Events(Protocol):
 
 
 class StreamReading(Protocol):
-    """What one wire makes of its events."""
+    """Reads the events of one wire format."""
 
     builder: ResponseBuilder
     ended: bool

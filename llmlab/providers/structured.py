@@ -1,4 +1,4 @@
-"""Whether an answer that should be JSON is, and what it holds."""
+"""Parse an answer that should be JSON, and say what is wrong with it."""
 
 import re
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""How reasoning and schemas are asked for, where several wires say it alike."""
+"""Fields for reasoning and schemas that several wire formats share."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""One line an arm: how good, how sure, how dear, how fast."""
+"""One record per arm: score, interval, cost and latency."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Arm:
     model: str
     provider: str
     backend: str
-    """Who really answered; several are joined by `+`."""
+    """The backend that answered; several are joined by `+`."""
     inputs: int
     """Inputs with a score."""
     compared: int
@@ -152,7 +152,7 @@ def beats(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is asked of every arm."""
+    """What is computed for every arm."""
 
     chance: float | None
     level: float
@@ -200,7 +200,7 @@ def _with_winner(found: list[Arm], best: Winner | None) -> list[Arm]:
 
 
 def _measured(name: Name, place: int, calls: Calls) -> Arm:
-    """Return what does not hang on scores: who answered, cost, time, tokens."""
+    """Return what does not depend on scores: backend, cost, latency, tokens."""
     lines = calls.of[place]
     cost = float(calls.numeric["cost_usd"][lines].sum())
     counted = int(calls.charged[lines].sum())

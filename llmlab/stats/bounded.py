@@ -43,7 +43,7 @@ def trusted(values: Floats) -> bool:
 @dataclass(frozen=True, slots=True)
 class BoundedMean:
     """
-    What *values* between *low* and *high* say of their mean.
+    Inference for the mean of *values* between *low* and *high*.
 
     Source: Gaffke (2005), "Three test statistics for a nonparametric one-sided hypothesis on the
     mean of a nonnegative variable", Mathematical Methods of Statistics 14(4); Learned-Miller &

@@ -1,4 +1,4 @@
-"""When a model says 80 %, is it right four times in five?"""
+"""Calibration of stated probabilities: Brier's score and its decomposition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the calls of an arm used and who answered them, whatever they scored."""
+"""Usage, cost and backend of the calls of an arm, scored or not."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""Which inputs move together: the cluster, or the date in its order, of each input as a number."""
+"""The cluster of each input, or its date in order, as a number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def _by_input(table: _Lines, rows: "pd.DataFrame", cluster: Named) -> dict[objec
 
 
 def _constant(table: _Lines, values: "pd.Series[Any]") -> dict[object, object]:
-    """Read one cluster an input; two are a slip worth a line."""
+    """Read one cluster per input; two are an error."""
     uniques, codes = factorise(values)
     low = np.full(len(table.inputs), np.iinfo(np.intp).max)
     high = np.full(len(table.inputs), -1)

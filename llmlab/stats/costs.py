@@ -1,4 +1,4 @@
-"""What an arm costs, a call and a right answer, and how long it takes: with intervals."""
+"""Cost per call and per right answer, and latency, of each arm, with intervals."""
 
 from typing import TYPE_CHECKING, Any, Final
 

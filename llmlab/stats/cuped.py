@@ -1,5 +1,5 @@
 """
-Use what is known about inputs before they are scored to narrow the interval.
+CUPED: use what is known about inputs before they are scored to narrow the interval.
 
 Score a few hundred inputs, but know the length, the date or a cheap model's score of ten thousand:
 the sample's luck with those is taken out of the difference. Without a pool that is larger

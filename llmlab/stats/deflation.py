@@ -1,4 +1,4 @@
-"""The best of many tries looks good by luck alone; take that luck off."""
+"""Deflated Sharpe ratio: correct the best of many trials for selection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from llmlab.stats.spread import Dependence, spread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deflated:
-    """A winner's mean over its spread, against what the best of so many tries shows by luck."""
+    """A winner's mean over its SD, against what the best of so many trials shows by luck."""
 
     trials: int
     sharpe: float

@@ -1,4 +1,4 @@
-"""What of a run's costs is in doubt: attempts that failed and may have been charged."""
+"""Notes on uncertain costs: attempts that failed and may have been charged."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The cheaper arm is not worse by more than a margin; or both are the same within it."""
+"""Non-inferiority and equivalence of two arms within a margin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

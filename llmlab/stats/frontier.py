@@ -1,4 +1,4 @@
-"""Which arms are worth their price, and how sure that is."""
+"""The Pareto frontier of score and cost, and the probability of being on it."""
 
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""A run whose scores are a judge's, beside marks that people gave to some of its answers."""
+"""Compare a judge's scores with people's marks of some of the answers."""
 
 from collections.abc import Mapping
 from itertools import combinations

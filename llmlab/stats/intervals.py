@@ -1,4 +1,4 @@
-"""How far a mean, a rate or a quantile of one arm may be from what was measured."""
+"""Confidence intervals for a mean, a rate or a quantile of one arm."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

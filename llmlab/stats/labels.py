@@ -1,4 +1,4 @@
-"""Answers that are labels: who was taken for whom, precision, recall and F1 of each class."""
+"""Classification: confusion matrix, precision, recall and F1 of each class."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 """
-What scores say of their mean: one law for each kind of data, from which test and interval come.
+Test and interval of a mean: one law for each kind of data, from which both come.
 
 An interval is what its test does not reject, so neither contradicts the other. Where two tests
 must both reject (`agreed`), the larger p counts and the interval holds what either keeps.
@@ -31,7 +31,7 @@ ROUNDING: Final = 1e-12
 
 
 class Mean(Protocol):
-    """What data say of a mean."""
+    """Inference for a mean: p-values and limits."""
 
     def above(self, null: float) -> float:
         """Return the one-sided p-value of "the mean is *null* or less"."""

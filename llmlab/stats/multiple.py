@@ -1,4 +1,4 @@
-"""Many comparisons at once: Holm's adjusted p-values."""
+"""Multiple comparisons: Holm's adjusted p-values."""
 
 from collections.abc import Sequence
 

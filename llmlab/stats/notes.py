@@ -1,4 +1,4 @@
-"""What must be said beside a verdict: who answered, what is missing, how few inputs there are."""
+"""Notes beside a verdict: backends, missing scores, too few inputs."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple

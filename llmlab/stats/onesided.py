@@ -1,4 +1,4 @@
-"""Is a mean above a given value? One-sided tests that never grow sure from lack of spread."""
+"""One-sided tests of a mean; without spread they never become certain."""
 
 import numpy as np
 

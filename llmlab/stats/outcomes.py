@@ -1,4 +1,4 @@
-"""What became of each call, as counts that add up, and what must be said of a missing score."""
+"""Outcomes of calls as counts that add up, and notes on missing scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""Whether the scores of one date go with those of the next, where nobody said so."""
+"""Detect autocorrelation of scores by date where none was declared."""
 
 from collections.abc import Iterator
 from itertools import combinations

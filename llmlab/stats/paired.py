@@ -1,4 +1,4 @@
-"""Is B better than A, when both answered the same inputs?"""
+"""Paired comparison of two arms on the same inputs."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial

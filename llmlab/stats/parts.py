@@ -1,4 +1,4 @@
-"""A run in parts, by ticker, month or any column: the scores of each, all looks accounted for."""
+"""Scores by part of a run (ticker, month or any column), adjusted for the number of parts."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias

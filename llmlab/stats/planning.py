@@ -1,4 +1,4 @@
-"""From a pilot: how many inputs, dollars and minutes a clear answer takes."""
+"""Plan a run from a pilot: inputs, dollars and minutes needed for a given power."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a paired test of a given size can see."""
+"""Power and detectable difference of a paired test."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

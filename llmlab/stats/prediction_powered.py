@@ -1,4 +1,4 @@
-"""Few marks by people, many by a judge: an estimate as right as the first and nearly as sure."""
+"""Prediction-powered inference (PPI++): few marks by people, many by a judge."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Powered:
     p: float
     """Two-sided, of a mean of 0; NaN where no error is known."""
     weight: float
-    """How far the judge is listened to: 0 not at all."""
+    """Weight of the judge's marks: 0 ignores them."""
     gold_value: float
     """People's marks alone."""
     gold_low: float

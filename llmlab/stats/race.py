@@ -1,4 +1,4 @@
-"""Several arms on the same inputs, watched as they come, until one is clear of every other."""
+"""Sequential comparison of several arms, until one is clear of every other."""
 
 from collections.abc import Mapping, Sequence
 

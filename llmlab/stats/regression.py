@@ -1,4 +1,4 @@
-"""The same question asked then and now: what has become better, worse, dearer, slower?"""
+"""Compare a run with an earlier one: changes in score, cost and latency."""
 
 from typing import TYPE_CHECKING
 

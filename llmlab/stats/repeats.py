@@ -1,4 +1,4 @@
-"""Right every time, or right once: what repeats of an input say that their mean does not."""
+"""pass^k and pass@k: right in all of k repeats, or in at least one."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,5 +1,5 @@
 """
-Look after every input, stop when it is clear, and keep the promised error.
+Sequential test: check after each input, stop when it is clear, keep the error rate.
 
 A gambler bets against "the mean difference is m" with money that a true m can never multiply on
 average. Ville's inequality: the chance that such a fortune ever reaches 1/alpha is at most
@@ -35,7 +35,7 @@ _STEPS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedEarly:
-    """Where a sequential comparison stopped, and what it knew then."""
+    """Where a sequential comparison stopped, and its estimate at that point."""
 
     inputs: int
     clear: bool

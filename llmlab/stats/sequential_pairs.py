@@ -1,4 +1,4 @@
-"""The arms and pairs of a run that was watched as it went: figures that stay valid under that."""
+"""Arms and pairs of a run that was checked while it went on: figures that are valid at any time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOT_VALID = "not valid after watching"
-"""What `score_method` says of an interval that a look may have spoilt."""
+"""`score_method` of an interval that is not valid after interim looks."""
 
 
 def looked_pairs(

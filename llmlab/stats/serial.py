@@ -1,5 +1,5 @@
 """
-Dates that are not independent: how far one tells of the next, and the spread of a mean over them.
+Dependent dates: their autocorrelation, and the long-run error of a mean over them.
 
 A target that looks a week ahead and is sampled daily shares four days with the next one. The sums
 of residuals by date are then projected on a few slow cosines, whose squares measure the long-run

@@ -1,4 +1,4 @@
-"""A run's rows in parts: by stated probability, by date, by who answered, asked twice."""
+"""Rows of a run split by stated probability, cut-off date, answering model, or A/A prompt."""
 
 import math
 from collections import Counter

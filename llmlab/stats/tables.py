@@ -1,4 +1,4 @@
-"""A run's rows to small DataFrames: what a Comparison shows when it is asked for more."""
+"""Further tables of a run, as small DataFrames."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,5 +1,5 @@
 """
-Where the spread of scores comes from: clusters, inputs, the model's own flicker, the judge's.
+Variance components of scores: clusters, inputs, repeats of an answer, marks of a judge.
 
 In: the scores of an arm, or the differences of two, repeat by repeat. Out: a variance for each
 level, how sure the mean is, and how much of that one more dollar buys as repeats, as inputs or as
@@ -120,7 +120,7 @@ def variance(
     rows: "pd.DataFrame", *, cluster: Cluster = None, of: str = "arms", input_usd: float = 0.0
 ) -> "pd.DataFrame":
     """
-    Return where the spread of each arm's scores comes from, or of each pair's differences.
+    Return the variance components of each arm's scores, or of each pair's differences.
 
     One row an arm (`of="pairs"`: a pair). `cluster`, `input`, `repeat` and `judge` are variances,
     NaN where a level is not there; `standard_error` is that of the mean. `more_repeats`,

@@ -1,4 +1,4 @@
-"""Say in words what the numbers allow, and no more."""
+"""The verdict in words: no more than the tests support."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 """
-How good the arm with the highest score really is, allowing for how it was picked.
+Estimate of the highest arm's score, corrected for its selection.
 
 The highest of several means is picked partly for its luck, so it is too high on average and its
 plain interval holds too rarely: most of all where the arms are close. Here the winner's mean is

@@ -1,4 +1,4 @@
-"""Answers to the same input beside each other: who said what, and where they differ."""
+"""Answers to the same input side by side, with their differences marked."""
 
 import difflib
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class ShownInput:
 def beside(
     rows: "pd.DataFrame", order: "Sequence[tuple[str, str]]" = ()
 ) -> tuple[list[str], list[ShownInput]]:
-    """Return the arms' names, and each input (and repeat) with all that was said about it."""
+    """Return the arms' names, and each input (and repeat) with all its answers."""
     arms = list(dict.fromkeys([*order, *zip(rows["prompt"], rows["label"], strict=True)]))
     place = {arm: at for at, arm in enumerate(arms)}
     found: dict[str, list[ShownAnswer]] = {}
@@ -62,7 +62,7 @@ def beside(
 
 
 def words_html(said: ShownAnswer, first: ShownAnswer | None = None) -> str:
-    """Return the words, escaped; what *first* has not is underlined, what only it has struck."""
+    """Return the words as HTML; what *first* lacks is underlined, what only it has struck out."""
     text = said.text[:LONGEST] + ("\u2026" if len(said.text) > LONGEST else "")
     if said.failed:
         return f'<span class="ll-note">{escape(text)}</span>'

@@ -1,4 +1,4 @@
-"""A picture of what was kept: the room and who has it, and how much of each block is shown."""
+"""Plot of a packed prompt: tokens by block, and the share of each block that was kept."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def budget_figure(packed: "Packed", *, theme: str = "light") -> "Figure":
     """
-    Draw packed blocks: above the room in tokens by block, below the share of each that is shown.
+    Draw packed blocks: above, tokens by block; below, the share of each block that is shown.
 
     Args:
         packed: What a `Packer` returned.

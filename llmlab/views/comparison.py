@@ -1,4 +1,4 @@
-"""What a view is given, and the same as typed records with every gap said as None."""
+"""Input of every view: a comparison's frames, and the same as typed records (None is unknown)."""
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,23 +15,23 @@ _Record = TypeVar("_Record", bound="ArmView | PairView")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ComparisonView:
-    """A comparison, ready to be looked at: its frames, its words, and where its prices are from."""
+    """A comparison for display: its frames, its words, and the source of its prices."""
 
     name: str
     title: str
     rows: "pd.DataFrame"
-    """One row a call."""
+    """One row per call."""
     summary: "pd.DataFrame"
-    """One row an arm (a prompt with a model)."""
+    """One row per arm (a prompt with a model)."""
     pairs: "pd.DataFrame"
-    """One row a paired comparison, `difference` being B minus A as in `stats`."""
+    """One row per paired comparison; `difference` is B minus A, as in `stats`."""
     verdict: str
     notes: tuple[str, ...]
     """What a reader must know first, such as `all 360 rows are stand-ins`."""
     basis: str
     """One line: which price table, of which day."""
     chance: float | None
-    """The score of an answer drawn by lot, where that is known."""
+    """The score of the best constant answer, where that is known."""
     score_name: str
     level: float = 0.95
     """Confidence level of every interval."""
@@ -98,7 +98,7 @@ class ArmView:
 
     @property
     def lost(self) -> dict[str, float]:
-        """Return how many answers have no score, by why; nothing of an arm that was not scored."""
+        """Return how many answers have no score, by reason; empty if the arm was not scored."""
         every = {name: float(getattr(self, name) or 0.0) for name in LOST}
         told = {name: count for name, count in every.items() if count}
         return {} if not self.scored and set(told) <= {"unscored"} else told
@@ -145,7 +145,7 @@ def pairs(shown: ComparisonView) -> list[PairView]:
 
 
 def pair_note(shown: ComparisonView) -> str:
-    """Say what interval and p of a table of pairs are for; nothing of a single pair."""
+    """Return what interval and p of a table of pairs refer to; empty for a single pair."""
     count = len(shown.pairs)
     if count < 2:  # noqa: PLR2004 - one pair alone is all pairs
         return ""

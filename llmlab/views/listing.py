@@ -48,7 +48,7 @@ class Listing:
 def listing_of(
     frame: "pd.DataFrame", title: str, *, notes: Sequence[str] = (), empty: str = "nothing yet"
 ) -> Listing:
-    """Return a frame as a listing: figures to the right, what is unknown as a dash."""
+    """Return a frame as a listing: numbers right-aligned, unknown values as a dash."""
     import pandas as pd
 
     columns = [str(name) for name in frame.columns]

@@ -1,4 +1,4 @@
-"""Where a run shows itself while it goes on: a cell, a terminal, or nowhere."""
+"""Live progress of a run: in a cell, in a terminal, or nowhere."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from llmlab.views.progress import Progress, progress_html, progress_line
 
 
 class LiveView(Protocol):
-    """Somebody who looks on."""
+    """A display of a run's progress."""
 
     def planned(self, plan: Plan) -> None:
         """Show what will be sent, before it is."""
@@ -62,7 +62,7 @@ class InCell:
             self._handle.update(shown)
 
     def ended(self, progress: Progress) -> None:
-        """Leave one quiet line where the bars were."""
+        """Replace the bars by one line."""
         self._last = ""
         closed = Progress(**{**_fields(progress), "arms": ()})
         self.moved(closed)
@@ -106,7 +106,7 @@ class _Both:
 
 
 def watch_of(*, quiet: bool = False) -> LiveView:
-    """Choose by where we are: a kernel shows in the cell, a terminal on stderr, else nowhere."""
+    """Return the display for this process: the cell of a kernel, stderr of a terminal, or none."""
     if quiet:
         return Nobody()
     if in_kernel():

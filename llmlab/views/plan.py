@@ -1,4 +1,4 @@
-"""A run before it is sent: how much, from whom, for how many dollars, to find what."""
+"""The plan of a run: calls, models, cost, time, and the detectable difference."""
 
 import math
 
@@ -10,7 +10,7 @@ __all__ = ["Plan", "plan_html", "plan_text"]
 
 
 def plan_html(plan: Plan) -> str:
-    """Return the plan as a small table, under what must be known before anything is sent."""
+    """Return the plan as a small table, below the notes to read before anything is sent."""
     rows = [[markup.cell(head), markup.cell(text, "w")] for head, text in _entries(plan, form.THIN)]
     return markup.block(
         markup.line(_title(plan), "ll-title"),
@@ -78,14 +78,14 @@ def _judge(judge: JudgeForecast, separator: str) -> str:
 
 
 def _detectable(least: float) -> str:
-    """Say what the size of the run can find; the family of all pairs is in it."""
+    """Return the detectable difference of a run of this size, adjusted for all pairs."""
     if math.isinf(least):
         return "nothing, however large: too few inputs (or clusters) for so many comparisons"
     return f"a difference of {least:.3f} with 80 % power, all pairs tested"
 
 
 def _time(plan: Plan) -> str:
-    """Say how long, and by what that is known; where nothing is known, when it will be."""
+    """Return the expected duration and its basis, or when it will be known."""
     if plan.from_book == plan.calls:
         return "none: nothing is to be sent"
     if plan.seconds is None:

@@ -1,4 +1,4 @@
-"""A run under way: what is done, what it cost so far, how long it will take."""
+"""Progress of a run: calls done, cost so far, time left."""
 
 from html import escape
 
@@ -46,7 +46,7 @@ def progress_text(done: Progress) -> str:
 
 
 def progress_line(done: Progress) -> str:
-    """Return the figures alone, for one line that is rewritten."""
+    """Return the figures alone, as one line."""
     return _figures(done, ",")
 
 

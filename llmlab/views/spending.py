@@ -1,4 +1,4 @@
-"""What was spent each day, against what a day may cost."""
+"""Spending per day, against the daily limit."""
 
 from collections import defaultdict
 from datetime import date, timedelta

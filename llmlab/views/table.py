@@ -1,4 +1,4 @@
-"""The result of a comparison as one line an arm: what its columns say, and as plain text."""
+"""Summary table of a comparison, one row per arm: its columns, and as plain text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def text_table(stacks: list[list[str]], sides: Sequence[str]) -> list[str]:
 
 
 def columns(shown: ComparisonView) -> list[TableColumn]:
-    """Return the columns for which any arm has something to say."""
+    """Return the columns in which any arm has a value."""
     listed = arms(shown)
     used = [TableColumn(head="Prompt", text=lambda a: a.prompt, side="")]
     used += [TableColumn(head="Model", text=lambda a: a.label or a.model, side="")]
@@ -88,7 +88,7 @@ def caption(shown: ComparisonView) -> str:
 
 
 def footnotes(shown: ComparisonView) -> list[str]:
-    """Return the quiet lines under a table: letters, marks and where prices come from."""
+    """Return the footnotes of a table: letters, marks and the source of prices."""
     listed = arms(shown)
     made = []
     if any(arm.tied for arm in listed):
@@ -184,7 +184,7 @@ _INPUTS = TableColumn(head="inputs", text=lambda a: form.count(a.inputs))
 
 
 def texts_of(column: TableColumn, listed: list[ArmView]) -> list[str]:
-    """Return what a column says of each arm, decimal points under each other where asked."""
+    """Return a column's text for each arm, with decimal points aligned where asked."""
     texts = [column.text(arm) for arm in listed]
     return form.aligned(texts) if column.points else texts
 

@@ -1,5 +1,5 @@
 """
-What a run compared, beside its numbers: the words, the settings, the days, some of the answers.
+What a run compared: prompts, settings, dates, and some inputs with their answers.
 
 In: what the head of a run keeps (`Tested`) and its rows. Out: records that pages, Markdown and
 files show alike.
@@ -25,7 +25,7 @@ MOST: Final = 5
 LEAST: Final = 3
 """That many are shown even where the arms agree about them."""
 LONGEST: Final = 300
-"""Letters of an input or an answer that are shown."""
+"""Characters of an input or an answer that are shown."""
 
 
 class PromptWords(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class PromptWords(Struct, frozen=True, kw_only=True):
 
 
 class Tested(Struct, frozen=True, kw_only=True):
-    """What a run was, as its head keeps it; values are said as words."""
+    """Prompts and settings of a run, as kept with it; values are strings."""
 
     prompts: tuple[PromptWords, ...] = ()
     settings: dict[str, str] = msgspec.field(default_factory=dict)
@@ -86,7 +86,7 @@ def tested_of(about: "Mapping[str, Any] | Tested | None") -> Tested | None:
 
 
 def facts(shown: "ComparisonView") -> list[tuple[str, str]]:
-    """Return the days, sizes and settings of a run as names and words; unknown ones are absent."""
+    """Return dates, sizes and settings of a run as (name, text); unknown ones are absent."""
     found = [("asked", days(shown.rows))]
     if "input_id" in shown.rows.columns:
         found.append(("inputs", form.count(shown.rows["input_id"].nunique(), ",")))

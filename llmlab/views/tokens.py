@@ -1,4 +1,4 @@
-"""How a prompt fills the room of each model: a bar a model, and what was left out."""
+"""How a prompt fills each model's token budget: one bar per model, and what was left out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ border-right:1px solid var(--jp-layout-color0,Canvas)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPart:
-    """A part of a prompt: its tokens, and what became of it."""
+    """A part of a prompt: its tokens, and whether it was kept, cut or left out."""
 
     name: str
     tokens: int
@@ -32,7 +32,7 @@ class PromptPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A prompt in the room of one model."""
+    """A prompt within the token budget of one model."""
 
     model: str
     parts: tuple[PromptPart, ...] = ()
@@ -56,7 +56,7 @@ class Filled:
 
     @property
     def over(self) -> int:
-        """Tokens that are too many for the room."""
+        """Tokens beyond the budget."""
         return max(0, self.used - self.room)
 
 
@@ -121,7 +121,7 @@ def _bar(each: Filled, colours: dict[str, str]) -> str:
 
 
 def _too_many(each: Filled) -> str:
-    """Say by how much the words pass the room, and what changes it."""
+    """Return by how many tokens the text exceeds the budget, and what changes it."""
     if not each.over:
         return ""
     bound = "" if each.exact else "up to "
@@ -133,6 +133,6 @@ def _too_many(each: Filled) -> str:
 
 
 def _lost(each: Filled) -> str:
-    """Say what the model would not see."""
+    """Return what the model would not see."""
     lost = [f"{part.name}: {part.fate}" for part in each.parts if part.tokens < part.wanted]
     return "; ".join(lost)

@@ -1,4 +1,4 @@
-"""A comparison as a spreadsheet: a sheet each, headings that stay, numbers with their format."""
+"""A comparison as an xlsx workbook: one sheet per table, frozen headings, number formats."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +32,7 @@ _FORMATS: Final = (
 
 
 def xlsx(shown: ComparisonView) -> bytes:
-    """Return the workbook: summary, pairs, rows, prompts, samples and what is said about them."""
+    """Return the workbook: summary, pairs, rows, prompts, samples and notes."""
     import pandas as pd
 
     made = BytesIO()
@@ -72,7 +72,7 @@ def _turns(prompt: PromptWords) -> str:
 
 
 def _cells(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Make a frame fit for a spreadsheet: no zones, no control characters, no endless cells."""
+    """Make a frame fit for a spreadsheet: no time zones, control characters or oversized cells."""
     import pandas as pd
 
     made = frame.copy()
@@ -94,7 +94,7 @@ def _cell(value: Any) -> Any:
 
 
 def _dress(sheet: Any, frame: "pd.DataFrame") -> None:
-    """Keep the headings in sight, give columns their width and numbers their format."""
+    """Freeze the headings, and set column widths and number formats."""
     from openpyxl.styles import Alignment
     from openpyxl.utils import get_column_letter
 

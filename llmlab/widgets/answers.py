@@ -39,7 +39,7 @@ min-width:9em;max-width:26em;border-bottom:1px solid var(--ll-line)}
 
 class Answers(StaticSnapshot, anywidget.AnyWidget):
     """
-    One line an input, one column an arm; tick and cross mark an answer right or wrong.
+    One row per input, one column per arm; tick and cross mark an answer right or wrong.
 
     Keys: arrows move, `r` right, `w` wrong, `u` unmarks. A mark is in the book at once;
     `marked()` is the comparison scored by the marks.

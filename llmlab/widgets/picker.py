@@ -90,7 +90,7 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
         self.told = f"asked at {datetime.now(tz=UTC):%H:%M} UTC"
 
     def _hear(self, said: object) -> None:
-        """Do what a button of the page asks for."""
+        """Handle a click on a button of the page."""
         if said == "look":
             self.start_look()
         elif isinstance(said, dict) and isinstance(said.get("save"), str):
@@ -109,7 +109,7 @@ class ModelPicker(StaticSnapshot, anywidget.AnyWidget):
             self.saved = str(error)
 
     def start_look(self) -> None:
-        """Do what `look` does without waiting: the column is filled once they have answered."""
+        """Run `look` without waiting: the column is filled once the providers have answered."""
         if self.looking:
             return
         self.looking, self.told = True, "asking the providers, for free \u2026"

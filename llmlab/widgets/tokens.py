@@ -1,4 +1,4 @@
-"""How much of each model's window a prompt takes, live while template, inputs or models change."""
+"""Share of each model's context window that a prompt takes, updated as anything changes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -149,7 +149,7 @@ def _filled(
 
 
 def _part(words: Count) -> PromptPart:
-    """Return the words; where their count is an estimate, at its upper bound."""
+    """Return the part for text without blocks; an estimate counts at its upper bound."""
     return PromptPart(name="words", tokens=words.high, wanted=words.high)
 
 
@@ -162,5 +162,5 @@ def _parts(fitted: Fitted) -> list[PromptPart]:
 
 
 def _text_of(template: str, lab: Lab) -> str:
-    """Take the name of a template in the prompts folder for its words."""
+    """Return the text of a template of that name in the prompts folder, else *template* itself."""
     return lab.prompts[template].text if template in lab.prompts else template

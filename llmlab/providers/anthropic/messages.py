@@ -54,14 +54,14 @@ _SEARCH_TOOL: Final = "web_search_20250305"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anthropic(HasProfile):
-    """Speaks the Messages API in the version given."""
+    """Adapter for the Messages API in the version given."""
 
     profile: ProviderProfile = HOME
     api: Api = "messages"
     version: str = _VERSION
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
-        """Put *request* into Anthropic's words; the system prompt stands apart."""
+        """Return the HTTP request for *request*; the system prompt is a field of its own."""
         headers = {"anthropic-version": self.version}
         if request.parameters.tier == "fast":
             headers["anthropic-beta"] = _FAST_BETA

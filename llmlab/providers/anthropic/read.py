@@ -1,4 +1,4 @@
-"""The reading half of the Messages API: blocks, events and their usage."""
+"""Parse replies of the Messages API: blocks, events and their usage."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -161,7 +161,7 @@ def _usage(said: wire.MessageUsage) -> Usage:
 
 
 def _tier(said: wire.MessageUsage) -> str | None:
-    """Return the speed that is charged, or a tier that is not the standard one."""
+    """Return the service tier that is charged: the speed, or a tier other than standard."""
     return tier_said(said.service_tier) or tier_said(said.speed)
 
 

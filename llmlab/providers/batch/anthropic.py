@@ -49,7 +49,7 @@ class _List(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnthropicBatch:
-    """Hands all requests in with one call."""
+    """Submits all requests with one call."""
 
     profile: ProviderProfile
 

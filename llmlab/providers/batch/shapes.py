@@ -1,5 +1,5 @@
 """
-What the batch endpoints of all providers share: requests, results, how far a batch is.
+Shared by all batch endpoints: requests, results, and the state of a batch.
 
 In: the bodies of single calls. Out: the calls that submit, watch and collect them; and each
 single reply as if it had been sent alone, so that the provider's own adapter reads it.
@@ -35,20 +35,20 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchState:
-    """How far a batch is; `parts` are what its results are fetched by, once it has ended."""
+    """State of a batch; `parts` are what its results are fetched by, once it has ended."""
 
     ended: bool
     said: str
     parts: tuple[str, ...] = ()
     trouble: str = ""
-    """Why the whole batch came to nothing."""
+    """Why the whole batch failed."""
     size: int | None = None
     """Requests that the provider has in it; None when it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPart:
-    """A call that hands in requests, and which."""
+    """An HTTP call that submits requests, and which requests those are."""
 
     call: HttpCall
     items: Sequence[BatchRequest]
@@ -76,7 +76,7 @@ class BatchPage:
 
 class BatchWay(Protocol):
     """
-    A provider's way with batches; *base* is the address its calls begin with.
+    Adapter for a provider's batch endpoint; *base* is the base URL of its calls.
 
     *token* is llmlab's own name for the batch, by which it is found again in the provider's list.
     """
@@ -114,7 +114,7 @@ class BatchWay(Protocol):
         ...
 
     def state_call(self, batch: str, base: str) -> HttpCall:
-        """Return the call that asks how far a batch is."""
+        """Return the call for the state of a batch."""
         ...
 
     def read_state(self, reply: HttpReply) -> BatchState:

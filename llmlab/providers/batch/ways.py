@@ -1,4 +1,4 @@
-"""Who takes batches, of which API: OpenAI, Anthropic and xAI, each in its own way."""
+"""Batch endpoints by provider and API: OpenAI, Anthropic and xAI."""
 
 from collections.abc import Mapping
 from typing import Final

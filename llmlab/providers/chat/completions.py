@@ -47,7 +47,7 @@ _GAVE_UP: Final = "insufficient_system_resource"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat(HasProfile):
-    """Speaks chat completions; the fields say how this provider's dialect differs."""
+    """Adapter for chat completions; the fields say how this provider's dialect differs."""
 
     profile: ProviderProfile
     api: Api = "chat"
@@ -65,7 +65,7 @@ class Chat(HasProfile):
     """Whether `completion_tokens` leave reasoning out (xAI's chat does, nobody else)."""
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
-        """Put *request* into chat completions; raise `BadParameter` for what it cannot say."""
+        """Return the HTTP request for *request*; raise `BadParameter` for unsupported fields."""
         extra = request.parameters.extra
         call = self.profile.question(base_url, self.path, self._body(request, model), extra)
         return self.profile.keyed(call, request) if request.parameters.cache else call

@@ -1,4 +1,4 @@
-"""The reading half of chat completions: replies, chunks and their usage."""
+"""Parse replies of chat completions: whole replies, chunks and their usage."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -9,7 +9,7 @@ from llmlab.records import Usage
 
 
 def count(builder: ResponseBuilder, found: object, *, reasoning_apart: bool) -> None:
-    """Take the usage of a reply or chunk, in the place of what one before it said."""
+    """Read the usage of a reply or chunk; it replaces that of the chunk before."""
     said, odd = lenient(found, wire.CompletionUsage)
     if builder.warnings:
         builder.warnings = [text for text in builder.warnings if "usage" not in text]

@@ -31,13 +31,13 @@ HOME: Final = ProviderProfile(
     models="/api/tags",
 )
 _NEAR: Final = 0.98
-"""A prompt that fills this much of the window was probably cut to fit it."""
+"""A prompt that fills this share of the context window was probably truncated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ollama(HasProfile):
     """
-    Speaks `/api/chat`, or `/api/generate` where *api* says so.
+    Adapter for `/api/chat`, or `/api/generate` where *api* says so.
 
     The rules of the model show in no body: Ollama takes the same parameters for all.
     """
@@ -46,7 +46,7 @@ class Ollama(HasProfile):
     api: Api = "chat"
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:  # noqa: ARG002
-        """Put *request* into Ollama's words; sampling goes into `options`."""
+        """Return the HTTP request for *request*; sampling parameters go into `options`."""
         path = "/api/generate" if self.api == "generate" else "/api/chat"
         return self.profile.question(base_url, path, self._body(request), request.parameters.extra)
 

@@ -1,4 +1,4 @@
-"""What an Ollama server has pulled, what a model of it can do, what is loaded now."""
+"""An Ollama server's models: those pulled, their details, and those loaded now."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The reading half of Ollama's API: a whole reply is a stream of one line."""
+"""Parse replies of Ollama's API: a whole reply is a stream of one line."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The reading half of Responses: the response object and the events that build it."""
+"""Parse replies of the Responses API: the response object and the events that build it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

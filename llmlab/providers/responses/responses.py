@@ -1,4 +1,4 @@
-"""The Responses wire: OpenAI's, and xAI's and DeepSeek's with their differences."""
+"""Adapter for the Responses API of OpenAI, and of xAI and DeepSeek with their differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _WITH_LOGPROBS: Final = "message.output_text.logprobs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responses(HasProfile):
-    """Speaks Responses; the fields say how this provider's dialect differs."""
+    """Adapter for Responses; the fields say how this provider's dialect differs."""
 
     profile: ProviderProfile
     api: Api = "responses"
@@ -42,7 +42,7 @@ class Responses(HasProfile):
     """Whether `reasoning.effort: none` turns thinking off; DeepSeek documents no switch here."""
 
     def write(self, request: Request, model: Model, base_url: str) -> HttpCall:
-        """Put *request* into Responses; raise `BadParameter` for what it cannot say."""
+        """Return the HTTP request for *request*; raise `BadParameter` for unsupported fields."""
         extra = request.parameters.extra
         call = self.profile.question(base_url, "/responses", self._body(request, model), extra)
         return self.profile.keyed(call, request) if request.parameters.cache else call

@@ -1,4 +1,4 @@
-"""Keep a comparison as a file: the suffix says which kind, and nothing is half-written."""
+"""Export a comparison to a file; the suffix decides the format, and the write is atomic."""
 
 import json
 import math

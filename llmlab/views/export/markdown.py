@@ -1,4 +1,4 @@
-"""The reading of a comparison as Markdown, tables included."""
+"""A comparison as Markdown, tables included."""
 
 import re
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _samples(shown: ComparisonView) -> list[str]:
 
 
 def _fenced(text: str) -> str:
-    """Return *text* as it is, in a fence that nothing in it ends."""
+    """Return *text* in a code fence longer than any fence inside it."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"

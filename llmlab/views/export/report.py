@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing else, for a light or a dark screen."""
+"""A comparison as one self-contained HTML file, for a light or a dark screen."""
 
 from base64 import b64encode
 from html import escape
@@ -89,7 +89,7 @@ def report_html(shown: ComparisonView) -> str:
 
 
 def picture_html(light: Plot, dark: Plot | None, name: str) -> str:
-    """Return plots as one inline picture; with a dark one the screen chooses."""
+    """Return plots as one inline picture; with a dark one the page's colour scheme chooses."""
     shown = f'<img alt="{escape(name)}" src="{_inline(light)}">'
     if dark is None:
         return shown

@@ -6,11 +6,11 @@ from llmlab.views.comparison import ArmView, ComparisonView, arms, known
 
 _STEP = 0.1
 _HAIR = 1e-9
-"""So that 0.3 / 0.1 is 3."""
+"""Tolerance of rounding, so that 0.3 / 0.1 counts as 3."""
 
 
 def scale_of(shown: ComparisonView) -> tuple[float, float]:
-    """Return one scale for all arms: what they span, chance included, out to the next tenth."""
+    """Return one scale for all arms: their range, chance included, rounded out to tenths."""
     listed = arms(shown)
     values = known([*(arm.score for arm in listed), *(arm.score_low for arm in listed)])
     values += known([*(arm.score_high for arm in listed), shown.chance])

@@ -1,5 +1,5 @@
 """
-A model's words as a page may show them: nothing in them makes the page fetch anything.
+Show a model's text safely: nothing in it makes the page fetch anything.
 
 In: Markdown that a model wrote, perhaps at the wish of whoever wrote its input. Out: that same
 Markdown where it holds nothing that loads by itself, else HTML made here, in which a picture is
@@ -28,7 +28,7 @@ _LOADS: Final = re.compile(
     re.IGNORECASE,
 )
 """
-What might load something, in any dialect of Markdown; too wide on purpose.
+Matches whatever might load something, in any dialect of Markdown; too wide on purpose.
 
 Whether a `![` stands in a block of code is a question that two readers of Markdown may answer
 differently. So it is not asked: where there is one, the page gets finished HTML.

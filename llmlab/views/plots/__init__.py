@@ -1,4 +1,4 @@
-"""The plots of a comparison: by name, with the title of each and who draws it."""
+"""Registry of plots: name, title, and the function that draws it."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What the plots share: which arm has which colour and marker, notes, ticks in dollars."""
+"""Shared parts of the plots: colours and markers of arms, notes, tick formats."""
 
 import math
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Look:
 
     @classmethod
     def of(cls, listed: Sequence[ArmView], theme: str) -> "Look":
-        """Deal them out in alphabetical order, so that every plot of a run agrees."""
+        """Assign them in alphabetical order, so that every plot of a run agrees."""
         models, prompts = sorted({a.label for a in listed}), sorted({a.prompt for a in listed})
         return cls(
             theme_of(theme),
@@ -81,7 +81,7 @@ def finish(
     mark: str = "Hollow",
 ) -> None:
     """
-    Put the title above and, below, what must be said: simulated arms, and what is left out.
+    Add the title and, below the axes, the notes: simulated arms, and what is left out.
 
     Each line of *extra* begins anew.
     """

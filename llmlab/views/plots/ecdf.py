@@ -1,4 +1,4 @@
-"""How long answers took: the share that had come after so many seconds."""
+"""Plot of the empirical distribution function of latency."""
 
 from typing import TYPE_CHECKING
 

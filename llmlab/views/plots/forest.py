@@ -1,4 +1,4 @@
-"""Scores and paired differences as intervals on a line, one row each, numbers at the right."""
+"""Forest plots of scores and of paired differences: one interval per row."""
 
 from collections.abc import Sequence
 
@@ -111,7 +111,7 @@ def clear(pair: PairView) -> bool:
 
 
 def _rows(axes: Axes, names: Sequence[str], said: Sequence[str]) -> None:
-    """Name the rows at the left, say their numbers at the right, first row on top."""
+    """Label the rows at the left, with their numbers at the right, first row on top."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.8)
     axes.grid(axis="x")
@@ -141,7 +141,7 @@ def _names(pair: PairView) -> str:
 
 
 def _turned(pair: PairView) -> PairView:
-    """Return the same comparison told so that the difference is not negative."""
+    """Return the same comparison with A and B swapped if needed, so that the difference is >= 0."""
     if pair.difference is None or pair.difference >= 0:
         return pair
     return PairView(

@@ -1,4 +1,4 @@
-"""Quality against cost: every arm with its intervals, and the best that each price buys."""
+"""Plot of quality against cost: every arm with its intervals, and the Pareto front."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,7 +57,7 @@ def frontier(shown: ComparisonView, theme: str = "light") -> Plot:
 
 
 def undominated(points: Sequence[Point], *, higher: bool) -> list[Point]:
-    """Return the points that no other beats in cost and height, cheap to dear."""
+    """Return the Pareto-optimal points, by ascending cost."""
     sign = 1 if higher else -1
     front: list[Point] = []
     for point in sorted(points, key=lambda p: (p.x, -sign * p.y)):
@@ -116,7 +116,7 @@ def _frame(axes: Axes, points: Sequence[Point], *, priced: bool) -> float:
 
 
 def _zero(axes: Axes, edge: float, until: float) -> None:
-    """Mark the left edge as a place off the scale: its own tick, and a break in the axis."""
+    """Mark zero cost at the left edge: its own tick, and a break in the axis."""
     left, right = axes.get_xlim()
     ticks = [tick for tick in axes.get_xticks() if until * _CLEAR < tick <= right]
     axes.set_xticks([edge, *ticks])
@@ -150,7 +150,7 @@ def _heights(axes: Axes, shown: ComparisonView, points: Sequence[Point], *, scor
 
 
 def _front(axes: Axes, points: Sequence[Point], look: Look, *, higher: bool) -> list[Any]:
-    """Draw the best at each price as steps; stand-ins do not count beside real answers."""
+    """Draw the Pareto front as steps; stand-ins do not count beside real answers."""
     real = [p for p in points if not p.arm.simulated] or points
     if not (front := undominated(real, higher=higher)):
         return []

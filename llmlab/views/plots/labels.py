@@ -1,4 +1,4 @@
-"""Put names beside points so that they cover neither points, nor lines, nor each other."""
+"""Place labels beside points so that they cover neither points, nor lines, nor each other."""
 
 import math
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ _NEAR = 16.0
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An arm with a place; spans are (low, high), None where no interval is known."""
+    """An arm at its coordinates; spans are (low, high), None where no interval is known."""
 
     arm: ArmView
     x: float
@@ -30,7 +30,7 @@ class Point:
 
 
 def write_names(plot: Plot, axes: Axes, points: Sequence[Point], look: Look) -> None:
-    """Write each model's name, and its share, where it hides least."""
+    """Write each model's name, and its share, where it covers least."""
     plot.draw_without_rendering()
     renderer = plot.canvas.get_renderer()  # type: ignore[attr-defined]  # Agg's canvas has one
     texts = [_text(axes, point, look) for point in points]

@@ -1,4 +1,4 @@
-"""Stated probabilities against what came: on the diagonal they are calibrated."""
+"""Reliability diagram: stated probabilities against outcomes; on the diagonal is calibrated."""
 
 from matplotlib.axes import Axes
 

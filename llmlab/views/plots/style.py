@@ -1,4 +1,4 @@
-"""How every plot looks: palette, type and rules, put on for one drawing and taken off again."""
+"""Style of the plots: palette, fonts and lines, applied within a context only."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def styled(theme: Theme) -> Iterator[None]:
 
 
 def by_name(names: Iterable[str], values: tuple[Any, ...]) -> dict[str, Any]:
-    """Return one of *values* for each name, the same whatever the ranking; they repeat at need."""
+    """Return one of *values* for each name, independent of the ranking; values repeat if needed."""
     return {name: values[at % len(values)] for at, name in enumerate(dict.fromkeys(names))}
 
 

@@ -1,4 +1,4 @@
-"""One answer's figures, in one quiet line."""
+"""One answer's figures, in one line."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _SHOWN: Final = 200
 
 
 def figures(answer: Answer) -> str:
-    """Return model, tokens, cost and time; what is simulated or from the book says so."""
+    """Return model, tokens, cost and time, marked when simulated or from the book."""
     usage = answer.usage
     parts = [
         answer.requested or answer.model,

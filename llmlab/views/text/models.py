@@ -9,7 +9,7 @@ SOON_DAYS = 60
 
 
 def models_text(models: "pd.DataFrame") -> str:
-    """Return one line a model, grouped by provider, then a line for each that dies soon."""
+    """Return one line per model, grouped by provider, then a line for each that retires soon."""
     lines = [_HEAD]
     for provider, rows in models.groupby("provider", sort=False):
         lines.append(f"{provider} ({rows['key'].iloc[0]})")

@@ -383,6 +383,27 @@ class Lab:
         then, now = (self.run(each) if isinstance(each, str) else each for each in (old, new))
         return compare_runs(then, now, **options)
 
+    def reality_check(
+        self,
+        baseline: "str | tuple[str, str] | float | None" = None,
+        runs: "Sequence[str | Comparison] | None" = None,
+    ) -> "pd.DataFrame":
+        """
+        Say which of all arms of all runs beats *baseline*, the luck of so many tries allowed for.
+
+        *baseline* is an arm that each run has, or a score (each run's chance when None); *runs*
+        are all scored runs of the book when None. One row an arm of a run: `p_adjusted` holds for
+        all of them together, `p_any_look` also where one looks after every session.
+
+        Raises:
+            UsageError: A run lacks the baseline, or there is nothing to compare.
+        """
+        from llmlab.comparison.sessions import reality_check, scored
+
+        found = self.runs().sort_values("when")["name"] if runs is None else runs
+        read = [self.run(each) if isinstance(each, str) else each for each in found]
+        return reality_check(read if runs is not None else scored(read), baseline)
+
     def mark(
         self, row: "str | Mapping[Any, Any] | pd.Series[Any]", *, right: bool | None = True
     ) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmlab.stats.parts import By
     from llmlab.stats.tables import Covariates, Said
     from llmlab.views.comparison import ComparisonView
+    from llmlab.views.over_time import StrategyView, WalkForwardView
     from llmlab.views.tested import Tested
 
 """Suffix of a prompt's name where an A/A run asks it a second time."""
@@ -367,6 +368,47 @@ class Comparison:
 
         return prediction_powered(self.rows, gold, of=of, cluster=self.depends)
 
+    def strategy(self, **options: Any) -> "StrategyView":
+        """
+        Return what following each arm's answers over the dates would have earned, after costs.
+
+        Options: `returns` (the targets, as fractions), `positions` (such as `{"buy": 1}`),
+        `asset` (what is traded), `costs_bps`, `capital` in dollars (the calls are then paid from
+        it), `hold` ("staggered" or "non_overlapping"), `per_year`, `draws`, `seed`, `level`: see
+        `stats.strategy.strategy` and `stats.signals.signals`.
+        """
+        from llmlab.comparison.over_time import strategy_of
+
+        return strategy_of(self.shown, **options)
+
+    def walk_forward(self, **options: Any) -> "WalkForwardView":
+        """
+        Choose the best arm on earlier dates, score it on those after an embargo of the horizon.
+
+        Options: `test` (dates of a block), `window` (dates to choose on; all earlier ones when
+        None), `min_train`, `level`, and `horizon` where the run has none: see
+        `stats.walk_forward`.
+        """
+        from llmlab.comparison.over_time import walk_forward_of
+
+        return walk_forward_of(self.shown, **options)
+
+    def reality_check(self, baseline: "Said | float | None" = None) -> "pd.DataFrame":
+        """
+        Say for each arm whether it beats *baseline* (chance when None), all arms allowed for.
+
+        `lab.reality_check` does so for all runs of a book at once.
+        """
+        from llmlab.comparison.sessions import reality_check
+
+        return reality_check([self], baseline)
+
+    def overfitting(self, parts: int = 10, seed: int = 0) -> "pd.Series[Any]":
+        """Return how likely the arm chosen here is below the median arm elsewhere (PBO)."""
+        from llmlab.comparison.over_time import overfitting_of
+
+        return overfitting_of(self, parts=parts, seed=seed)
+
     @property
     def by_cutoff(self) -> "pd.DataFrame":
         """Scores on inputs before and after each model's knowledge cut-off."""
@@ -423,7 +465,9 @@ class Comparison:
 
     def plot(self, kind: str = "frontier") -> "Figure":
         """
-        Draw the run: `frontier`, `forest`, `differences`, `latency` or `calibration`.
+        Draw the run: `frontier`, `forest`, `differences`, `latency`, `calibration`, ...
+
+        `strategy` and `walk_forward` draw what these methods find with their own defaults.
 
         Raises:
             UsageError: There is no plot of this name.
@@ -492,6 +536,7 @@ class Comparison:
             clusters=self.clusters,
             tested=tested_of(self.tested),
             depends=self.depends,
+            dates=self.dates,
         )
 
     def __len__(self) -> int:

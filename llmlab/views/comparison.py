@@ -43,6 +43,8 @@ class ComparisonView:
     """How many inputs are shown with all answers."""
     depends: "Cluster" = None
     """The same for `llmlab.stats`, with how far targets look ahead."""
+    dates: "pd.Series[Any] | None" = None
+    """The date of each input, by input id, where there is one."""
 
 
 SENTENCES = ("name", "title", "verdict", "basis", "score_name")

@@ -364,8 +364,36 @@ class Lab:
             kept.name,
             to_frame(kept.rows, kept.extra_columns),
             notes=kept.head.notes,
+            resolver=self.resolve,
             **kept.head.about,
         )
+
+    def resolve(
+        self,
+        run: "str | Comparison",
+        outcomes: "pd.DataFrame | pd.Series[Any]",
+        target: str = "target",
+        *,
+        replace: bool = False,
+        score: Any = None,
+    ) -> Comparison:
+        """
+        Add targets that came later to a kept run, score it again and return it.
+
+        As `run.resolve`: *outcomes* by input id, a frame with a column *target* or a Series.
+
+        Raises:
+            UsageError: There is no such run, an input is unknown or lies in the future, or a
+                target is there already and is another one (unless *replace*).
+        """
+        from llmlab.archive.resolved import resolve
+        from llmlab.comparison.resolutions import outcomes_by_input
+
+        name = run if isinstance(run, str) else run.name
+        targets = outcomes_by_input(outcomes, target)
+        self._services.recorder.flush()
+        resolve(self.book, name, targets, score=score, replacing=replace, at=time.time())
+        return self.run(name)
 
     def compare_runs(
         self, old: "str | Comparison", new: "str | Comparison", **options: Any
@@ -573,6 +601,7 @@ class Lab:
             experiment.name,
             to_frame(reading.rows, reading.extra_columns),
             notes=reading.notes,
+            resolver=None if self.settings.mode == "replay" else self.resolve,
             **about,
         )
 

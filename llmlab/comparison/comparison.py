@@ -1,12 +1,13 @@
 """The result of a run: its rows, verdict, tables and plots, and how to export them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from llmlab.comparison.resolutions import resolution_notes, resolution_table
 from llmlab.comparison.statistics import RunStatistics
 from llmlab.errors import UsageError
 from llmlab.records import AGAIN
@@ -50,6 +51,9 @@ class Comparison:
         tested: Prompts, settings and some inputs, as a run keeps them: see `views.tested`.
         horizon: How far targets look ahead: a number of the run's dates, or a span such as "7D".
             The dates are those of the column `as_of`, or the clusters.
+        scored_by: The score by its name and settings, where it has one; see `resolve`.
+        resolved: Which targets were added after the run: `at`, `inputs` and `replaced` each time.
+        resolver: Adds targets where the run is kept, and returns it; a lab's runs have one.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -68,8 +72,14 @@ class Comparison:
         unsent: int = 0,
         tested: "Mapping[str, Any] | Tested | None" = None,
         horizon: int | str | None = None,
+        scored_by: str = "",
+        resolved: "Sequence[Mapping[str, Any]]" = (),
+        resolver: "Callable[..., Comparison] | None" = None,
     ) -> None:
         self.name = name
+        self.scored_by = scored_by
+        self._resolved = tuple(resolved)
+        self._resolver = resolver
         self.rows = rows
         self.title = title or name
         self.chance = chance
@@ -169,6 +179,7 @@ class Comparison:
 
         found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
         found = (*found, *self._in_time())
+        found = (*resolution_notes(self._resolved), *found)
         told = (*self._interrupted(), *self._notes, *found, *self._statistics.verdict.notes)
         return (*told, *self._watched(), *self._tried())
 
@@ -459,7 +470,36 @@ class Comparison:
             unsent=self.unsent,
             tested=self.tested,
             horizon=self.horizon,
+            scored_by=self.scored_by,
+            resolved=self._resolved,
         )
+
+    def resolve(
+        self, outcomes: "pd.DataFrame | pd.Series[Any]", target: str = "target", **how: Any
+    ) -> "Comparison":
+        """
+        Add targets that came after the run, score it again, and return it; the book keeps it so.
+
+        Args:
+            outcomes: By input id (its index): a frame with a column *target*, or a Series.
+                A missing value leaves its input unresolved.
+            target: The column.
+            how: `replace=True` overwrites targets that are there and are others; `score` says
+                how to score, where the run's own score is a function.
+
+        Raises:
+            UsageError: An input is unknown or lies in the future, a target is there already, or
+                no lab keeps this run.
+        """
+        if self._resolver is None:
+            raise UsageError("no lab keeps this run: use lab.run(name).resolve(...), or put the "
+                             "scores into a frame for Comparison.from_scores")  # fmt: skip
+        return self._resolver(self.name, outcomes, target, **how)
+
+    @property
+    def resolutions(self) -> "pd.DataFrame":
+        """One row an input whose target came after the run: when that was, and in which turn."""
+        return resolution_table(self._resolved)
 
     # ---- shown and written ---------------------------------------------------------------
 

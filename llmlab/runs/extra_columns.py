@@ -111,6 +111,7 @@ def about_of(
         "trials": trials,
         "tested": tested(experiment, rows),
         "horizon": experiment.design.horizon,
+        "scored_by": experiment.design.score if isinstance(experiment.design.score, str) else "",
     }
 
 

@@ -11,7 +11,7 @@ from llmlab import Comparison
 from llmlab.errors import UsageError
 from llmlab.stats.performance import information_ratio, max_drawdown, traded
 from llmlab.stats.strategy import shuffled
-from llmlab.stats.walk_forward import Fold, folds
+from llmlab.stats.walk_forward import TimeSplit, folds
 
 Floats = npt.NDArray[np.float64]
 WEEK = 5
@@ -268,10 +268,10 @@ def test_a_strategy_shows_itself() -> None:
 def test_folds_leave_an_embargo_of_the_horizon() -> None:
     """No target that is chosen on looks into the block, whatever the window."""
     assert folds(30, embargo=5, test=10, min_train=8) == [
-        Fold((0, 8), (13, 23)), Fold((0, 18), (23, 30)),
+        TimeSplit((0, 8), (13, 23)), TimeSplit((0, 18), (23, 30)),
     ]  # fmt: skip
     assert folds(30, embargo=5, test=10, window=8) == [
-        Fold((0, 8), (13, 23)), Fold((10, 18), (23, 30)),
+        TimeSplit((0, 8), (13, 23)), TimeSplit((10, 18), (23, 30)),
     ]  # fmt: skip
 
 

@@ -11,14 +11,14 @@ from llmlab import Comparison
 from llmlab.comparison.sessions import reality_check as over_sessions
 from llmlab.errors import UsageError
 from llmlab.stats.overfitting import overfitting
-from llmlab.stats.reality_check import Lead, reality_check, stationary, superior
+from llmlab.stats.reality_check import PairedLead, reality_check, stationary, superior
 from llmlab.stats.spread import Dependence, spread
 
 Floats = npt.NDArray[np.float64]
 SESSIONS, REVISIONS, INPUTS, SIZE = 20, 5, 60, 5
 
 
-def sessions(rng: np.random.Generator, *, shared: bool, clustered: bool) -> list[Lead]:
+def sessions(rng: np.random.Generator, *, shared: bool, clustered: bool) -> list[PairedLead]:
     """20 sessions with 5 revisions each that are worth nothing; clusters have an ICC of .5."""
 
     def draw(columns: int) -> Floats:
@@ -33,7 +33,7 @@ def sessions(rng: np.random.Generator, *, shared: bool, clustered: bool) -> list
     for session in range(SESSIONS):
         base = base if shared else draw(1)
         units = codes if shared else codes + session * INPUTS
-        made += [Lead(gap, units, clustered=clustered) for gap in (draw(REVISIONS) - base).T]
+        made += [PairedLead(gap, units, clustered=clustered) for gap in (draw(REVISIONS) - base).T]
     return made
 
 
@@ -60,7 +60,7 @@ def test_a_revision_that_is_better_is_found_among_100() -> None:
     found = []
     for _ in range(20):
         leads = sessions(rng, shared=False, clustered=False)
-        leads[52] = Lead(leads[52].gaps + 0.9, leads[52].units)
+        leads[52] = PairedLead(leads[52].gaps + 0.9, leads[52].units)
         found.append(reality_check(leads, draws=500).among_all[52] <= 0.05)
 
     assert np.mean(found) > 0.8
@@ -70,8 +70,8 @@ def test_revisions_that_are_copies_of_each_other_pay_for_one() -> None:
     """The draws see what goes together: 50 copies have the p-value of one; Holm has 50 times."""
     rng = np.random.default_rng(9)
     gaps = rng.normal(0.3, 1.0, size=80)
-    one = reality_check([Lead(gaps, np.arange(80))], draws=20_000)
-    many = reality_check([Lead(gaps, np.arange(80))] * 50, draws=20_000)
+    one = reality_check([PairedLead(gaps, np.arange(80))], draws=20_000)
+    many = reality_check([PairedLead(gaps, np.arange(80))] * 50, draws=20_000)
 
     assert many.among_all == pytest.approx(np.repeat(one.among_all, 50), rel=0.25)
 
@@ -94,7 +94,7 @@ def test_the_steps_are_those_of_all_sign_flips() -> None:
     exact = np.empty(2)
     exact[first] = (every.max(axis=1) >= seen[first] - 1e-9).mean()
     exact[1 - first] = max(exact[first], (every[:, 1 - first] >= seen[1 - first] - 1e-9).mean())
-    leads = [Lead(each, units, clustered=True) for each in gaps.T]
+    leads = [PairedLead(each, units, clustered=True) for each in gaps.T]
     found = reality_check(leads, draws=40_000)
 
     assert found.among_all == pytest.approx(np.fmax(exact, found.alone), abs=0.01)

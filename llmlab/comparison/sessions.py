@@ -10,7 +10,7 @@ import numpy as np
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Ints
 from llmlab.stats.matrix import Matrix, Name, matrix
-from llmlab.stats.reality_check import Lead, Superior, superior
+from llmlab.stats.reality_check import PairedLead, Superior, superior
 from llmlab.stats.reality_check import reality_check as checked
 from llmlab.stats.spread import summed
 from llmlab.stats.tables import Said, arm_called
@@ -28,7 +28,7 @@ class _Trial:
     session: int
     run: str
     arm: Name
-    lead: Lead
+    lead: PairedLead
 
 
 def reality_check(
@@ -69,7 +69,7 @@ def reality_check(
     return frame.sort_values(["p_adjusted", "p"], ignore_index=True)
 
 
-def _in_time(leads: Sequence[Lead]) -> Superior:
+def _in_time(leads: Sequence[PairedLead]) -> Superior:
     """Return White's and Hansen's p-values of the best arm, on the dates that all arms have."""
     dates = reduce(np.intersect1d, [each.units for each in leads])
     means = [
@@ -105,7 +105,7 @@ def _trials(
         gaps = table.scores[:, place] - np.asarray(against, dtype=float)
         kept = table.of_arm(place) & ~np.isnan(gaps)
         if name != skipped and kept.sum() > 1:
-            lead = Lead(gaps[kept], numbers[kept], table.steps, table.codes is not None)
+            lead = PairedLead(gaps[kept], numbers[kept], table.steps, table.codes is not None)
             made.append(_Trial(at, run.name, name, lead))
     return made
 

@@ -18,7 +18,7 @@ _CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Lead:
+class PairedLead:
     """Scores of an arm minus the baseline's on the inputs of one run; no NaN."""
 
     gaps: Floats
@@ -42,7 +42,7 @@ class Tried(NamedTuple):
     method: str
 
 
-def reality_check(leads: Sequence[Lead], *, draws: int = 4_000, seed: int = 0) -> Tried:
+def reality_check(leads: Sequence[PairedLead], *, draws: int = 4_000, seed: int = 0) -> Tried:
     """
     Return p-values that hold for all *leads* together, however they depend on each other.
 
@@ -75,7 +75,7 @@ def reality_check(leads: Sequence[Lead], *, draws: int = 4_000, seed: int = 0) -
     return Tried(alone, np.fmax(among, np.where(tested, alone, 1.0)), "min p, sign flips")
 
 
-def _codes(lead: Lead) -> Ints | None:
+def _codes(lead: PairedLead) -> Ints | None:
     return lead.units if lead.clustered else None
 
 
@@ -92,7 +92,7 @@ class _Statistic:
     t: float
 
     @classmethod
-    def of(cls, lead: Lead) -> "_Statistic":
+    def of(cls, lead: PairedLead) -> "_Statistic":
         units = np.unique(lead.units)
         sums = summed(lead.gaps, lead.units)
         sizes = summed(np.ones(lead.gaps.size), lead.units)

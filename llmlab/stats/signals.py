@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -73,35 +73,29 @@ def signals(
     """
     Return the positions of each arm and the returns they met.
 
-    Repeats of an input are averaged. A call that failed and an answer that says no position are
-    flat. Inputs without a return are left out.
+    Repeats of an input are averaged; a call that failed or says no position is flat.
 
     Raises:
-        UsageError: No answer says a position, no return is known, one is no fraction, or an asset
-            has two returns on one date.
+        UsageError: No answer says a position, or returns are none or do not suit.
     """
     table = matrix(rows, cluster=dates)
-    came = _returns(rows, table, returns)
+    came = _returns(rows, table, returns)  # NaN: the input is left out
     known = ~np.isnan(came)
     if table.codes is None or not known.any():
         raise UsageError("no input has a return: name a column, or give numbers by input id")
-    dated, codes = np.unique(table.codes[known], return_inverse=True)
-    slots = _slots(rows, table, codes, known, asset)
-    place = (codes, slots)
-    shape = (dated.size, int(slots.max()) + 1)
-    count = _placed(np.ones(codes.size), place, shape)
-    mean = _placed(came[known], place, shape) / np.maximum(count, 1.0)
-    if (np.abs(mean[place] - came[known]) > _ROUNDING).any():
+    codes = np.unique(table.codes[known], return_inverse=True)[1].reshape(-1).astype(np.intp)
+    grid = _Grid(codes, _slots(rows, table, codes, known, asset))
+    mean = grid.mean(came[known])
+    if (np.abs(mean[codes, grid.slots] - came[known]) > _ROUNDING).any():
         raise UsageError("an asset has two different returns on one date: is asset= right?")
     taken, unread = _positions(rows, table, positions)
-    held = [_placed(each[known], place, shape) / np.maximum(count, 1.0) for each in taken]
     return Signals(
         names=table.names,
         days=days_of(rows, table, dates, known),
         steps=table.steps,
-        weights=count / count.sum(axis=1, keepdims=True),
+        weights=grid.filled / grid.filled.sum(axis=1, keepdims=True),
         returns=mean,
-        positions=np.array(held),
+        positions=np.array([grid.mean(each[known]) for each in taken]),
         netted=asset is not None,
         cost_usd=_costs(rows, table, known),
         inputs=int(known.sum()),
@@ -147,11 +141,27 @@ def _slots(
     return slots
 
 
-def _placed(values: Floats, place: tuple[Ints, Ints], shape: tuple[int, int]) -> Floats:
-    flat = np.bincount(
-        place[0] * shape[1] + place[1], weights=values, minlength=shape[0] * shape[1]
-    )
-    return np.asarray(flat.reshape(shape), dtype=float)
+class _Grid(NamedTuple):
+    """Where each input lies among dates x assets."""
+
+    codes: Ints
+    slots: Ints
+
+    @property
+    def filled(self) -> Floats:
+        """Inputs in each place."""
+        return self._placed(np.ones(self.codes.size))
+
+    def mean(self, values: Floats) -> Floats:
+        """Return the mean of *values*, one an input, in each place; 0 where there is none."""
+        return np.asarray(self._placed(values) / np.maximum(self.filled, 1.0))
+
+    def _placed(self, values: Floats) -> Floats:
+        shape = int(self.codes.max()) + 1, int(self.slots.max()) + 1
+        flat = np.bincount(
+            self.codes * shape[1] + self.slots, weights=values, minlength=shape[0] * shape[1]
+        )
+        return np.asarray(flat.reshape(shape), dtype=float)
 
 
 def days_of(

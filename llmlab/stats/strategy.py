@@ -1,4 +1,12 @@
-"""What a strategy that follows an arm's answers would have earned, and what chance would have."""
+"""
+What a strategy that follows an arm's answers would have earned, and what chance would have.
+
+A position is held for the horizon. `staggered` puts an equal part of the capital into each date's
+positions, booked on the date they are taken; `non_overlapping` puts all of it into those of every
+so many dates. Within a date assets weigh the same.
+
+Source: Jegadeesh & Titman (1993), J. Finance 48(1), for positions that overlap.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,28 +68,47 @@ def strategy(  # noqa: PLR0913 - all by name
     """
     Return what following each arm's answers earned over the dates, after costs.
 
-    A position is held for the horizon of *dates*. `staggered` puts an equal part of the capital
-    into each date's positions (Jegadeesh & Titman 1993), booked on the date they are taken;
-    `non_overlapping` puts all of it into those of every so many dates. Within a date assets weigh
-    the same. *read* is that of `signals`.
+    *costs_bps* are basis points of what is bought and sold, *capital* the dollars from which calls
+    are paid, *per_year* the dates in a year; *read* is that of `signals`.
 
     Raises:
         UsageError: A setting or the answers do not suit, or there are too few dates.
     """
-    import pandas as pd
-
     _check(costs_bps, capital, hold, draws, level)
     found = signals(rows, dates, **read)
+    found = _held(found, hold)
+    year = _per_year(found.days) if per_year is None else float(per_year)
+    rng = np.random.default_rng(seed)
+    books = [_Book.of(found, arm, costs_bps, capital) for arm in range(len(found.names))]
+    chances = [_chance(found, arm, each, draws, rng) for arm, each in enumerate(books)]
+    table = _table(found, books, chances, year, level)
+    bands = [_band(each, level) for each in chances]
+    return Strategy(
+        table=table,
+        returns=_frame(found, [each.net for each in books]),
+        low=_frame(found, [low for low, _ in bands]),
+        high=_frame(found, [high for _, high in bands]),
+        verdict=_verdict(table, level),
+        notes=tuple(_notes(found, costs_bps, capital)),
+        level=level,
+    )
+
+
+def _held(found: Signals, hold: str) -> Signals:
     if hold == "non_overlapping":
         found = found.every(found.steps)
     if found.days.size <= max(FEWEST, found.steps):
         raise UsageError(
             f"{found.days.size} dates with returns are too few for a horizon of {found.steps}"
         )
-    year = _per_year(found.days) if per_year is None else float(per_year)
-    rng = np.random.default_rng(seed)
-    books = [_Book.of(found, arm, costs_bps, capital) for arm in range(len(found.names))]
-    chances = [_chance(found, arm, each, draws, rng) for arm, each in enumerate(books)]
+    return found
+
+
+def _table(
+    found: Signals, books: "list[_Book]", chances: list[Floats], year: float, level: float
+) -> "pd.DataFrame":
+    import pandas as pd
+
     made = zip(found.names, books, chances, found.unread, strict=True)
     lines = [
         {"prompt": name[0], "label": name[1], "inputs": found.inputs, "unread": int(unread),
@@ -92,24 +119,14 @@ def strategy(  # noqa: PLR0913 - all by name
     for p in ("p", "p_chance"):
         place = table.columns.tolist().index(p) + 1
         table.insert(place, f"{p}_adjusted", holm(table[p].to_numpy()))
-    names = [" · ".join(name) for name in found.names]
-    bands = [_band(each, level) for each in chances]
-    index = pd.DatetimeIndex(found.days, name="date")
-    table = table.sort_values("mean", ascending=False, ignore_index=True)
-    return Strategy(
-        table=table,
-        returns=_frame([each.net for each in books], index, names),
-        low=_frame([each[0] for each in bands], index, names),
-        high=_frame([each[1] for each in bands], index, names),
-        verdict=_verdict(table, level),
-        notes=tuple(_notes(found, costs_bps, capital)),
-        level=level,
-    )
+    return table.sort_values("mean", ascending=False, ignore_index=True)
 
 
-def _frame(columns: list[Floats], index: Any, names: list[str]) -> "pd.DataFrame":
+def _frame(found: Signals, columns: list[Floats]) -> "pd.DataFrame":
     import pandas as pd
 
+    names = [" · ".join(name) for name in found.names]
+    index = pd.DatetimeIndex(found.days, name="date")
     return pd.DataFrame(np.column_stack(columns), index=index, columns=names)
 
 

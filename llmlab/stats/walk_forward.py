@@ -1,4 +1,10 @@
-"""Choose the best arm on earlier dates, score it on the dates after: what choosing is worth."""
+"""
+Choose the best arm on earlier dates, score it on the dates after: what choosing is worth.
+
+Source: Bergmeir & Benitez (2012), Information Sciences 191, for scoring after choosing in the
+order of time; Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 7, for the
+embargo.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -29,7 +35,7 @@ CHOSEN: Final = "walk-forward"
 SEPARATOR: Final = " · "
 
 
-class Fold(NamedTuple):
+class TimeSplit(NamedTuple):
     """Dates to choose on and the dates to score on after them: each a first and an end place."""
 
     train: tuple[int, int]
@@ -58,7 +64,7 @@ def folds(
     test: int,
     window: int | None = None,
     min_train: int = FEWEST,
-) -> list[Fold]:
+) -> list[TimeSplit]:
     """
     Return the folds of *dates* in order.
 
@@ -77,7 +83,7 @@ def folds(
     made = []
     for start in range(first, dates, test):
         end = start - embargo
-        made.append(Fold((0 if window is None else end - window, end), (start, start + test)))
+        made.append(TimeSplit((0 if window is None else end - window, end), (start, start + test)))
     return [fold._replace(test=(fold.test[0], min(dates, fold.test[1]))) for fold in made]
 
 
@@ -95,21 +101,14 @@ def walk_forward(
 
     An embargo of the horizon of *dates* lies between: see `folds`. *test* is the dates of a
     block (a horizon, at least 5), *window* those chosen on (all earlier ones when None). Scores
-    are those of the inputs that every ranked arm has; intervals are those of dates whose targets
-    overlap.
-
-    Source: Bergmeir & Benitez (2012), Information Sciences 191, for scoring after choosing in the
-    order of time; Lopez de Prado (2018), "Advances in Financial Machine Learning", chapter 7, for
-    the embargo.
+    are of the inputs that every ranked arm has; intervals are those of dates that overlap.
 
     Raises:
         UsageError: A setting does not suit, or there are too few dates or arms.
     """
-    import pandas as pd
-
-    fraction("level", level)
     table = matrix(rows, cluster=dates)
     panel = _Panel.of(table)
+    fraction("level", level)
     block = at_least("test", max(SHORTEST, table.steps) if test is None else test, 1)
     least = max(FEWEST, 2 * table.steps) if min_train is None else min_train
     least = at_least("min_train", least if window is None else window, 2)
@@ -120,15 +119,10 @@ def walk_forward(
     part = _Panel(panel.names, panel.scores[after], panel.codes[after], panel.steps, panel.limits)
     lines = _lines(part, made, Counter(chosen), len(found), level)
     days = days_of(rows, table, dates, table.compared)
-    columns = [_by_date(each, part.codes) for each in (made, *part.scores.T)]
     return WalkForward(
         table=lines,
         blocks=_blocks(panel, found, chosen, days),
-        scores=pd.DataFrame(
-            np.column_stack(columns),
-            index=pd.DatetimeIndex(days[found[0].test[0] :], name="date"),
-            columns=[CHOSEN, *(SEPARATOR.join(name) for name in part.names)],
-        ),
+        scores=_scores(part, made, days[found[0].test[0] :]),
         verdict=_verdict(lines, len(found)),
         notes=_notes(table, lines),
         level=level,
@@ -169,13 +163,13 @@ class _Panel(NamedTuple):
         return Dependence(self.codes, self.steps)
 
 
-def _chosen(panel: _Panel, found: list[Fold]) -> list[int]:
+def _chosen(panel: _Panel, found: list[TimeSplit]) -> list[int]:
     """Return the arm of each fold: the highest mean in training, the first of equals."""
     means = [panel.scores[panel.within(fold.train)].mean(axis=0) for fold in found]
     return [int(np.flatnonzero(each >= each.max() - _ROUNDING)[0]) for each in means]
 
 
-def _followed(panel: _Panel, found: list[Fold], chosen: list[int]) -> Floats:
+def _followed(panel: _Panel, found: list[TimeSplit], chosen: list[int]) -> Floats:
     made = np.full(panel.codes.size, np.nan)
     for fold, arm in zip(found, chosen, strict=True):
         here = panel.within(fold.test)
@@ -223,12 +217,22 @@ def _lead(gaps: Floats, part: _Panel, level: float) -> dict[str, float]:
     return dict(zip(names, (float(gaps.mean()), found.low, found.high, found.p), strict=True))
 
 
+def _scores(part: _Panel, made: Floats, days: "npt.NDArray[np.datetime64]") -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(
+        np.column_stack([_by_date(each, part.codes) for each in (made, *part.scores.T)]),
+        index=pd.DatetimeIndex(days, name="date"),
+        columns=[CHOSEN, *(SEPARATOR.join(name) for name in part.names)],
+    )
+
+
 def _by_date(values: Floats, codes: Ints) -> Floats:
     return np.asarray(summed(values, codes) / summed(np.ones(values.size), codes))
 
 
 def _blocks(
-    panel: _Panel, found: list[Fold], chosen: list[int], days: "npt.NDArray[np.datetime64]"
+    panel: _Panel, found: list[TimeSplit], chosen: list[int], days: "npt.NDArray[np.datetime64]"
 ) -> "pd.DataFrame":
     import pandas as pd
 

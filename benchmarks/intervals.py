@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.cases import cases
+from benchmarks.over_time import over_time
 from llmlab.scores.ranks import influences
 from llmlab.stats.costs import ratio_interval
 from llmlab.stats.cuped import cuped
@@ -83,6 +84,7 @@ def main() -> None:
             sequential_saving,
             families,
             others,
+            over_time,
         )
     }
     parser.add_argument("--only", choices=[*parts], action="append", help="these tables alone")

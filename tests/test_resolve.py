@@ -1,6 +1,7 @@
 """Outcomes that are known later: added to a kept run, whose statistics follow."""
 
 import asyncio
+import pickle
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ async def test_what_was_resolved_when_is_on_record(simulator: Simulator, tmp_pat
 
     run = await in_lab(tmp_path / "a.db", work)
 
+    with pytest.raises(UsageError, match="no lab keeps this run"):
+        pickle.loads(pickle.dumps(run)).resolve(later())  # noqa: S301 - our own
     assert run.resolutions["turn"].tolist() == [1, 1, 2]
     assert run.resolutions["input_id"].tolist() == later(0, 3).index.tolist()
     assert str(run.resolutions["at"].dtype).endswith("UTC]")

@@ -390,7 +390,7 @@ class Comparison:
         """
         from llmlab.comparison.over_time import strategy_of
 
-        return strategy_of(self.shown, **options)
+        return strategy_of(self, **options)
 
     def walk_forward(self, **options: Any) -> "WalkForwardView":
         """
@@ -402,7 +402,7 @@ class Comparison:
         """
         from llmlab.comparison.over_time import walk_forward_of
 
-        return walk_forward_of(self.shown, **options)
+        return walk_forward_of(self, **options)
 
     def reality_check(self, baseline: "Said | float | None" = None) -> "pd.DataFrame":
         """
@@ -578,6 +578,10 @@ class Comparison:
             depends=self.depends,
             dates=self.dates,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, or one in another process, has no lab.
+        return {**vars(self), "_resolver": None}
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -12,7 +12,6 @@ from llmlab.stats.matrix import Matrix, matrix
 from llmlab.stats.overfitting import overfitting
 from llmlab.stats.strategy import strategy
 from llmlab.stats.walk_forward import walk_forward
-from llmlab.views.comparison import ComparisonView
 from llmlab.views.over_time import StrategyView, WalkForwardView
 from llmlab.views.plots.returns import dated
 
@@ -22,13 +21,14 @@ if TYPE_CHECKING:
     from llmlab.comparison.comparison import Comparison
 
 
-def strategy_of(shown: ComparisonView, **options: Any) -> StrategyView:
+def strategy_of(run: "Comparison", **options: Any) -> StrategyView:
     """Return what each arm's signals earned; without a horizon targets look one date ahead."""
-    return StrategyView(shown, strategy(shown.rows, dated(shown), **options))
+    found = strategy(run.rows, dated(run), **options)
+    return StrategyView(found, run.rows, lambda: run.shown)
 
 
 def walk_forward_of(
-    shown: ComparisonView, *, horizon: int | str | None = None, **options: Any
+    run: "Comparison", *, horizon: int | str | None = None, **options: Any
 ) -> WalkForwardView:
     """
     Return what choosing by earlier dates is worth.
@@ -36,15 +36,16 @@ def walk_forward_of(
     Raises:
         UsageError: The run has no dates, or nobody said how far targets look ahead.
     """
-    dates = dated(shown)
+    dates = dated(run)
     if horizon is not None:
         dates = Dated(dates.dates, horizon)
-    elif not isinstance(shown.depends, Dated):
+    elif not isinstance(run.depends, Dated):
         raise UsageError(
             "walk_forward needs to know how far targets look ahead, for its embargo: say horizon=, "
             "in dates (horizon=5) or as a span (horizon='7D')"
         )
-    return WalkForwardView(shown, walk_forward(shown.rows, dates, **options))
+    found = walk_forward(run.rows, dates, **options)
+    return WalkForwardView(found, run.rows, lambda: run.shown)
 
 
 def overfitting_of(run: "Comparison", *, parts: int, seed: int) -> "pd.Series[Any]":

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from llmlab.stats.strategy import Strategy
 from llmlab.stats.walk_forward import WalkForward
-from llmlab.views.comparison import ComparisonView
 from llmlab.views.html import markup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
+    from llmlab.views.comparison import ComparisonView
     from llmlab.views.plots.canvas import Plot
 
 _Found = TypeVar("_Found", Strategy, WalkForward)
@@ -20,8 +22,10 @@ _Found = TypeVar("_Found", Strategy, WalkForward)
 class _OverTime(Generic[_Found]):
     """A table with its notes and a picture."""
 
-    shown: ComparisonView
     found: _Found
+    rows: "pd.DataFrame"
+    view: "Callable[[], ComparisonView]"
+    """Returns what pictures are drawn from, which takes the whole summary."""
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -31,7 +35,7 @@ class _OverTime(Generic[_Found]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know first."""
-        return (*self.found.notes, *told(self.shown))
+        return (*self.found.notes, *told(self.rows))
 
     @property
     def verdict(self) -> str:
@@ -69,7 +73,7 @@ class StrategyView(_OverTime[Strategy]):
         """Draw each arm's cumulative return in its band against chance."""
         from llmlab.views.plots.returns import cumulative
 
-        return cumulative(self.shown, self.found, theme)
+        return cumulative(self.view(), self.found, theme)
 
 
 class WalkForwardView(_OverTime[WalkForward]):
@@ -89,18 +93,18 @@ class WalkForwardView(_OverTime[WalkForward]):
         """Draw the mean score so far of the choice and of every arm, and who was chosen when."""
         from llmlab.views.plots.returns import chosen
 
-        return chosen(self.shown, self.found, theme)
+        return chosen(self.view(), self.found, theme)
 
 
-def told(shown: ComparisonView) -> tuple[str, ...]:
+def told(rows: "pd.DataFrame") -> tuple[str, ...]:
     """Return what is to be said of any use of these answers: who gave them, and looking ahead."""
     from llmlab.stats.splits import cutoff_notes
 
     said = []
-    simulated = int((shown.rows["backend"] == "stand-in").sum())
+    simulated = int((rows["backend"] == "stand-in").sum())
     if simulated:
-        said.append(f"{simulated:,} of {len(shown.rows):,} answers are simulated: no signals.")
-    return (*said, *cutoff_notes(shown.rows))
+        said.append(f"{simulated:,} of {len(rows):,} answers are simulated: no signals.")
+    return (*said, *cutoff_notes(rows))
 
 
 def _said(value: Any) -> str:

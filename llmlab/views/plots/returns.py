@@ -1,6 +1,6 @@
 """Over time: cumulative returns in their band against chance, and the choice by earlier dates."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +14,26 @@ from llmlab.views.plots.axes import Look, finish
 from llmlab.views.plots.canvas import Plot
 from llmlab.views.plots.style import styled
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmlab.stats.clusters import Cluster
+
 MOST_PANELS = 6
 _SCORES_OF_RETURNS = ("direction", "signed_return")
 
 
-def dated(shown: ComparisonView) -> Dated:
+class _InTime(Protocol):
+    """A run, or a view of it."""
+
+    @property
+    def depends(self) -> "Cluster": ...
+
+    @property
+    def dates(self) -> "pd.Series[Any] | None": ...
+
+
+def dated(shown: _InTime) -> Dated:
     """
     Return the run's dates with how far targets look ahead; one date where nobody said so.
 
@@ -63,7 +78,8 @@ def cumulative(shown: ComparisonView, found: Strategy, theme: str = "light") -> 
         for axes, arm in zip(panels[:, 0], drawn, strict=True):
             _path(axes, found, arm, look)
         left = f" {len(drawn)} of {len(order)} arms." if len(drawn) < len(order) else ""
-        band = f"Band: where {found.level:.0%} of the arm's own signals in another order stay."
+        band = "Cumulative return on a constant capital. "
+        band += f"Band: where {found.level:.0%} of the arm's own signals in another order stay."
         finish(plot, shown, drawn, band + left)
     return plot
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from benchmarks.cases import cases
 from benchmarks.one_of_many import baseline, best_arm
+from benchmarks.over_time import over_time
 from llmlab.scores.ranks import influences
 from llmlab.stats.costs import ratio_interval
 from llmlab.stats.cuped import cuped
@@ -86,6 +87,7 @@ def main() -> None:
             families,
             baseline,
             others,
+            over_time,
         )
     }
     parser.add_argument("--only", choices=[*parts], action="append", help="these tables alone")

@@ -380,8 +380,36 @@ class Lab:
             kept.name,
             to_frame(kept.rows, kept.extra_columns),
             notes=kept.head.notes,
+            resolver=self.resolve,
             **kept.head.about,
         )
+
+    def resolve(
+        self,
+        run: "str | Comparison",
+        outcomes: "pd.DataFrame | pd.Series[Any]",
+        target: str = "target",
+        *,
+        replace: bool = False,
+        score: Any = None,
+    ) -> Comparison:
+        """
+        Add targets that came later to a kept run, score it again and return it.
+
+        As `run.resolve`: *outcomes* by input id, a frame with a column *target* or a Series.
+
+        Raises:
+            UsageError: There is no such run, an input is unknown or lies in the future, or a
+                target is there already and is another one (unless *replace*).
+        """
+        from llmlab.archive.resolved import resolve
+        from llmlab.comparison.resolutions import outcomes_by_input
+
+        name = run if isinstance(run, str) else run.name
+        targets = outcomes_by_input(outcomes, target)
+        self._services.recorder.flush()
+        resolve(self.book, name, targets, score=score, replacing=replace, at=time.time())
+        return self.run(name)
 
     def compare_runs(
         self, old: "str | Comparison", new: "str | Comparison", **options: Any
@@ -398,6 +426,27 @@ class Lab:
 
         then, now = (self.run(each) if isinstance(each, str) else each for each in (old, new))
         return compare_runs(then, now, **options)
+
+    def reality_check(
+        self,
+        baseline: "str | tuple[str, str] | float | None" = None,
+        runs: "Sequence[str | Comparison] | None" = None,
+    ) -> "pd.DataFrame":
+        """
+        Say which of all arms of all runs beats *baseline*, the luck of so many tries allowed for.
+
+        *baseline* is an arm that each run has, or a score (each run's chance when None); *runs*
+        are all scored runs of the book when None. One row an arm of a run: `p_adjusted` holds for
+        all of them together, `p_any_look` also where one looks after every session.
+
+        Raises:
+            UsageError: A run lacks the baseline, or there is nothing to compare.
+        """
+        from llmlab.comparison.sessions import reality_check, scored
+
+        found = self.runs().sort_values("when")["name"] if runs is None else runs
+        read = [self.run(each) if isinstance(each, str) else each for each in found]
+        return reality_check(read if runs is not None else scored(read), baseline)
 
     def mark(
         self, row: "str | Mapping[Any, Any] | pd.Series[Any]", *, right: bool | None = True
@@ -568,6 +617,7 @@ class Lab:
             experiment.name,
             to_frame(reading.rows, reading.extra_columns),
             notes=reading.notes,
+            resolver=None if self.settings.mode == "replay" else self.resolve,
             **about,
         )
 

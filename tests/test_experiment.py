@@ -371,6 +371,19 @@ async def test_trials_are_counted_over_runs(scripted: Simulator) -> None:
     assert any("3 arms were tried" in note for note in again.notes)
 
 
+async def test_revisions_of_a_prompt_count_whatever_the_inputs(scripted: Simulator) -> None:
+    """Two revisions a session, each session on inputs of its own: all of them were tried."""
+    counts = []
+    async with lab_for(scripted) as lab:
+        for session in range(3):
+            on = frame(20).assign(text=[f"number {at} of {session}" for at in range(20)])
+            words = f"Session {session}, up or down? {{{{ text }}}}"
+            run = await _run(lab, prompts={"A": words, "B": f"Please. {words}"}, on=on)
+            counts.append(run.trials)
+
+    assert counts == [2, 4, 6]
+
+
 async def test_two_hundred_inputs_two_prompts_six_models(simulator: Simulator) -> None:
     """The whole line on real prices; one more model then sends only that model's calls. # R-01."""
     from benchmarks.experiment import PROMPTS, inputs

@@ -182,6 +182,32 @@ def load(book: Book, name: str) -> SavedRun:
     )
 
 
+def taken(book: Book, name: str) -> tuple[RunHead, list[Taken]]:
+    """
+    Return the head of a run and its rows, to be kept again.
+
+    Raises:
+        UsageError: There is no such run, or it holds single questions.
+    """
+    if name == QUESTIONS:
+        raise UsageError("single questions have no targets: give the name of a run")
+    head = load(book, name).head
+    items = book.rows(name)
+    return head, _taken(book, name, items, head.rows)
+
+
+def update(book: Book, name: str, head: RunHead, rows: Sequence[Taken]) -> None:
+    """Keep *rows* and *head* in the place of those that the run has."""
+    stored = book.answers([each.row.request_hash for each in rows])
+    items = [
+        RunItem(position=number, key=each.row.request_hash, meta=meta_of(each, stored))
+        for number, each in enumerate(rows)
+    ]
+    top = RunItem(position=_HEAD, key="", meta=_ENCODER.encode(head))
+    # In one step: rows of the new targets never stand under the old head.
+    book.add_rows(name, [*items, top])
+
+
 def lines(book: Book, name: str | None = None) -> list[TapeLine]:
     """Return the lines of a tape of one run, or of everything that the book has kept."""
     if name is not None:

@@ -3,7 +3,9 @@ Count the arms that were ever tried on the same inputs, so that the best of many
 
 The book keeps one mark for each arm (words of the prompt, model, parameters) and frame. Frames
 that share inputs are one: a pilot on the first twenty counts for the two hundred, too. They are
-recognised by a sketch, the smallest hashes of what the inputs put into the slots.
+recognised by a sketch, the smallest hashes of what the inputs put into the slots. Revisions of one
+task (a prompt of the same name, slots and score) are trials whatever the inputs: who tries five a
+session, on the inputs of that day, has tried a hundred after twenty sessions.
 
 Source: Bar-Yossef et al. (2002), "Counting Distinct Elements in a Data Stream" (the k smallest
 hashes as a sample of a set).
@@ -24,19 +26,21 @@ SKETCH: Final = 256
 """Hashes kept of a frame: frames of up to so many texts are compared exactly."""
 _FRAMES: Final = "llmlab frames"
 _TRIALS: Final = "llmlab trials"
+_REVISIONS: Final = "llmlab revisions"
 _TELLING: Final = 0.5
 """Share of distinct values from which a column tells inputs apart (a headline, not a ticker)."""
 
 
 def count_trials(book: "Book", experiment: "Experiment", *, keep: bool = True) -> int:
     """
-    Return how many arms were tried on these inputs so far, this run's included.
+    Return how many arms were tried on these inputs, or for this task, this run's included.
 
     With *keep* this run's arms are marked in the book, once each.
     """
     mine, arms = sketch_of(experiment), arms_of(experiment.cells)
     frame = hashlib.sha256("".join(mine).encode()).hexdigest()[:16]
     frames, trials = book.labels(_FRAMES), book.labels(_TRIALS)
+    revisions = _revisions(book, experiment, keep=keep)
     if keep and mine:
         if frame not in frames:
             book.mark(frame, _FRAMES, ",".join(mine))
@@ -45,7 +49,23 @@ def count_trials(book: "Book", experiment: "Experiment", *, keep: bool = True) -
                 book.mark(f"{frame} {arm}", _TRIALS, experiment.name)
     kin = {name for name, words in frames.items() if not set(mine).isdisjoint(words.split(","))}
     tried = {key.partition(" ")[2] for key in trials if key.partition(" ")[0] in kin}
-    return len(tried | set(arms))
+    return len(tried | set(arms) | revisions)
+
+
+def _revisions(book: "Book", experiment: "Experiment", *, keep: bool) -> set[str]:
+    """Return the arms that were ever tried for the tasks of this run, and mark this run's."""
+    kept = book.labels(_REVISIONS)
+    slots = {template.name: sorted(template.slots) for template in experiment.templates}
+    tasks = set()
+    for cell in {_arm(each.request): each for each in experiment.cells}.values():
+        name = cell.request.prompt.name
+        about = repr((name, slots.get(name), experiment.score_name))
+        task = hashlib.sha256(about.encode()).hexdigest()[:16]
+        tasks.add(task)
+        key = f"{task} {arms_of([cell])[0]}"
+        if keep and key not in kept:
+            book.mark(key, _REVISIONS, experiment.name)
+    return {key.partition(" ")[2] for key in kept if key.partition(" ")[0] in tasks}
 
 
 def arms_of(cells: Sequence[Cell]) -> list[str]:

@@ -1,12 +1,13 @@
 """The result of a run: its rows, verdict, tables and plots, and how to export them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from llmlab.comparison.resolutions import resolution_notes, resolution_table
 from llmlab.comparison.statistics import RunStatistics
 from llmlab.errors import UsageError
 from llmlab.records import AGAIN
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from llmlab.stats.parts import By
     from llmlab.stats.tables import Covariates, Said
     from llmlab.views.comparison import ComparisonView
+    from llmlab.views.over_time import StrategyView, WalkForwardView
     from llmlab.views.tested import Tested
 
 """Suffix of a prompt's name where an A/A run asks it a second time."""
@@ -52,6 +54,9 @@ class Comparison:
             The dates are those of the column `as_of`, or the clusters.
         against: The baseline that the arms are compared with, instead of every two: a prompt, a
             model's label, or an arm as `prompt · label`.
+        scored_by: The score by its name and settings, where it has one; see `resolve`.
+        resolved: Which targets were added after the run: `at`, `inputs` and `replaced` each time.
+        resolver: Adds targets where the run is kept, and returns it; a lab's runs have one.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -71,8 +76,14 @@ class Comparison:
         tested: "Mapping[str, Any] | Tested | None" = None,
         horizon: int | str | None = None,
         against: "Against" = None,
+        scored_by: str = "",
+        resolved: "Sequence[Mapping[str, Any]]" = (),
+        resolver: "Callable[..., Comparison] | None" = None,
     ) -> None:
         self.name = name
+        self.scored_by = scored_by
+        self._resolved = tuple(resolved)
+        self._resolver = resolver
         self.rows = rows
         self.title = title or name
         self.chance = chance
@@ -183,6 +194,7 @@ class Comparison:
 
         found = (*cutoff_notes(self.rows), *drift_notes(self.rows), *charge_notes(self.rows))
         found = (*found, *self._in_time())
+        found = (*resolution_notes(self._resolved), *found)
         told = (*self._interrupted(), *self._notes, *found, *self._statistics.verdict.notes)
         return (*told, *self._watched(), *self._tried())
 
@@ -401,6 +413,47 @@ class Comparison:
 
         return prediction_powered(self.rows, gold, of=of, cluster=self.depends)
 
+    def strategy(self, **options: Any) -> "StrategyView":
+        """
+        Return what following each arm's answers over the dates would have earned, after costs.
+
+        Options: `returns` (the targets, as fractions), `positions` (such as `{"buy": 1}`),
+        `asset` (what is traded), `costs_bps`, `capital` in dollars (the calls are then paid from
+        it), `hold` ("staggered" or "non_overlapping"), `per_year`, `draws`, `seed`, `level`: see
+        `stats.strategy.strategy` and `stats.signals.signals`.
+        """
+        from llmlab.comparison.over_time import strategy_of
+
+        return strategy_of(self, **options)
+
+    def walk_forward(self, **options: Any) -> "WalkForwardView":
+        """
+        Choose the best arm on earlier dates, score it on those after an embargo of the horizon.
+
+        Options: `test` (dates of a block), `window` (dates to choose on; all earlier ones when
+        None), `min_train`, `level`, and `horizon` where the run has none: see
+        `stats.walk_forward`.
+        """
+        from llmlab.comparison.over_time import walk_forward_of
+
+        return walk_forward_of(self, **options)
+
+    def reality_check(self, baseline: "Said | float | None" = None) -> "pd.DataFrame":
+        """
+        Say for each arm whether it beats *baseline* (chance when None), all arms allowed for.
+
+        `lab.reality_check` does so for all runs of a book at once.
+        """
+        from llmlab.comparison.sessions import reality_check
+
+        return reality_check([self], baseline)
+
+    def overfitting(self, parts: int = 10, seed: int = 0) -> "pd.Series[Any]":
+        """Return how likely the arm chosen here is below the median arm elsewhere (PBO)."""
+        from llmlab.comparison.over_time import overfitting_of
+
+        return overfitting_of(self, parts=parts, seed=seed)
+
     @property
     def by_cutoff(self) -> "pd.DataFrame":
         """Scores on inputs before and after each model's knowledge cut-off."""
@@ -454,13 +507,44 @@ class Comparison:
             tested=self.tested,
             horizon=self.horizon,
             against=self.against,
+            scored_by=self.scored_by,
+            resolved=self._resolved,
         )
+
+    def resolve(
+        self, outcomes: "pd.DataFrame | pd.Series[Any]", target: str = "target", **how: Any
+    ) -> "Comparison":
+        """
+        Add targets that came after the run, score it again, and return it; the book keeps it so.
+
+        Args:
+            outcomes: By input id (its index): a frame with a column *target*, or a Series.
+                A missing value leaves its input unresolved.
+            target: The column.
+            how: `replace=True` overwrites targets that are there and are others; `score` says
+                how to score, where the run's own score is a function.
+
+        Raises:
+            UsageError: An input is unknown or lies in the future, a target is there already, or
+                no lab keeps this run.
+        """
+        if self._resolver is None:
+            raise UsageError("no lab keeps this run: use lab.run(name).resolve(...), or put the "
+                             "scores into a frame for Comparison.from_scores")  # fmt: skip
+        return self._resolver(self.name, outcomes, target, **how)
+
+    @property
+    def resolutions(self) -> "pd.DataFrame":
+        """One row an input whose target came after the run: when that was, and in which turn."""
+        return resolution_table(self._resolved)
 
     # ---- shown and written ---------------------------------------------------------------
 
     def plot(self, kind: str = "frontier") -> "Figure":
         """
-        Draw the run: `frontier`, `forest`, `differences`, `latency` or `calibration`.
+        Draw the run: `frontier`, `forest`, `differences`, `latency`, `calibration`, ...
+
+        `strategy` and `walk_forward` draw what these methods find with their own defaults.
 
         Raises:
             UsageError: There is no plot of this name.
@@ -530,7 +614,12 @@ class Comparison:
             tested=tested_of(self.tested),
             depends=self.depends,
             adjusted="Holm" if self.against is None or self.watched else "max-t",
+            dates=self.dates,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, or one in another process, has no lab.
+        return {**vars(self), "_resolver": None}
 
     def __len__(self) -> int:
         return len(self.rows)

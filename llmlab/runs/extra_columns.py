@@ -118,6 +118,7 @@ def about_of(
         "tested": tested(experiment, rows),
         "horizon": experiment.design.horizon,
         "against": experiment.design.against,
+        "scored_by": experiment.design.score if isinstance(experiment.design.score, str) else "",
     }
 
 

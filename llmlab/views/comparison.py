@@ -45,6 +45,8 @@ class ComparisonView:
     """The same for `llmlab.stats`, with how far targets look ahead."""
     adjusted: str = "Holm"
     """How p is adjusted for all pairs."""
+    dates: "pd.Series[Any] | None" = None
+    """The date of each input, by input id, where there is one."""
 
 
 SENTENCES = ("name", "title", "verdict", "basis", "score_name")

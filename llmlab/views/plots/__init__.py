@@ -11,6 +11,7 @@ from llmlab.views.plots.ecdf import latency
 from llmlab.views.plots.forest import differences, forest
 from llmlab.views.plots.frontier import frontier
 from llmlab.views.plots.reliability import calibration
+from llmlab.views.plots.returns import of_returns, returns, walking
 
 
 class PlotKind(NamedTuple):
@@ -33,6 +34,8 @@ PLOTS: Final = {
     "differences": PlotKind("Paired differences", differences),
     "latency": PlotKind("Latency", latency),
     "calibration": PlotKind("Calibration", calibration, _of_probabilities),
+    "strategy": PlotKind("Cumulative return before costs", returns, of_returns),
+    "walk_forward": PlotKind("Chosen by earlier dates", walking, lambda _: False),
 }
 """In the order in which a report shows them."""
 

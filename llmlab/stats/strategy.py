@@ -82,7 +82,7 @@ def strategy(  # noqa: PLR0913 - all by name
     books = [_Book.of(found, arm, costs_bps, capital) for arm in range(len(found.names))]
     chances = [_chance(found, arm, each, draws, rng) for arm, each in enumerate(books)]
     table = _table(found, books, chances, year, level)
-    bands = [_band(each, level) for each in chances]
+    bands = [_band(chances[at], each.net, level) for at, each in enumerate(books)]
     return Strategy(
         table=table,
         returns=_frame(found, [each.net for each in books]),
@@ -247,11 +247,19 @@ def shuffled(dates: int, length: int, rng: np.random.Generator) -> "npt.NDArray[
     return np.asarray(np.concatenate([pieces[each] for each in order]), dtype=np.intp)
 
 
-def _band(paths: Floats, level: float) -> tuple[Floats, Floats]:
-    """Return the limits that a share *level* of whole paths never leaves."""
-    mean, sd = paths.mean(axis=0), paths.std(axis=0)
-    far = np.abs(paths - mean) / np.where(sd > 0.0, sd, np.inf)
-    reach = float(np.quantile(far.max(axis=1), level)) if np.isfinite(paths).all() else np.nan
+def _band(paths: Floats, net: Floats, level: float) -> tuple[Floats, Floats]:
+    """
+    Return the limits that a share *level* of whole paths never leaves.
+
+    The path of the arm's *net* returns counts as one of them, so that by chance alone it leaves
+    them about as often as any other.
+
+    Source: Myllymaki et al. (2017), J. Royal Statistical Society B 79(2), for global envelopes.
+    """
+    every = np.vstack([paths, np.cumsum(net)])
+    mean, sd = every.mean(axis=0), every.std(axis=0)
+    far = (np.abs(every - mean) / np.where(sd > 0.0, sd, np.inf)).max(axis=1)
+    reach = float(np.sort(far)[int(np.ceil(level * far.size)) - 1])
     return mean - reach * sd, mean + reach * sd
 
 

@@ -15,10 +15,10 @@ from llmlab.sim import Simulator
 from llmlab.templates import parse
 from llmlab.tokens import count_prompt
 from llmlab.tokens.images import image_tokens, most_image_tokens, most_tokens_of, tokens_of
+from tests.labs import lab_for
 from tests.pictures import filing, picture, prepared
 from tests.test_attachments import _simulator  # noqa: F401 - the fixture
 from tests.test_plan import planned
-from tests.test_runs import lab_for
 
 MODELS = [
     "openai/gpt-6-luna", "openai/gpt-5.5", "openai/gpt-5.4", "openai/gpt-5.4-mini",

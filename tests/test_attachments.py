@@ -26,10 +26,10 @@ from llmlab.records import Api, Attachment, Prompt, Request
 from llmlab.sim import RuleAuthor, Simulator
 from llmlab.templates import parse
 from llmlab.templates.attachments import AttachmentReader
+from tests.labs import lab_for, questions
 from tests.loopback import Came, Loopback, Said
 from tests.pictures import chart, filing, picture, prepared, saved
 from tests.test_batches import lab_for as batching
-from tests.test_runs import lab_for, questions
 
 PNG, JPEG = picture(), picture("JPEG")
 WORDS = "Up or down? {{ chart }}"

@@ -21,12 +21,12 @@ from llmlab.providers.registry import adapter_of
 from llmlab.records import Api, HttpCall, Parameters, Prompt, Request, Turn
 from llmlab.sim import RuleAuthor, Simulator
 from llmlab.templates import parse
+from tests.labs import lab_for, questions
 from tests.loopback import Came, Loopback, Said
 from tests.pictures import picture, prepared
 from tests.test_attachments import sent_by_sdk
 from tests.test_batches import lab_for as batching
 from tests.test_plan import planned
-from tests.test_runs import lab_for, questions
 
 RULES = "Answer with one word, positive, negative or neutral. " * 400
 LONG = f"[system]\n{RULES}\n[user]\nThe headline is this one: {{{{ headline }}}}"

@@ -19,7 +19,7 @@ from llmlab.scores import label_p, scored
 from llmlab.scores.label_p import Chances
 from llmlab.scores.unread import Unread
 from llmlab.sim import RuleAuthor, Simulator
-from tests.test_runs import lab_for, questions
+from tests.labs import lab_for, questions
 
 
 def token(own: str, **chances: float) -> TokenLogprob:

@@ -27,8 +27,8 @@ from llmlab.records import (
     TokenLogprob,
 )
 from llmlab.sim import RuleAuthor, Simulator
+from tests.labs import lab_for
 from tests.test_agreement import _openai
-from tests.test_runs import lab_for
 from tests.test_tool_calls import chat, message, ollama_body, response, sse
 from tests.test_tools import Json, body_of
 

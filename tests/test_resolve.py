@@ -14,7 +14,8 @@ from llmlab import Comparison, Lab
 from llmlab.errors import UsageError
 from llmlab.scores import label
 from llmlab.sim import RuleAuthor, Simulator
-from tests.test_saved import HEADLINES, abtest, keyless, lab_for
+from tests.labs import lab_for
+from tests.test_saved import HEADLINES, abtest, keyless
 
 
 @pytest.fixture(name="simulator")
@@ -35,7 +36,7 @@ def unresolved() -> pd.DataFrame:
 
 async def kept(simulator: Simulator, book: Path, **options: Any) -> Comparison:
     """A run whose targets are not known yet."""
-    async with lab_for(simulator, book) as lab:
+    async with lab_for(simulator, book=book) as lab:
         return await abtest(lab, name="r", on=unresolved(), **{"score": "contains", **options})
 
 
@@ -50,7 +51,7 @@ async def test_resolved_in_parts_a_run_is_as_if_its_targets_had_been_there(
 ) -> None:
     """Scores, chance, verdict; after reopening too, without a key; the rest stays untargeted."""
     run = await kept(simulator, tmp_path / "a.db")
-    async with lab_for(simulator, tmp_path / "b.db") as lab:
+    async with lab_for(simulator, book=tmp_path / "b.db") as lab:
         whole = await abtest(lab, name="r", score="contains")
     book = tmp_path / "a.db"
     part = await in_lab(book, lambda lab: lab.run("r").resolve(later(0, 2)))
@@ -135,7 +136,7 @@ async def test_what_cannot_be_resolved_is_one_line(simulator: Simulator, tmp_pat
 async def test_inputs_of_the_future_have_no_outcome(simulator: Simulator, tmp_path: Path) -> None:
     """A date after today cannot be resolved today; missing outcomes are left for later."""
     future = unresolved().assign(when=pd.Timestamp("2190-01-01", tz="UTC"))
-    async with lab_for(simulator, tmp_path / "a.db") as lab:
+    async with lab_for(simulator, book=tmp_path / "a.db") as lab:
         await abtest(lab, name="r", on=future, as_of="when", score="contains")
 
     def work(lab: Lab) -> Comparison:
@@ -152,7 +153,7 @@ async def test_inputs_of_the_future_have_no_outcome(simulator: Simulator, tmp_pa
 async def test_numbers_that_come_later_are_numbers(simulator: Simulator, tmp_path: Path) -> None:
     """Returns, some of which were known before: kept as text, scored as numbers."""
     on = HEADLINES.assign(move=[0.01, np.nan, np.nan, np.nan])
-    async with lab_for(simulator, tmp_path / "a.db") as lab:
+    async with lab_for(simulator, book=tmp_path / "a.db") as lab:
         await abtest(lab, name="r", on=on, score="direction", target="move")
     moves = pd.Series([0.01, -0.02, 0.0, 0.03], index=on.index)
     done = await in_lab(tmp_path / "a.db", lambda lab: lab.resolve("r", moves))

@@ -21,7 +21,7 @@ from llmlab.sim.authors.embedded import arm_seed, arm_temperature
 from llmlab.sim.authors.instance import instance
 from llmlab.sim.authors.rule import labels_in
 from llmlab.sim.authors.weights import held
-from tests.test_runs import lab_for
+from tests.labs import lab_for
 
 ASKED = Asked(
     provider="openai",

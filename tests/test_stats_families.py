@@ -17,9 +17,9 @@ from llmlab.stats import arms, holm, pairs, verdict
 from llmlab.stats.against import places_of
 from llmlab.stats.max_t import Contrasts, each_alone, max_t
 from llmlab.views.comparison import pair_note
+from tests.labs import lab_for
 from tests.test_experiment import TWO, design
 from tests.test_experiment import frame as texts
-from tests.test_runs import lab_for
 from tests.test_stats_compare import make_rows
 from tests.test_stats_missing import _random_run
 

@@ -19,8 +19,8 @@ from llmlab.providers.registry import adapter_of
 from llmlab.records import Answer, Api, HttpReply, Parameters, Prompt, Request, ToolCall
 from llmlab.sim import RuleAuthor, Simulator
 from tests.conftest import RECORDED
+from tests.labs import lab_for
 from tests.test_agreement import _openai
-from tests.test_runs import lab_for
 from tests.test_tools import ABOUT, CITY, FLAT, NESTED, WEATHER, Json
 
 # --- as they come back --------------------------------------------------------------------

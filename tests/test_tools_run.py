@@ -18,9 +18,9 @@ from llmlab.scores import Score, exact, label, scored, tool
 from llmlab.scores import json as json_score
 from llmlab.scores.judge import matches
 from llmlab.sim import RuleAuthor, Simulator
+from tests.labs import lab_for, questions
 from tests.test_batches import SOLD
 from tests.test_batches import lab_for as batch_lab_for
-from tests.test_runs import lab_for, questions
 
 FRAME = pd.DataFrame(
     {

@@ -53,13 +53,6 @@ def valued(
     billed = answer.billed
     if billed is not None:
         billed, usd, basis = bill_of(billed, usd, basis, prepared.model)
-    served, asked = answer.usage.service_tier, request.parameters.tier
-    odd = odd_tier(served, asked) if served or asked else ""
-    warnings = answer.warnings
-    if prepared.dropped:
-        warnings += tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
-    if odd:
-        warnings += (odd,)
     return replace(
         answer,
         requested=request.name,
@@ -77,8 +70,17 @@ def valued(
         unsure_usd=timing.unsure_usd,
         started_at=at,
         sent=prepared.call.sent,
-        warnings=warnings,
+        warnings=_warnings(answer, prepared),
     )
+
+
+def _warnings(answer: Answer, prepared: Prepared) -> tuple[str, ...]:
+    served, asked = answer.usage.service_tier, prepared.request.parameters.tier
+    odd = odd_tier(served, asked) if served or asked else ""
+    warnings = answer.warnings
+    if prepared.dropped:
+        warnings += tuple(f"{name} was left out: the model refuses it" for name in prepared.dropped)
+    return (*warnings, odd) if odd else warnings
 
 
 def placed(answer: Answer, prepared: Prepared) -> Answer:

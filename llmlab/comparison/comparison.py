@@ -97,12 +97,7 @@ class Comparison:
         self.tested = tested
         """Prompts, settings and some inputs; None where a file did not say."""
         self._statistics = RunStatistics(
-            rows=rows,
-            chance=chance,
-            cluster=cluster,
-            bound=bound,
-            horizon=horizon,
-            against=against,
+            rows=rows, chance=chance, cluster=cluster, bound=bound, horizon=horizon, against=against
         )
 
     @property

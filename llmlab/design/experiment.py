@@ -100,15 +100,14 @@ def experiment_of(
     arms = catalogue.arms(design.models or ())
     table = _table(design, templates)
     scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
-    _require_rivals(design, judge, count=len(templates) * len(arms))
+    _require_rivals(design, judge, templates, arms)
     _require_logprobs(design, scorer)
-    _require_baseline(design, templates, arms)
     clusters = clusters_of(table.on, design.cluster, table.inputs)
     dates = dates_by_input(table.on, design.as_of, table.inputs)
     check_horizon(design, table.inputs, dates=dates, clusters=clusters)
     whole = units_by_input(table.inputs, clusters) if design.stop_when_clear else None
-    cells = grid(design, templates, arms, table.inputs, whole=whole, filled=filled)
-    cells = with_schemas(cells, templates)
+    asked = grid(design, templates, arms, table.inputs, whole=whole, filled=filled)
+    cells = with_schemas(asked, templates)
     return Experiment(
         design=design,
         name=design.name or _name(templates, cells, system=design.system is not None),
@@ -131,11 +130,22 @@ def experiment_of(
 _RIVALS: Final = 2
 
 
-def _require_rivals(design: Design, judge: Judge | None, *, count: int) -> None:
+def _require_rivals(
+    design: Design,
+    judge: Judge | None,
+    templates: Sequence[Template],
+    arms: Sequence[ModelVariant],
+) -> None:
+    """Check that there is what early stopping, a judge or a baseline is compared with."""
+    count = len(templates) * len(arms)
     if design.stop_when_clear and count < _RIVALS:
         raise UsageError("stop_when_clear needs two arms: another prompt or another model")
     if judge is not None and count < _RIVALS:
         raise UsageError("a judge compares answers: give two prompts or two models")
+    if design.against is not None:
+        from llmlab.stats.against import places_of
+
+        places_of([(each.name, arm.label) for each in templates for arm in arms], design.against)
 
 
 def _require_logprobs(design: Design, scorer: Scorer | None) -> None:
@@ -146,17 +156,6 @@ def _require_logprobs(design: Design, scorer: Scorer | None) -> None:
             f"score {scorer.name!r} reads log-probabilities: ask for them with logprobs=5 "
             "(--logprobs 5)"
         )
-
-
-def _require_baseline(
-    design: Design, templates: Sequence[Template], arms: Sequence[ModelVariant]
-) -> None:
-    """Check that *against* names something to be compared with, before anything is sent."""
-    if design.against is None:
-        return
-    from llmlab.stats.against import places_of
-
-    places_of([(each.name, arm.label) for each in templates for arm in arms], design.against)
 
 
 def _asked(templates: tuple[Template, ...], *, aa: bool) -> tuple[Template, ...]:

@@ -43,6 +43,21 @@ def what_cannot_be(usage: Usage, billed: Decimal | None, request_id: str | None)
     return f"{' and '.join(said)}, which cannot be ({where}): what it used and cost is unknown"
 
 
+def odd_usage(usage: Usage, total: int | None) -> list[str]:
+    """Return what does not add up in *usage*, in words; nothing is put right."""
+    whole, output = usage.input, usage.output
+    odd: list[str] = []
+    if total is not None and whole is not None and output is not None and total != whole + output:
+        odd.append(f"usage does not add up: {whole} in + {output} out is not the total {total}")
+    if whole is not None and (usage.cached or 0) + usage.cache_write > whole:
+        odd.append(f"usage does not add up: more cached than the whole input of {whole}")
+    if usage.reasoning is not None and output is not None and usage.reasoning > output:
+        odd.append(f"usage does not add up: {usage.reasoning} reasoning in {output} out")
+    if usage.cache_write_1h > usage.cache_write:
+        odd.append("usage does not add up: more cached for an hour than cached at all")
+    return odd
+
+
 def believed(usage: Usage) -> Usage:
     """Return *usage*, or nothing at all where one of its counts cannot be."""
     return usage if all_can_be(usage) else NOTHING

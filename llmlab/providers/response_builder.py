@@ -1,7 +1,7 @@
 """Collects the parts of a reply, whole or streamed, and builds the `Answer`."""
 
 from collections.abc import Mapping
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -23,11 +23,6 @@ from llmlab.records import (
     TokenLogprob,
     Usage,
 )
-
-_TICKS: Final = Decimal(10) ** 10
-"""xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
-_EXACT: Final = Context(prec=60)
-"""A context of its own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
 
 
 class ResponseBuilder(Struct, kw_only=True):
@@ -179,23 +174,3 @@ def _with_id(warning: str, provider: str, request_id: str | None) -> str:
     if not warning.startswith(_NAMED):
         return warning
     return f"{warning} ({provider}, request {request_id or 'without an id'})"
-
-
-def dollars(ticks: int | None) -> Decimal | None:
-    """Return the dollars of *ticks*, which xAI counts ten billion to the dollar."""
-    return None if ticks is None else _EXACT.divide(Decimal(ticks), _TICKS)
-
-
-def odd_usage(usage: Usage, total: int | None) -> list[str]:
-    """Return what does not add up in *usage*, in words; nothing is put right."""
-    whole, output = usage.input, usage.output
-    odd: list[str] = []
-    if total is not None and whole is not None and output is not None and total != whole + output:
-        odd.append(f"usage does not add up: {whole} in + {output} out is not the total {total}")
-    if whole is not None and (usage.cached or 0) + usage.cache_write > whole:
-        odd.append(f"usage does not add up: more cached than the whole input of {whole}")
-    if usage.reasoning is not None and output is not None and usage.reasoning > output:
-        odd.append(f"usage does not add up: {usage.reasoning} reasoning in {output} out")
-    if usage.cache_write_1h > usage.cache_write:
-        odd.append("usage does not add up: more cached for an hour than cached at all")
-    return odd

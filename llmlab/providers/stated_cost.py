@@ -1,9 +1,14 @@
-"""What a gateway says in `usage` that a call cost."""
+"""What a provider or gateway says in `usage` that a call cost."""
 
-from decimal import Decimal
-from typing import Any, Protocol
+from decimal import Context, Decimal
+from typing import Any, Final, Protocol
 
 from llmlab.providers.response_builder import ResponseBuilder
+
+_TICKS: Final = Decimal(10) ** 10
+"""xAI's `cost_in_usd_ticks` to the dollar (docs.x.ai, "Cost tracking")."""
+_EXACT: Final = Context(prec=60)
+"""A context of its own: a notebook that sets `getcontext().prec = 6` must not round a bill."""
 
 
 class StatesCost(Protocol):
@@ -36,3 +41,8 @@ def _dollars(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return Decimal(repr(value))  # as written: 0.1 is a tenth
+
+
+def dollars(ticks: int | None) -> Decimal | None:
+    """Return the dollars of *ticks*, which xAI counts ten billion to the dollar."""
+    return None if ticks is None else _EXACT.divide(Decimal(ticks), _TICKS)

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from llmlab.errors import Unreadable
 from llmlab.providers.anthropic import wire
-from llmlab.providers.believed import added
+from llmlab.providers.believed import added, odd_usage
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.functions import call_at, hear_call
-from llmlab.providers.response_builder import ResponseBuilder, odd_usage, unknown
+from llmlab.providers.response_builder import ResponseBuilder, unknown
 from llmlab.providers.sse import Event
 from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Finish, Piece, Usage

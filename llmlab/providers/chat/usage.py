@@ -1,10 +1,10 @@
 """The usage of chat completions, in the ways that providers and gateways count."""
 
-from llmlab.providers.believed import added
+from llmlab.providers.believed import added, odd_usage
 from llmlab.providers.chat import wire
 from llmlab.providers.decoding import lenient
-from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage
-from llmlab.providers.stated_cost import stated_cost
+from llmlab.providers.response_builder import ResponseBuilder
+from llmlab.providers.stated_cost import dollars, stated_cost
 from llmlab.records import Usage
 
 

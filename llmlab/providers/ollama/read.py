@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from llmlab.errors import Unreadable
+from llmlab.providers.believed import odd_usage
 from llmlab.providers.decoding import decode_line, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.functions import hear_chat_calls
-from llmlab.providers.response_builder import ResponseBuilder, odd_usage
+from llmlab.providers.response_builder import ResponseBuilder
 from llmlab.providers.sse import Event
 from llmlab.records import Answer, Finish, Piece, Usage
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmlab.errors import CallError, Unreadable
+from llmlab.providers.believed import odd_usage
 from llmlab.providers.decoding import convert, decode_line, lenient
 from llmlab.providers.failures import failure_in
 from llmlab.providers.functions import call_at, hear_call
-from llmlab.providers.response_builder import ResponseBuilder, dollars, odd_usage, unknown
+from llmlab.providers.response_builder import ResponseBuilder, unknown
 from llmlab.providers.responses import wire
 from llmlab.providers.responses.usage import odd_writes, usage_of
 from llmlab.providers.sse import Event
-from llmlab.providers.stated_cost import stated_cost
+from llmlab.providers.stated_cost import dollars, stated_cost
 from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Finish, Piece
 

@@ -95,8 +95,7 @@ def experiment_of(
             prompt, model or score.
     """
     design = design.checked()
-    given = with_systems(templates_of(design.prompts, library), design.system)
-    templates = _asked(given, aa=design.aa)
+    templates = _asked(design, library)
     arms = catalogue.arms(design.models or ())
     table = _table(design, templates)
     scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
@@ -158,10 +157,11 @@ def _require_logprobs(design: Design, scorer: Scorer | None) -> None:
         )
 
 
-def _asked(templates: tuple[Template, ...], *, aa: bool) -> tuple[Template, ...]:
+def _asked(design: Design, library: Library) -> tuple[Template, ...]:
     """Return the prompts of the run: an A/A test asks each a second time, under another name."""
+    templates = with_systems(templates_of(design.prompts, library), design.system)
     again = (replace(each, name=each.name + AGAIN) for each in templates)
-    return (*templates, *again) if aa else templates
+    return (*templates, *again) if design.aa else templates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

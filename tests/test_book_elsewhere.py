@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmlab.book import Book, Elsewhere, Once
@@ -60,6 +60,8 @@ def _begun(book: Book, key: str, once: Once) -> int | None:
 
 @settings(max_examples=40)
 @given(STEPS)
+@example([("begin", 1, "a", "now")] * 2 + [("begin", 0, "a", "now"), ("fail", 1, "a", "now")]
+         + [("begin", 0, "a", "now")])  # fmt: skip
 def test_a_key_is_begun_only_where_nobody_else_works_on_it(
     steps: list[tuple[str, int, str, Once]],
 ) -> None:

@@ -51,7 +51,8 @@ def test_of_100_worthless_revisions_over_20_sessions_few_are_called_real(
     ]
 
     assert np.mean([each.among_all.min() <= 0.05 for each in found]) <= 0.10
-    assert np.mean([each.alone.min() <= 0.05 for each in found]) > 0.6
+    # Of 1,587 and more histories 52 % to 98 % (docs/statistics.md); 60 of them can show 40.
+    assert np.mean([each.alone.min() <= 0.05 for each in found]) > 0.35
 
 
 def test_a_revision_that_is_better_is_found_among_100() -> None:

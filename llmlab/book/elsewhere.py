@@ -40,7 +40,8 @@ class Others:
         """Whether another kernel has this book open, or had since this one opened it."""
         self._seen: int | None = None
         self._open: dict[int, str] = {}
-        self._by_key: dict[str, int] = {}
+        self._by_key: dict[str, set[int]] = {}
+        """Several where a kernel asks equal cells of one plan, or the same question again."""
 
     def refresh(self, connection: sqlite3.Connection, owner: int) -> None:
         """Read what is new since the last time; call it inside a transaction."""
@@ -55,19 +56,21 @@ class Others:
         if seen is not None:
             for attempt, key in connection.execute(_NEW, (seen, owner)):
                 self._open[attempt] = key
-                self._by_key[key] = attempt
+                self._by_key.setdefault(key, set()).add(attempt)
         self._seen, self.stale = last, False
 
     def attempt(self, key: str) -> int | None:
-        """Return the attempt that another kernel has under way with *key*, or None."""
-        return self._by_key.get(key)
+        """Return the last attempt that another kernel has under way with *key*, or None."""
+        return max(self._by_key.get(key, ()), default=None)
 
     def forget(self, ended: Iterable[int]) -> None:
         """Remove attempts that have ended, or that this kernel has given up."""
         for attempt in ended:
             key = self._open.pop(attempt, "")
-            if self._by_key.get(key) == attempt:
-                del self._by_key[key]
+            same = self._by_key.get(key, set())
+            same.discard(attempt)
+            if not same:
+                self._by_key.pop(key, None)
 
 
 def _ended(connection: sqlite3.Connection, attempts: Iterable[int]) -> list[int]:

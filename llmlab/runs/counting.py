@@ -134,7 +134,9 @@ _WHOLE: Final = 2
 
 def _teaches(answer: Answer, request: Request) -> bool:
     """Say whether the count is the provider's own, of the real model, for the words alone."""
-    usage = answer.usage
+    usage, asked = answer.usage, request.parameters
+    if asked.tools or asked.schema is not None:
+        return False  # both are in the count, too
     return (
         answer.backend == "live"
         and not answer.from_book

@@ -50,13 +50,23 @@ def marked(run: Comparison, marks: Mapping[str, str]) -> Comparison:
     if "outcome" in rows.columns:
         words = rows["outcome"].astype("str").replace("scored", "unscored")
         rows["outcome"] = words.mask(rows["score"].notna(), "scored").astype("category")
+    clusters = run.clusters
     return Comparison(
         f"{run.name} (marked)",
         rows,
         score_name="right, by hand",
+        cluster=None if clusters is None else {str(k): v for k, v in clusters.items()},
         tested=run.tested,
-        notes=(f"scored by {len(marks)} marks made by hand",),
+        notes=(f"scored by {len(marks)} marks made by hand", *([_STOPPED] if run.watched else [])),
+        horizon=run.horizon,
+        against=run.against,
     )
+
+
+_STOPPED: Final = (
+    "the run could stop early by another score: these intervals are those of a number of inputs "
+    "that was fixed before"
+)
 
 
 def _key(row: Any) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, fraction, same_length
 from llmlab.stats.shares import total
-from llmlab.stats.spread import INDEPENDENT, Dependence, Spread, summed
+from llmlab.stats.spread import INDEPENDENT, Dependence, Spread, spread, summed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +107,9 @@ def _error(pull: Floats, known: Flags, depends: Dependence) -> Spread:
     if depends.steps:
         found = total(pull, depends)
         return Spread(found.error, min(found.freedom, freedom))
-    pull = summed(pull, codes)
-    scale = (freedom + 1.0) / (freedom or np.nan)
-    return Spread(float(np.sqrt((pull**2).sum() * scale)), freedom)
+    # The inputs with marks say what CR2 adds, and how few degrees of freedom unequal clusters have.
+    marked = np.where(known, pull, 0.0)
+    robust = spread(marked[known], Dependence(codes[known]))
+    plain = float((summed(marked, codes) ** 2).sum())
+    added = (robust.error * float(known.sum())) ** 2 / plain if plain > 0.0 else 1.0
+    return Spread(float(np.sqrt((summed(pull, codes) ** 2).sum() * added)), robust.freedom)

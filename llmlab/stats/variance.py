@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVELS: Final = ("cluster", "input", "repeat", "judge")
-JUDGED: Final = "judge_repeat"
-"""Column that numbers the marks that a judge gave to one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

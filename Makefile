@@ -23,9 +23,9 @@ unit: .venv/test  ## the quick tests
 	@$(BIN)/llmlab local install
 	$(BIN)/pytest -q -n 2 -m 'not slow' --ignore=tests/browser
 
-slow: .venv/test  ## kernels, papermill, kills, crashes and long batteries, one test after the other
+slow: .venv/test  ## kernels, papermill, kills, crashes and long batteries; those of a file one after the other
 	@$(BIN)/llmlab local install
-	$(BIN)/pytest -q -m slow --ignore=tests/browser
+	$(BIN)/pytest -q -n 2 --dist loadfile -m slow --ignore=tests/browser
 
 notebooks: .venv/test
 	@$(BIN)/llmlab local install

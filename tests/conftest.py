@@ -49,7 +49,7 @@ SLOW = frozenset({
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make slow` runs, one test after the other."""
+    """Mark what `make slow` runs."""
     for item in items:
         if {item.path.name, f"{item.path.name}::{item.name.partition('[')[0]}"} & SLOW:
             item.add_marker(pytest.mark.slow)

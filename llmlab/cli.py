@@ -290,7 +290,7 @@ def _tape_save(arguments: argparse.Namespace) -> int:
 
 
 def _tape_check(arguments: argparse.Namespace) -> int:
-    from llmlab.archive.tape_file import check
+    from llmlab.archive.tape_reader import check
 
     found = check(arguments.file)
     print(f"{arguments.file}: {found.answers} answers, {found.failures} failures")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from llmlab.archive import run_store, tape_file
+from llmlab.archive import run_store, tape_writer
 from llmlab.archive.tape import Tape
 from llmlab.backends.greeting import greeting
 from llmlab.backends.served import merged
@@ -480,7 +480,7 @@ class Lab:
         """
         self._services.recorder.flush()
         path = Path(path)
-        tape_file.write(path, Tape(run_store.lines(self.book, run)).lines)
+        tape_writer.write(path, Tape(run_store.lines(self.book, run)).lines)
         return path
 
     def gates(self) -> "tuple[GateState, ...]":

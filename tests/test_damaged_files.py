@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from llmlab.archive import tape_file
+from llmlab.archive import tape_reader, tape_writer
 from llmlab.archive.tape import line_of
 from llmlab.catalogue import Catalogue
 from llmlab.errors import ConfigError, LabError, UsageError
@@ -355,7 +355,7 @@ def settings_counts(folder: Path) -> Counts:
 def damaged_tapes() -> Iterator[tuple[str, bytes]]:
     """Yield tapes that were damaged, in bytes and line by line."""
     lines = [line_of(row, content="c", by="b") for row in rows()[:3]]
-    text = tape_file.text_of(lines)
+    text = tape_writer.text_of(lines)
     yield from bytes_of(text.encode(), rng(24), 60)
     head, first, *rest = text.splitlines()
     for name, made in documents_of(json.loads(first)):
@@ -371,9 +371,9 @@ def damaged_tapes() -> Iterator[tuple[str, bytes]]:
 
 def use_tape(path: Path) -> None:
     """Read a tape, look it over, and write it again."""
-    tape = tape_file.read(path)
-    tape_file.check(path)
-    tape_file.text_of(tape.lines)
+    tape = tape_reader.read(path)
+    tape_reader.check(path)
+    tape_writer.text_of(tape.lines)
     tape.with_lines(tape.lines)
     prompt = Prompt(name="p", user="u")
     request = Request(provider="openai", model="gpt-6-luna", label="gpt", prompt=prompt)
@@ -467,7 +467,7 @@ NO_FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "parquet": (".parquet", read_rows),
     "template": (".md", lambda path: Library(path.parent)[path.stem]),
     "catalogue": (".toml", Catalogue.load),
-    "tape": (".tape", tape_file.read),
+    "tape": (".tape", tape_reader.read),
     "schema": (".json", lambda path: schema_of(str(path), {})),
     "line-ups": (".toml", lambda path: _with_lineup(path, "mine", ["gpt"])),
 }

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from llmlab import Lab
-from llmlab.archive import tape_file
+from llmlab.archive import tape_writer
 from llmlab.cli import main
 from llmlab.errors import ConfigError, Unavailable, Unreadable
 from llmlab.pricing import Prices, edition, stored
@@ -343,7 +343,7 @@ def test_the_command_line_fetches(
 def test_a_replay_fetches_nothing(tmp_path: Path) -> None:
     """It sends nothing at all."""
     tape = tmp_path / "tape"
-    tape_file.write(tape, [])
+    tape_writer.write(tape, [])
     with (
         Lab(book=None, mode="replay", tape=tape, env={}, config="/") as lab,
         pytest.raises(ConfigError, match="needs the network"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from llmlab import Lab
-from llmlab.archive import tape_file
+from llmlab.archive import tape_writer
 from llmlab.book import Book
 from llmlab.views.export.whole_file import write_whole
 
@@ -132,9 +132,9 @@ def test_an_older_journal_is_closed_to_others(tmp_path: Path) -> None:
 def test_a_tape_is_private_everywhere(tmp_path: Path, umask: int) -> None:
     """A tape holds prompts: it is the owner's alone where it is written, and when written anew."""
     tape = tmp_path / "runs.jsonl"
-    tape_file.write(tape, [])
+    tape_writer.write(tape, [])
     tape.chmod(0o644)
-    tape_file.write(tape, [])
+    tape_writer.write(tape, [])
 
     assert mode(tape) == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["runs.jsonl"]

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from llmlab.records import Answer, Prompt, Request, Row, Usage
 from llmlab.scores import Scorer, brier, json, label, number, scored, scorer_of
 from llmlab.scores.apply import heard
+from llmlab.scores.judge_reply import choice_of
 from llmlab.scores.targets import missing, same, written
 from llmlab.scores.unread import Unread
-from llmlab.scores.verdicts import choice_of
 from tests.readings import JSON, JUDGE, LABELS, NUMBERS, PROBABILITIES, SETTLED, SIDES
 from tests.scores_page import page
 

@@ -20,10 +20,10 @@ from llmlab.scores.judge import (
     match_result,
     matches,
 )
+from llmlab.scores.judge_reply import choice_of
 from llmlab.scores.numeric import number_of
 from llmlab.scores.ranks import influences
 from llmlab.scores.returns import direction_of
-from llmlab.scores.verdicts import choice_of
 
 LABELS = ["positive", "negative", "neutral", "positive"]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from llmlab import Lab
-from llmlab.archive import tape_file
+from llmlab.archive import tape_reader, tape_writer
 from llmlab.archive.tape import Tape, TapeLine, Use, line_of
 from llmlab.calls.identity import content_of
 from llmlab.cli import main
@@ -224,11 +224,11 @@ async def test_the_text_is_sorted_and_stable(simulator: Simulator, tmp_path: Pat
         await asyncio.to_thread(lab.save_tape, two)
 
     head, *rest = one.read_text(encoding="utf-8").splitlines()
-    assert json.loads(head) == {"schema": tape_file.SCHEMA}
+    assert json.loads(head) == {"schema": tape_writer.SCHEMA}
     keys = [json.loads(each)["content"] for each in rest]
     assert keys == sorted(keys)
     assert one.read_bytes() == two.read_bytes()
-    assert tape_file.text_of(tape_file.read(one).lines) == one.read_text(encoding="utf-8")
+    assert tape_writer.text_of(tape_reader.read(one).lines) == one.read_text(encoding="utf-8")
 
 
 async def test_no_key_and_no_account_is_on_a_tape(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ async def test_no_key_and_no_account_is_on_a_tape(tmp_path: Path) -> None:
     said = "My key is sk-planted-0000000000000000000000 and Bearer planted.planted.planted."
     leaked = line(said, failure=None)
     broken = line(answer=None, failure=Failure(kind="AuthFailed", message=f"no: {said}"))
-    tape_file.write(tmp_path / "two.tape", [leaked, broken])
+    tape_writer.write(tmp_path / "two.tape", [leaked, broken])
 
     both = tape.read_text(encoding="utf-8") + (tmp_path / "two.tape").read_text(encoding="utf-8")
     assert "planted" not in both
@@ -255,9 +255,9 @@ async def test_no_key_and_no_account_is_on_a_tape(tmp_path: Path) -> None:
 def test_words_that_only_look_odd_stay_as_they_are(tmp_path: Path) -> None:
     """A rule of asterisks, an address or sk-learn in an answer is the answer's own."""
     said = "***\nUse sk-learn on 10.0.0.1, write to a@example.com\u2028 ** ok **"
-    tape_file.write(tmp_path / "t", [line(said)])
+    tape_writer.write(tmp_path / "t", [line(said)])
 
-    (back,) = tape_file.read(tmp_path / "t").lines
+    (back,) = tape_reader.read(tmp_path / "t").lines
     assert back.outcome == answer(said)
 
 
@@ -274,7 +274,7 @@ def test_words_that_only_look_odd_stay_as_they_are(tmp_path: Path) -> None:
 def test_a_spoiled_tape_names_the_line(tmp_path: Path, spoil: Any, says: str) -> None:
     """What cannot be read is said with its line, when the lab is made."""
     path = tmp_path / "t"
-    tape_file.write(path, [line(), line(user="Else?")])
+    tape_writer.write(path, [line(), line(user="Else?")])
     path.write_text(spoil(path.read_text(encoding="utf-8")), encoding="utf-8")
 
     with pytest.raises(UsageError, match=says):
@@ -296,7 +296,7 @@ def test_check_counts_and_finds_what_is_wrong(
 ) -> None:
     """`llmlab tape check` counts; an unsorted line or a key makes it fail with the line."""
     path = tmp_path / "t"
-    tape_file.write(path, [line(), line(user="Else?")])
+    tape_writer.write(path, [line(), line(user="Else?")])
     clean = main(["tape", "check", str(path)])
     said = capsys.readouterr().out
     head, one, two = path.read_text(encoding="utf-8").splitlines()
@@ -329,8 +329,8 @@ def test_what_is_written_is_read_back(
     said = answer(text, latency=latency, cost=cost, parsed=parsed)
     written = line(answer=said)
 
-    (body,) = tape_file.text_of([written]).split("\n")[1:-1]
-    back = tape_file._decoded(body, "here")
+    (body,) = tape_writer.text_of([written]).split("\n")[1:-1]
+    back = tape_reader._decoded(body, "here")
 
     assert back.outcome == said or "[...]" in body
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from llmlab import Lab
-from llmlab.archive import tape_file
+from llmlab.archive import tape_reader, tape_writer
 from llmlab.calls.identity import content_of, key_of
 from llmlab.design.duplicates import occurrences
 from llmlab.records import HttpCall, Prompt, Request
@@ -238,7 +238,7 @@ async def test_a_tape_of_before_still_plays(tmp_path: Path) -> None:
         lab_for(simulator, mode="record", tape=tape) as lab,
     ):
         first = (await abtest(lab, frame_of([0, 0, 1]), **options)).rows
-    lines = tape_file.read(tape).lines
+    lines = tape_reader.read(tape).lines
     told = {use: line for line in lines for use in line.uses}
     plain = {
         (line.model, use.prompt): line.content
@@ -249,7 +249,7 @@ async def test_a_tape_of_before_still_plays(tmp_path: Path) -> None:
         replace(line, content=plain[line.model, use.prompt]) if use.input == "1" else line
         for use, line in told.items()
     ]
-    tape_file.write(tape, before)
+    tape_writer.write(tape, before)
 
     async with Lab(book=":memory:", mode="replay", tape=tape, env={}, config="/") as lab:
         again = (await abtest(lab, frame_of([0, 0, 1]), **options)).rows

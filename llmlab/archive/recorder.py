@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from llmlab.archive import run_store, tape_file
+from llmlab.archive import run_store, tape_reader, tape_writer
 from llmlab.archive.row_codec import Taken
 from llmlab.archive.tape import Tape, TapeLine
 from llmlab.book import Book
@@ -87,8 +87,8 @@ class Recorder:
         with self._lock:
             lines, self._lines = self._lines, []
         if self._tape is not None and lines:
-            before = tape_file.read(self._tape) if self._tape.exists() else Tape()
-            tape_file.write(self._tape, before.with_lines(lines).lines)
+            before = tape_reader.read(self._tape) if self._tape.exists() else Tape()
+            tape_writer.write(self._tape, before.with_lines(lines).lines)
 
     def _record(self, lines: Iterable[TapeLine]) -> None:
         with self._lock:

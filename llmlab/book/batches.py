@@ -11,9 +11,10 @@ from typing import Final, Literal, TypeAlias
 from uuid import uuid4
 
 from llmlab.book.entries import Attempt, Limits
+from llmlab.book.reservation import Begin
 from llmlab.book.rows import insert_rows
 from llmlab.book.transaction import Open, Transaction
-from llmlab.book.writes import Begin, give_up, take_back
+from llmlab.book.writes import give_up, take_back
 from llmlab.errors import LimitError
 
 End: TypeAlias = Literal["lost", "forgotten"]

@@ -36,10 +36,11 @@ from llmlab.book.opening import real_path
 from llmlab.book.owners import folder_of, is_dead
 from llmlab.book.readonly import ReadOnly
 from llmlab.book.rescue import copy
+from llmlab.book.reservation import Begin
 from llmlab.book.shared import SHELF, Options, Shared
 from llmlab.book.transaction import Transaction
 from llmlab.book.writer import Writer
-from llmlab.book.writes import Begin, Do, Finish, Release
+from llmlab.book.writes import Do, Finish, Release
 from llmlab.errors import BookError
 
 T = TypeVar("T")

@@ -192,7 +192,7 @@ class AttemptLoop:
 
     def _narrow(self, error: CallError) -> str:
         """Say how many calls a provider lets in at once, where that is what it refused."""
-        width = self._gate.widths.narrow.get(self._model, 0)
+        width = self._gate.permits.widths.narrow.get(self._model, 0)
         if width <= 1 or not is_crowded(error):
             return ""  # a call that was refused alone says nothing of how many
         return f"it lets in about {width} at once"

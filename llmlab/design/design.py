@@ -1,7 +1,7 @@
 """
 The options of a comparison, each defined once: `Design` is the keywords of `Lab.abtest`.
 
-One more option is one more field here, an `@argument` of `%%abtest` if a cell may say it, and
+One more option is one more field here, an `argument` of `abtest_options` if a cell may say it, and
 the place that uses it.
 """
 

@@ -36,7 +36,7 @@ from llmlab.scores.judge import (
     question,
     verdict_of,
 )
-from llmlab.scores.verdicts import Choice
+from llmlab.scores.judge_reply import Choice
 from llmlab.wire import RunStopped
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
-from llmlab.archive import tape_file
+from llmlab.archive import tape_reader
 from llmlab.archive.recorder import Recorder
 from llmlab.archive.tape import Tape
 from llmlab.backends.backends import Backends
@@ -114,7 +114,7 @@ class Services:
         """The tape that replay mode answers from."""
         if self.settings.tape is None:
             raise ConfigError("replay needs a tape: give tape=, or set LLMLAB_TAPE")
-        return tape_file.read(self.settings.tape)
+        return tape_reader.read(self.settings.tape)
 
     @cached_property
     def recorder(self) -> Recorder:

@@ -19,7 +19,7 @@ from typing import Final, Literal
 from llmlab.checks.amounts import TOKENS
 from llmlab.errors import UsageError
 from llmlab.records import Answer, Prompt, Row, Schema
-from llmlab.scores.verdicts import Choice, choice_of
+from llmlab.scores.judge_reply import Choice, choice_of
 
 RUBRIC: Final = "Prefer the answer that is more correct, then the one that is more useful."
 

@@ -18,14 +18,12 @@ from llmlab.catalogue import Model
 from llmlab.errors import ConfigError
 from llmlab.records import Prompt
 from llmlab.tokens.encoders import Encoder, encoder
+from llmlab.tokens.estimate import BASE, estimate, ratio
 from llmlab.tokens.families import Family, family_of
 from llmlab.tokens.kinds import Kind, kind_of
 from llmlab.tokens.learn import CountCorrection, Learned
 
-_BASE: Final = "o200k_base"
 _KEPT: Final = 65_536
-_PER: Final = 1_000.0
-"""Tokens of the text for which a learned factor is predicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +111,8 @@ class Counters:
         exact = self._own(family)
         if exact is not None:
             return self._tokens(pieces, exact, family.encoding)
-        base = self._tokens(pieces, self._base(), _BASE)
-        high = self._ratio(family, _name(model), kind)[2]
+        base = self._tokens(pieces, self._base(), BASE)
+        high = ratio(kind, family, self.learned.of(_name(model)))[2]
         return [math.ceil(tokens * high) for tokens in base]
 
     def yardstick(self, model: Model | str) -> tuple[Hashable, ...]:
@@ -141,28 +139,17 @@ class Counters:
 
     def _estimate(self, text: str, family: Family, name: str) -> Count:
         kind = kind_of(text)
-        base = self._tokens((text,), self._base(), _BASE)[0]
-        middle, low, high = self._ratio(family, name, kind)
-        taught = self.learned.of(name)
-        learned = f", learned from {taught.answers}" if taught else ""
+        base = self._tokens((text,), self._base(), BASE)[0]
+        found = estimate(base, kind, family, self.learned.of(name))
         return Count(
-            tokens=round(base * middle),
+            tokens=found.tokens,
             how="estimate",
-            low=math.floor(base * low),
-            high=math.ceil(base * high),
+            low=found.low,
+            high=found.high,
             kind=kind,
-            by=f"{_BASE} x {middle:.3f} ({family.name}{learned})",
+            by=found.by,
             words=((kind, base * family.ratios[kind][0]),),
         )
-
-    def _ratio(self, family: Family, name: str, kind: Kind) -> tuple[float, float, float]:
-        """Tokens per o200k token: the family's, or its middle times what was learned."""
-        first = family.ratios[kind]
-        taught = self.learned.of(name)
-        if taught is None:
-            return first
-        middle, low, high = (each / _PER for each in taught.predict({kind: _PER}, framed=False))
-        return first[0] * middle, first[0] * low, first[0] * high
 
     def _own(self, family: Family) -> Encoder | None:
         """Return the encoder of the family's published vocabulary, if its package is there."""
@@ -170,9 +157,9 @@ class Counters:
 
     def _base(self) -> Encoder:
         """Return o200k, by which the others are estimated."""
-        found = self._encoders(_BASE)
+        found = self._encoders(BASE)
         if found is None:
-            raise ConfigError(f"no vocabulary {_BASE}: pip install --force-reinstall llmlab")
+            raise ConfigError(f"no vocabulary {BASE}: pip install --force-reinstall llmlab")
         return found
 
     def _tokens(self, texts: Sequence[str], by: Encoder, encoding: str) -> list[int]:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from llmlab.errors import Closed, UsageError
+from llmlab.wire.at_exit import Closers
 from llmlab.wire.brake import Brake, RunStopped
 from llmlab.wire.loop_bridge import CLOSED, BridgedCall, LoopBridge
 from llmlab.wire.threads import Threads
@@ -40,7 +41,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._pid = 0
-        self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._closers = Closers()
         self._bridges: dict[asyncio.AbstractEventLoop, LoopBridge] = {}
 
     @property
@@ -54,7 +55,7 @@ class Engine:
 
     def at_close(self, closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Await *closer* on the loop before it stops, last added first."""
-        self._closers.append(closer)
+        self._closers.add(closer)
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start *work* on the loop and return at once."""
@@ -134,7 +135,7 @@ class Engine:
         if loop is None or thread is None or not mine or not thread.is_alive():
             return
         atexit.unregister(self.close)
-        ending = asyncio.run_coroutine_threadsafe(self._end(), loop)
+        ending = asyncio.run_coroutine_threadsafe(self._closers.close(), loop)
         try:
             ending.result(timeout)
         finally:
@@ -170,22 +171,6 @@ class Engine:
         thread.start()
         atexit.register(self._at_exit or self.close)
         self._loop, self._thread, self._pid = loop, thread, os.getpid()
-
-    async def _end(self) -> None:
-        """Cancel what still runs, then await every closer (sessions, servers)."""
-        mine = asyncio.current_task()
-        rest = [task for task in asyncio.all_tasks() if task is not mine]
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        errors: list[Exception] = []
-        while self._closers:
-            try:
-                await self._closers.pop()()
-            except Exception as error:  # noqa: BLE001 - raised when all have closed
-                errors.append(error)
-        if errors:
-            raise errors[0]
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

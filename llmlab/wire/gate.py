@@ -12,7 +12,7 @@ from llmlab.providers.rate_headers import room_of
 from llmlab.settings import RateLimit
 from llmlab.wire.breaker import Breaker, State
 from llmlab.wire.limiter import WINDOW, Limiter, LimiterStats, Start
-from llmlab.wire.permits import Width, Widths, is_crowded
+from llmlab.wire.permits import Permits, is_crowded
 from llmlab.wire.retry import RetryBudget
 
 MARGIN: Final = 0.5
@@ -68,11 +68,7 @@ class Gate:
         self.limiter = Limiter(
             rpm=limit.rpm, tpm=limit.tpm, margin=margin, clock=clock, call_later=call_later
         )
-        self.widths = Widths(permits)
-        self._own = asyncio.Semaphore(permits)
-        self._total = total
-        self._permits = permits
-        self._in_flight = 0
+        self.permits = Permits(permits, total)
         self._look_again = 0
 
     def passed(self, tokens: float = 0.0, model: str = "") -> "GatePass":
@@ -87,23 +83,24 @@ class Gate:
     async def enter(self, tokens: float, model: str = "") -> Start:
         """Wait until a call may be sent, without a task switch where it may now; then `leave`."""
         self.breaker.peek()
-        await self._own.acquire()
-        width = self.widths[model]
+        permits = self.permits
+        await permits.own.acquire()
+        width = permits.widths[model]
         if width.held >= width.now:
-            await self._turn(width)
+            await permits.turn(width)
         width.held += 1
         try:
             start = await self.limiter.enter(tokens)
             try:
-                await self._total.acquire()
+                await permits.total.acquire()
             except BaseException:
                 self.limiter.give_back(start)
                 raise
         except BaseException:
-            self._own.release()
+            permits.own.release()
             width.land(flown=False)
             raise
-        self._in_flight += 1
+        permits.in_flight += 1
         width.flying += 1
         try:
             # Checked again: it may have opened while this call waited.
@@ -114,23 +111,9 @@ class Gate:
             raise
         return start
 
-    async def _turn(self, width: Width) -> None:
-        """Wait for room in a narrowed width; other models have the permit meanwhile."""
-        while width.held >= width.now:
-            self._own.release()
-            await width.turn()
-            try:
-                await self._own.acquire()
-            except BaseException:
-                width.wake()  # the turn goes to the next
-                raise
-
     def leave(self, model: str = "") -> None:
         """Give both permits back."""
-        self._in_flight -= 1
-        self._total.release()
-        self._own.release()
-        self.widths[model].land(flown=True)
+        self.permits.give_back(model)
 
     def heard(self, start: Start, headers: Mapping[str, str], now: float) -> None:
         """
@@ -145,7 +128,7 @@ class Gate:
             return
         if self._has_plenty(start, headers):
             # So much is left that the replies to the calls in flight need no check, either.
-            self._look_again = start.number + self._permits
+            self._look_again = start.number + self.permits.most
             return
         room = room_of(headers, "requests", now=now)
         if room.remaining is not None:
@@ -169,7 +152,7 @@ class Gate:
 
         It saves parsing a dozen headers of most replies.
         """
-        many = _AMPLE * self._permits
+        many = _AMPLE * self.permits.most
         for requests, tokens in _REMAINING:
             left, rest = headers.get(requests), headers.get(tokens)
             if left is not None or rest is not None:
@@ -184,14 +167,14 @@ class Gate:
         """Count a failure for the breaker; a 429 holds everyone, or narrows its model's width."""
         self.breaker.note(error)
         if is_crowded(error):
-            self.widths[model].refused()
+            self.permits.widths[model].refused()
         elif isinstance(error, Throttled) and error.retryable and error.retry_after:
             self.limiter.pause(error.retry_after)
 
     def succeeded(self, model: str = "") -> None:
         """Count an answer: the provider is well, and may take more at once."""
         self.breaker.succeeded()
-        self.widths[model].answered()
+        self.permits.widths[model].answered()
 
     @property
     def state(self) -> GateState:
@@ -199,11 +182,11 @@ class Gate:
         return GateState(
             provider=self.provider,
             breaker=self.breaker.state,
-            in_flight=self._in_flight,
-            permits=self._permits,
+            in_flight=self.permits.in_flight,
+            permits=self.permits.most,
             limiter=self.limiter.stats,
             retries_left=self.retries.left,
-            narrow=tuple(self.widths.narrow.items()),
+            narrow=tuple(self.permits.widths.narrow.items()),
         )
 
 
@@ -270,7 +253,7 @@ class Gates:
             f"{name}/{model}": width
             for name, gate in list(self._gates.items())
             if name in names
-            for model, width in gate.widths.narrow.items()
+            for model, width in gate.permits.widths.narrow.items()
         }
 
     def _make(self, name: str) -> Gate:

@@ -1,5 +1,7 @@
 """
-How many calls a provider lets in at once, found by its refusals.
+Permits: how many calls of a provider, and of all, may be in flight, and of a model.
+
+A model has as many as the provider, until its refusals show how many are let in at once.
 
 A bare 429, one that names no wait, says that too many were in at once. Those that were in and
 not refused are as many as it takes: the width narrows to their number, and widens by one after
@@ -99,3 +101,35 @@ class Widths(dict[str, Width]):
     def narrow(self) -> dict[str, int]:
         """How many calls are let in at once, of each model that is narrowed."""
         return {name: each.now for name, each in self.copy().items() if each.now < each.most}
+
+
+class Permits:
+    """One provider's permits, its share of the total, and the widths of its models."""
+
+    __slots__ = ("in_flight", "most", "own", "total", "widths")
+
+    def __init__(self, most: int, total: asyncio.Semaphore) -> None:
+        self.most = most
+        self.own = asyncio.Semaphore(most)
+        self.total = total
+        """Shared by all providers."""
+        self.widths = Widths(most)
+        self.in_flight = 0
+
+    async def turn(self, width: Width) -> None:
+        """Wait for room in a narrowed width; other models have the permit meanwhile."""
+        while width.held >= width.now:
+            self.own.release()
+            await width.turn()
+            try:
+                await self.own.acquire()
+            except BaseException:
+                width.wake()  # the turn goes to the next
+                raise
+
+    def give_back(self, model: str) -> None:
+        """Give both permits of a call back."""
+        self.in_flight -= 1
+        self.total.release()
+        self.own.release()
+        self.widths[model].land(flown=True)

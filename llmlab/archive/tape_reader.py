@@ -1,64 +1,27 @@
 """
-Tape files: a header line, then one JSON object a line, sorted.
+Read and check tape files: a header line, then one JSON object a line, sorted.
 
-In: lines of a tape. Out: text that diffs well in git and holds no key; and the lines again.
+In: a file. Out: its lines, or the line that is wrong, by number.
 """
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from msgspec import NODEFAULT
-from msgspec.structs import fields
 
 from llmlab.archive.tape import Tape, TapeLine
+from llmlab.archive.tape_writer import HEAD, encoded
 from llmlab.checks.files import read_text
 from llmlab.errors import UsageError
-from llmlab.records import Answer, Failure, Usage
-from llmlab.secrets import private, redact
-
-SCHEMA: Final = "llmlab tape 1"
+from llmlab.records import Usage
 
 _MOST: Final = 16 * 2**30
 """Largest tape in bytes; ten million calls take about 10 GB."""
-_HEAD: Final = msgspec.json.encode({"schema": SCHEMA}).decode()
-_WORDS: Final = frozenset({"text", "reasoning", "parsed", "sources", "partial"})
-"""Fields with the model's own words. `redact` would also remove Markdown rules and addresses that
-belong to the answer, and a changed answer may get another score."""
-
-_KEY: Final = re.compile(
-    r"\b(?:sk|xai|pk|rk)-[A-Za-z0-9_-]{16,}|(?i:\bbearer\s+[A-Za-z0-9._~+/=-]{16,})"
-)
-
-
-def text_of(lines: Iterable[TapeLine]) -> str:
-    """Return the file's text; the same lines always make the same text."""
-    body = [_encoded(line) for line in sorted(lines, key=lambda line: line.order)]
-    return "\n".join([_HEAD, *body, ""])
-
-
-def write(path: Path, lines: Iterable[TapeLine]) -> None:
-    """
-    Write a tape atomically: a reader finds the old file or the new one, never a part.
-
-    It holds prompts and answers, so only its owner may read it, in any folder.
-
-    Raises:
-        UsageError: The file cannot be written.
-    """
-    try:
-        if private.is_private_place(path.absolute()):
-            private.make_folder(path.absolute().parent)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        private.replace(path, text_of(lines).encode())
-    except OSError as error:
-        raise UsageError(f"the tape {path} cannot be written: {error.strerror}") from error
 
 
 def read(path: Path) -> Tape:
@@ -73,8 +36,8 @@ def read(path: Path) -> Tape:
 
 def _lines(path: Path) -> list[TapeLine]:
     first, *rest = _raw(path)
-    if first != _HEAD:
-        raise UsageError(f"{path}, line 1: not a tape of this version: {_HEAD} is missing")
+    if first != HEAD:
+        raise UsageError(f"{path}, line 1: not a tape of this version: {HEAD} is missing")
     return [_decoded(text, f"{path}, line {number}") for number, text in enumerate(rest, 2)]
 
 
@@ -118,7 +81,7 @@ def _problems(path: Path, lines: Sequence[TapeLine]) -> list[str]:
         if number > 2 and place <= places[number - 3]:  # noqa: PLR2004 - the first has none before
             found.append(f"line {number} is out of order or a duplicate")
         # Writing redacts keys, so a line that changes when written again was not clean.
-        if _encoded(line) != text:
+        if encoded(line) != text:
             found.append(f"line {number} is not as llmlab writes it, or holds a key")
     return found
 
@@ -167,44 +130,3 @@ def _out_of_bounds(line: TapeLine) -> Iterator[str]:
         dollars: Decimal | None = getattr(outcome, name, None)
         if dollars is not None and not dollars.is_finite():
             yield f"{name} is {dollars}; it must be a number of dollars"
-
-
-def _encoded(line: TapeLine) -> str:
-    plain = msgspec.to_builtins(line, order="deterministic")
-    for name, kind in (("answer", Answer), ("failure", Failure)):
-        if plain[name] is None:
-            del plain[name]
-        else:
-            plain[name] = _short(plain[name], kind)
-            if "usage" in plain[name]:
-                plain[name]["usage"] = _short(plain[name]["usage"], Usage)
-    return msgspec.json.encode(_clean(plain)).decode()
-
-
-def _short(plain: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    """Leave out fields at their default."""
-    usual = {
-        item.name: item.default if item.default is not NODEFAULT else {}
-        for item in fields(kind)
-        if not item.required
-    }
-    return {
-        name: value
-        for name, value in plain.items()
-        if name not in usual or not _same(value, usual[name])
-    }
-
-
-def _same(value: object, usual: object) -> bool:
-    return value == (list(usual) if isinstance(usual, tuple) else usual)
-
-
-def _clean(value: Any, *, words: bool = False) -> Any:
-    """Redact what looks like a key; outside the model's own words also ids and addresses."""
-    if isinstance(value, str):
-        return _KEY.sub(lambda found: redact(found[0]), value) if words else redact(value)
-    if isinstance(value, dict):
-        return {name: _clean(inner, words=words or name in _WORDS) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_clean(inner, words=words) for inner in value]
-    return value

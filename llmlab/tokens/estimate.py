@@ -19,7 +19,7 @@ _PER: Final = 1_000.0
 """Tokens of the text for which a learned factor is predicted."""
 
 
-class Estimate(NamedTuple):
+class TokenEstimate(NamedTuple):
     """Tokens, and the bounds between which 19 of 20 texts lie."""
 
     tokens: int
@@ -29,11 +29,11 @@ class Estimate(NamedTuple):
     """How it was made, such as `o200k_base x 1.127 (claude-3)`."""
 
 
-def estimate(base: int, kind: Kind, family: Family, taught: CountCorrection | None) -> Estimate:
+def estimate(base: int, kind: Kind, family: Family, taught: CountCorrection | None) -> TokenEstimate:
     """Return the estimate for a text of *kind* with *base* tokens of o200k."""
     middle, low, high = ratio(kind, family, taught)
     learned = f", learned from {taught.answers}" if taught else ""
-    return Estimate(
+    return TokenEstimate(
         tokens=round(base * middle),
         low=math.floor(base * low),
         high=math.ceil(base * high),

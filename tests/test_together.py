@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
+from llmlab.records import Prompt, Tool
+from llmlab.runs.caching import kept_tokens
 from llmlab.sim import RuleAuthor, Simulator, environment
 from tests.labs import KEYS
-from tests.pictures import picture
+from tests.loopback import Loopback, Said
+from tests.pictures import picture, prepared
 
 FRAME = pd.DataFrame(
     {
@@ -83,3 +86,45 @@ async def test_a_gateway_passes_on_log_probabilities(
 
     assert run.rows["probability"].between(0, 1).all()
     assert again.rows["probability"].tolist() == run.rows["probability"].tolist()
+
+
+RULES = "Answer with one word, positive, negative or neutral. " * 400
+
+
+async def test_a_conversation_is_kept_in_the_cache_as_it_grows(simulator: Simulator) -> None:
+    """Each message of it reads what the ones before have left there."""
+    async with gateway_lab(simulator, "gateway-any") as lab:
+        chat = lab.chat("claude", system=RULES, cache=True)
+        first = await chat.say_async("Profit up?")
+        second = await chat.say_async("And now?")
+
+    assert (first.usage.cached, second.usage.cached) == (0, first.usage.cache_write)
+    assert 0 < second.usage.cache_write < 50
+
+
+async def test_all_messages_of_a_conversation_have_one_cache_key() -> None:
+    """Of another key they could go to a machine that has none of it."""
+    said = {"role": "assistant", "content": "up"}
+    usage = {"prompt_tokens": 9, "completion_tokens": 1}
+    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    body = json.dumps({"model": "gpt-6-luna", "choices": [choice], "usage": usage}).encode()
+    with Loopback(lambda _: Said(body=body)) as server:
+        async with Lab(book=":memory:", env=server.env, config="/") as lab:
+            for chat in (lab.chat("gpt", cache=True), lab.chat("gpt", system="S", cache=True)):
+                await chat.say_async("Up?")
+                await chat.say_async("And now?")
+        keys = [json.loads(came.body)["prompt_cache_key"] for came in server.log]
+
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+
+
+def test_what_is_kept_of_a_prompt_has_the_tools_before_it() -> None:
+    """Their schemas come first on every wire, so they count."""
+    prompt = Prompt(name="p", user="Up? {{ x }}", system="Be brief.", shared=4)
+    tool = Tool(name="quote", description="The price of a share. " * 800)
+
+    plain = prepared("claude", prompt, cache=True)
+    offered = prepared("claude", prompt, cache=True, tools=(tool,))
+
+    assert kept_tokens(plain) == 0
+    assert kept_tokens(offered) > 4096

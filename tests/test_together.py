@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
+from llmlab.errors import UsageError
 from llmlab.records import Prompt, Tool
 from llmlab.runs.caching import kept_tokens
 from llmlab.sim import RuleAuthor, Simulator, environment
-from tests.labs import KEYS
+from tests.labs import KEYS, questions
 from tests.loopback import Loopback, Said
 from tests.pictures import picture, prepared
 
@@ -128,3 +129,12 @@ def test_what_is_kept_of_a_prompt_has_the_tools_before_it() -> None:
 
     assert kept_tokens(plain) == 0
     assert kept_tokens(offered) > 4096
+
+
+async def test_a_score_of_calls_needs_tools(simulator: Simulator) -> None:
+    """Without any all answers would be wrong, and paid; nothing is sent."""
+    async with gateway_lab(simulator, "gateway-any") as lab:
+        with pytest.raises(UsageError, match="offer some with tools="):
+            await lab.abtest_async({"A": "{{ headline }}"}, "gpt", on=FRAME, score="tool")
+
+    assert questions(simulator) == 0

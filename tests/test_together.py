@@ -13,6 +13,7 @@ from llmlab.errors import UsageError
 from llmlab.records import Prompt, Tool
 from llmlab.runs.caching import kept_tokens
 from llmlab.sim import RuleAuthor, Simulator, environment
+from llmlab.tokens.images import image_tokens, most_image_tokens
 from tests.labs import KEYS, questions
 from tests.loopback import Loopback, Said
 from tests.pictures import picture, prepared
@@ -138,3 +139,12 @@ async def test_a_score_of_calls_needs_tools(simulator: Simulator) -> None:
             await lab.abtest_async({"A": "{{ headline }}"}, "gpt", on=FRAME, score="tool")
 
     assert questions(simulator) == 0
+
+
+@pytest.mark.parametrize("name", ["openai/ft:gpt-4o-mini:us:1", "azure/chart-reader", "litellm/x"])
+def test_an_image_is_reserved_whatever_model_a_name_hides(name: str) -> None:
+    """A deployment or a fine-tuned model is charged by the rule of the model behind it."""
+    dearest = image_tokens(1024, 1024, "openai/gpt-4o-mini")
+
+    assert most_image_tokens(1024, 1024, name) >= dearest
+    assert most_image_tokens(1024, 1024, "openrouter/google/gemini-3-pro") < dearest / 3

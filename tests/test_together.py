@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from llmlab import Lab
-from llmlab.errors import UsageError
+from llmlab.errors import AttachmentError, UsageError
 from llmlab.records import Prompt, Tool
 from llmlab.runs.caching import kept_tokens
 from llmlab.sim import RuleAuthor, Simulator, environment
+from llmlab.templates import parse
 from llmlab.tokens.images import image_tokens, most_image_tokens
 from tests.labs import KEYS, questions
 from tests.loopback import Loopback, Said
@@ -148,3 +149,9 @@ def test_an_image_is_reserved_whatever_model_a_name_hides(name: str) -> None:
 
     assert most_image_tokens(1024, 1024, name) >= dearest
     assert most_image_tokens(1024, 1024, "openrouter/google/gemini-3-pro") < dearest / 3
+
+
+def test_an_image_that_a_filter_changes_is_refused_as_such() -> None:
+    """It is in the last message already; the line says what to take out."""
+    with pytest.raises(AttachmentError, match="print it without a filter"):
+        parse("Up? {{ chart | upper }}", name="p").fill({"chart": picture()})

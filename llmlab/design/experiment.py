@@ -100,7 +100,7 @@ def experiment_of(
     table = _table(design, templates)
     scorer, judge = scorer_or_judge(design.score, table.inputs, sequential=design.stop_when_clear)
     _require_rivals(design, judge, templates, arms)
-    _require_logprobs(design, scorer)
+    _require_what_is_read(design, scorer)
     clusters = clusters_of(table.on, design.cluster, table.inputs)
     dates = dates_by_input(table.on, design.as_of, table.inputs)
     check_horizon(design, table.inputs, dates=dates, clusters=clusters)
@@ -147,10 +147,16 @@ def _require_rivals(
         places_of([(each.name, arm.label) for each in templates for arm in arms], design.against)
 
 
-def _require_logprobs(design: Design, scorer: Scorer | None) -> None:
-    if scorer is None or scorer.probability is None or "logprobs" in (design.extra or ()):
+def _require_what_is_read(design: Design, scorer: Scorer | None) -> None:
+    """Check that the answers are asked to have what the score reads beside their text."""
+    if scorer is None:
         return
-    if design.parameters.logprobs is None:
+    asked, extra = design.parameters, design.extra or ()
+    if scorer.reads_calls and not asked.tools and "tools" not in extra:
+        raise UsageError(
+            f"score {scorer.name!r} reads calls of tools: offer some with tools=[...] (--tools)"
+        )
+    if scorer.probability is not None and asked.logprobs is None and "logprobs" not in extra:
         raise UsageError(
             f"score {scorer.name!r} reads log-probabilities: ask for them with logprobs=5 "
             "(--logprobs 5)"

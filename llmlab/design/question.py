@@ -57,7 +57,9 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
             return _filled(user, system, self.values, fill)
         for each in (user, system or ""):
             _refuse_slots(each)
-        return Prompt(name="ask", user=user, system=system, turns=self.turns)
+        # What is said in a conversation goes with every later message of it, so it is shared.
+        shared = len(user) if self.reuse else 0
+        return Prompt(name="ask", user=user, system=system, turns=self.turns, shared=shared)
 
     def _conversation(self, fill: Fill) -> Prompt:
         """Return `messages` as a prompt; braces in what a model said are just text."""

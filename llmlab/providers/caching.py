@@ -43,11 +43,22 @@ def shared_words(prompt: Prompt) -> str:
 
 
 def cache_key_of(request: Request) -> str:
-    """Return a name for what is shared, the same for all calls of an arm; empty for nothing."""
-    words = shared_words(request.prompt)
+    """
+    Return a name for what is shared, the same for all calls of an arm; empty for nothing.
+
+    All messages of a conversation have one name, though each shares more than the one before:
+    requests of another name may go to a machine that has none of it.
+    """
+    words = _first_words(request.prompt)
     if not words.strip():
         return ""
     return "llmlab-" + hashlib.sha256(f"{request.model}\0{words}".encode()).hexdigest()[:32]
+
+
+def _first_words(prompt: Prompt) -> str:
+    if prompt.shared < 0 or not prompt.turns:
+        return shared_words(prompt)
+    return f"{prompt.system or ''}{prompt.turns[0].text}"
 
 
 def marked(body: Mapping[str, Any], prompt: Prompt) -> dict[str, Any] | None:

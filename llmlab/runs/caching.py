@@ -9,16 +9,18 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from llmlab.calls.prepared import Prepared
-from llmlab.providers.caching import cache_key_of, cache_minimum, shared_words
+from llmlab.providers.caching import cache_minimum, shared_words
 from llmlab.records import Answer, Row, Usage
 
 if TYPE_CHECKING:
     from llmlab.pricing import Prices
 
 _BYTES_PER_TOKEN: Final = 4
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=dict)
 _ASKED: Final = frozenset({"anthropic", "openai"})
 """Providers that are asked to keep a beginning; the others do it by themselves, or not at all."""
 
@@ -33,20 +35,23 @@ def _shared_tokens(prepared: Prepared) -> int:
     request = prepared.request
     if not request.parameters.cache or request.provider not in _ASKED:
         return 0
-    return len(shared_words(request.prompt).encode()) // _BYTES_PER_TOKEN
+    words = shared_words(request.prompt)
+    # Tools come before all words, so what is kept of these has them too.
+    tools = _ENCODER.encode(request.parameters.tools) if words and request.parameters.tools else b""
+    return (len(words.encode()) + len(tools)) // _BYTES_PER_TOKEN
 
 
 class CacheFill:
     """Tells the first call of those that share a beginning, which fills the cache."""
 
     def __init__(self) -> None:
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, str]] = set()
 
     def is_first(self, prepared: Prepared) -> bool:
         """Say whether *prepared* is the first of its kind; False where nothing will be kept."""
         if not prepared.request.parameters.cache or not kept_tokens(prepared):
             return False
-        name = cache_key_of(prepared.request)
+        name = prepared.request.model, shared_words(prepared.request.prompt)
         first = name not in self._seen
         self._seen.add(name)
         return first

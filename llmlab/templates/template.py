@@ -185,10 +185,14 @@ class Template:
         placing = Placing()
         prompt = self._filled(placing.values(values, self.slots), measured=measured)
         for attachment in placing.placed:
-            if placing.word(attachment) not in prompt.user:
+            place = placing.word(attachment)
+            if place not in prompt.user:
+                changed = place not in prompt.words
+                why = "stands in the words as it is" if changed else _LAST_ONLY
+                fix = "print it without a filter" if changed else "move its slot there"
                 raise AttachmentError(
                     f"prompt {self.name!r}: {spelt(attachment.name)} is an image or a PDF, which "
-                    "goes with the user's last message only: move its slot there"
+                    f"{why}: {fix}"
                 )
         return structs.replace(prompt, attachments=tuple(placing.placed))
 
@@ -269,6 +273,7 @@ def conversation(
     return template
 
 
+_LAST_ONLY: Final = "goes with the user's last message only"
 _JINJA: Final = re.compile(r"\{[{%#]-?")
 """The start of a slot, a statement or a comment."""
 

@@ -61,6 +61,12 @@ _OPENAI: Final = (
     (r"gpt-5\.", _Patches(1.2, 10_000)),
     (r"", _Patches(1.2, 1_000_000)),
 )
+_DEAREST_TILES: Final = _Tiles(2833, 5667)
+_OPEN: Final = re.compile(
+    r"gem(ini|ma)|llama|llava|qwen|qvq|mi(ni)?stral|pixtral|glm|kimi|minimax|nemotron|nova|phi-|"
+    r"internvl|molmo|deepseek|command|sonar|ernie|seed|smol"
+)
+"""What the names of other vendors' models have; any other name may hide one of OpenAI's."""
 _DEAREST_FACTOR: Final = 2.46
 _DEAREST_PAGE: Final = 12_000
 """Tokens of a page as an image, at the most patches that a model is known to read."""
@@ -82,7 +88,7 @@ _MOST_PAGE_MARKS: Final = 1000
 
 def vendor_of(name: str) -> Vendor:
     """Return whose rule counts for a model, by its `provider/model` or bare id."""
-    provider, _, rest = name.rpartition("/")
+    provider, rest = name.rpartition("/")[0], _own(name)
     if rest.startswith(("gpt", "o1", "o3", "o4", "chatgpt")):
         return "openai"
     if rest.startswith("claude"):
@@ -125,7 +131,7 @@ def most_tokens_of(
 @lru_cache(maxsize=4096)
 def image_tokens(width: int, height: int, name: str) -> int:
     """Return the tokens of an image of so many pixels, by the rule of the model's vendor."""
-    vendor, model = vendor_of(name), name.rpartition("/")[2]
+    vendor, model = vendor_of(name), _own(name)
     if vendor == "openai":
         return _openai(width, height, model)
     if vendor == "anthropic":
@@ -147,10 +153,22 @@ def most_image_tokens(width: int, height: int, name: str) -> int:
     long, short = max(width, height, 1), max(1, min(width, height))
     # The short side becomes 768 pixels, two tiles; the long one grows with it.
     tiles = max(8, 2 * math.ceil(768 * long / short / 512))
-    tiled = _rule(name.rpartition("/")[2])
-    rule = tiled if isinstance(tiled, _Tiles) else _Tiles(85, 170)
+    rule = _most_tiles(_own(name), vendor)
     most = max(patches, rule.base + rule.tile * tiles)
     return most if vendor == "openai" else max(most, _MOST_CLAUDE, _cells(width, height, 14))
+
+
+def _own(name: str) -> str:
+    """Return a model's own name: a fine-tuned one is `ft:` and the model that it was made from."""
+    return name.rpartition("/")[2].removeprefix("ft:")
+
+
+def _most_tiles(model: str, vendor: Vendor) -> _Tiles:
+    """Return the dearest tiles: a deployment whose name says nothing may be of any model."""
+    if vendor == "other" and not _OPEN.search(model.lower()):
+        return _DEAREST_TILES
+    rule = _rule(model)
+    return rule if isinstance(rule, _Tiles) else _Tiles(85, 170)
 
 
 def _cells(width: int, height: int, side: int) -> int:

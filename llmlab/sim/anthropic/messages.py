@@ -9,7 +9,7 @@ reported as read.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from llmlab.sim.anthropic.rules import check_body, thinking_type
 from llmlab.sim.anthropic.stream import ending, envelope, stream
@@ -96,36 +96,50 @@ def _max_uses(body: Mapping[str, Any]) -> int:
     return min(uses, default=3)
 
 
+_LOOKED_BACK: Final = 20
+"""Blocks before a mark at which Anthropic looks for what is cached."""
+
+
 def _warm_only(asked: Asked) -> Written:
     return Written(text="", input_tokens=asked.tokens, output_tokens=0, finish="length")
 
 
 def _split(call: Call, written: Written) -> Split:
-    marked = _marked(call.body)
-    prefix, hour = marked or ("", False)
-    whole = count_prompt("", prefix)
+    prefixes, hour = _marked(call.body)
+    whole = count_prompt("", prefixes[-1])
     if whole < CACHE_MINIMUM:
         return Split(plain=written.input_tokens - written.cached_tokens, read=written.cached_tokens)
     tokens = min(whole, written.input_tokens)
     rest = written.input_tokens - tokens
-    digest = hashlib.sha256(f"{call.body['model']}\n{prefix}".encode()).hexdigest()
-    if call.memory.warm(digest):
-        return Split(plain=rest, read=tokens)
-    return Split(plain=rest, written_1h=tokens) if hour else Split(plain=rest, written_5m=tokens)
+    found = (each for each in reversed(prefixes) if _digest(call, each) in call.memory.prompts)
+    read = min(tokens, count_prompt("", next(found, "")))
+    call.memory.warm(_digest(call, prefixes[-1]))
+    if hour:
+        return Split(plain=rest, read=read, written_1h=tokens - read)
+    return Split(plain=rest, read=read, written_5m=tokens - read)
 
 
-def _marked(body: Mapping[str, Any]) -> tuple[str, bool] | None:
-    """Return the text up to the last `cache_control`, and whether it is cached for an hour."""
-    said, marked, hour = [], None, False
+def _digest(call: Call, prefix: str) -> str:
+    return hashlib.sha256(f"{call.body['model']}\n{prefix}".encode()).hexdigest()
+
+
+def _marked(body: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """
+    Return the text up to the last `cache_control`, and whether it is cached for an hour.
+
+    Before it are the texts up to each of the 20 blocks before, of which one may be cached.
+    """
+    said, marked, hour = [""], 0, False
     for block in _blocks_in(body):
-        said.append(str(block.get("text", "")))
+        text = str(block.get("text", ""))
+        said.append(f"{said[-1]}\n{text}" if len(said) > 1 else text)
         mark = block.get("cache_control")
         if mark:
-            marked, hour = "\n".join(said), mark.get("ttl") == "1h"
+            marked, hour = len(said) - 1, mark.get("ttl") == "1h"
     top = body.get("cache_control")
     if top:
-        marked, hour = "\n".join(said), top.get("ttl") == "1h"
-    return None if marked is None else (marked, hour)
+        marked, hour = len(said) - 1, top.get("ttl") == "1h"
+    return said[max(0, marked - _LOOKED_BACK) : marked + 1], hour
 
 
 def _blocks_in(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -73,9 +73,7 @@ def signals(
     asset: "Named | None" = None,
 ) -> Signals:
     """
-    Return the positions of each arm and the returns they met.
-
-    Repeats of an input are averaged; a call that failed or says no position is flat.
+    Return the positions of each arm (repeats averaged, flat where unread), and what they met.
 
     Raises:
         UsageError: No answer says a position, or returns are none or do not suit.
@@ -91,7 +89,6 @@ def signals(
     if (np.abs(mean[codes, grid.slots] - came[known]) > _ROUNDING).any():
         raise UsageError("an asset has two different returns on one date: is asset= right?")
     taken, unread = _positions(rows, table, positions)
-    asked = np.unique(table.arm_of * len(table.inputs) + table.input_of)
     return Signals(
         names=table.names,
         days=days_of(rows, table, dates, known),
@@ -103,7 +100,7 @@ def signals(
         cost_usd=_costs(rows, table, known),
         inputs=int(known.sum()),
         unread=unread,
-        missing=len(table.names) * len(table.inputs) - asked.size,
+        missing=_missing(table),
         unresolved=int((~known).sum()),
     )
 
@@ -247,6 +244,11 @@ def _position(said: str, words: Mapping[str, float]) -> float:
     except ValueError:
         side = direction_of(said)
         return float("nan") if side is None else float(side)
+
+
+def _missing(table: Matrix) -> int:
+    asked = np.unique(table.arm_of * len(table.inputs) + table.input_of)
+    return len(table.names) * len(table.inputs) - asked.size
 
 
 def _costs(rows: "pd.DataFrame", table: Matrix, known: Flags) -> Floats:

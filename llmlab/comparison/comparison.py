@@ -521,12 +521,12 @@ class Comparison:
 
         Raises:
             UsageError: An input is unknown or lies in the future, a target is there already, or
-                no lab keeps this run.
+                no lab keeps this run, or it keeps another one of this name by now.
         """
         if self._resolver is None:
             raise UsageError("no lab keeps this run: use lab.run(name).resolve(...), or put the "
                              "scores into a frame for Comparison.from_scores")  # fmt: skip
-        return self._resolver(self.name, outcomes, target, **how)
+        return self._resolver(self, outcomes, target, **how)
 
     @property
     def resolutions(self) -> "pd.DataFrame":

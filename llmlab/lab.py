@@ -403,11 +403,13 @@ class Lab:
                 target is there already and is another one (unless *replace*).
         """
         from llmlab.archive.resolved import resolve
-        from llmlab.comparison.resolutions import outcomes_by_input
+        from llmlab.comparison.resolutions import check_kept, outcomes_by_input
 
         name = run if isinstance(run, str) else run.name
         targets = outcomes_by_input(outcomes, target)
         self._services.recorder.flush()
+        if not isinstance(run, str):
+            check_kept(run, self.run(name))
         resolve(self.book, name, targets, score=score, replacing=replace, at=time.time())
         return self.run(name)
 

@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from llmlab import Comparison
 from llmlab.errors import UsageError
 from llmlab.stats.performance import information_ratio, max_drawdown, traded
-from llmlab.stats.strategy import shuffled
+from llmlab.stats.signals import Signals
+from llmlab.stats.strategy import _band, _Book, _chance, shuffled
 from llmlab.stats.walk_forward import TimeSplit, folds
 
 Floats = npt.NDArray[np.float64]
@@ -216,6 +218,8 @@ def test_signals_are_said_in_other_words_or_numbers() -> None:
         ({}, {"hold": "for ever"}, "staggered, non_overlapping"),
         ({}, {"costs_bps": -1.0}, "costs_bps must be 0 or more"),
         ({}, {"capital": 0.0}, "capital must be above 0"),
+        ({}, {"per_year": 0.0}, "per_year must be above 0"),
+        ({"target": "inf"}, {}, "a return is infinite"),
         ({"ticker": "all"}, {"asset": "ticker"}, "two different returns"),
     ],
 )
@@ -225,6 +229,63 @@ def test_what_cannot_be_a_strategy_is_one_line(
     """Every error names its fix."""
     with pytest.raises(UsageError, match=words):
         run_of(panel().assign(**change)).strategy(**options)
+
+
+def test_a_strategy_that_loses_for_sure_is_below_nothing() -> None:
+    """The words go with the interval beside them: all of it below zero is not "not told"."""
+    frame = panel(skill=2.0, arms=1)
+    turned = frame.assign(said=frame["said"].map({"up": "down", "down": "up"}))
+    found = run_of(turned).strategy(draws=100)
+
+    assert found.table["annual_high"].iloc[0] < 0.0
+    assert "below nothing (adjusted p = 0.00" in found.verdict
+    assert found.verdict.endswith("and not told from shuffled signals.")
+
+
+def test_signals_that_last_leave_the_band_of_chance_no_more_often() -> None:
+    """Positions held for weeks, targets of a month: by chance alone 5 % reach p = 0.05."""
+    rng, found = np.random.default_rng(11), []
+    for _ in range(300):
+        lean = lfilter([1.0], [1.0, -0.95], rng.normal(size=450))[200:]
+        path = np.cumsum(0.01 * rng.standard_t(5, size=270))
+        held = Signals(
+            names=(("p", "m"),), days=np.arange(250).astype("datetime64[D]"), steps=20,
+            weights=np.ones((250, 1)), returns=(path[20:] - path[:-20])[:, None],
+            positions=np.sign(lean)[None, :, None], netted=True, cost_usd=np.zeros((1, 250)),
+            inputs=250, unread=np.zeros(1, dtype=np.intp), missing=0, unresolved=0,
+        )  # fmt: skip
+        book = _Book.of(held, 0, 0.0, None)
+        low, high = _band(_chance(held, 0, book, 100, rng), book.net, 0.95)
+        reached = np.cumsum(book.net)
+        found.append(bool(((reached < low) | (reached > high)).any()))
+
+    assert np.mean(found) <= 0.08
+
+
+def test_an_input_has_one_return_whatever_the_arm() -> None:
+    """Rows that say two are refused; one that says none takes nothing away."""
+    frame = panel()
+    first = (frame["prompt"] == "p1") & (frame["input"] == "5-0")
+    plain = run_of(frame).strategy(draws=100).returns
+    gone = run_of(frame.assign(target=frame["target"].mask(first))).strategy(draws=100).returns
+
+    pd.testing.assert_frame_equal(gone, plain)
+    with pytest.raises(UsageError, match="'5-0' has two different returns"):
+        run_of(frame.assign(target=frame["target"].mask(first, "0.9"))).strategy()
+
+
+def test_what_an_arm_was_never_asked_is_flat_and_said() -> None:
+    """An arm that lacks rows is not compared in silence; returns in percent are asked about."""
+    frame = panel()
+    half = frame[(frame["prompt"] == "p0") | (frame["as_of"] < frame["as_of"].iloc[100])]
+    percent = frame.assign(target=(100 * frame["target"].astype(float)).clip(lower=-0.9))
+    lost = int((frame["prompt"] == "p0").sum() - (half["prompt"] == "p1").sum())
+
+    assert any(
+        f"{lost} answers are not there" in each for each in run_of(half).strategy(draws=100).notes
+    )
+    assert any("are they fractions" in note for note in run_of(percent).strategy(draws=100).notes)
+    assert not any("fractions" in note for note in run_of(frame).strategy(draws=100).notes)
 
 
 def test_calls_without_a_price_leave_nothing_to_say() -> None:

@@ -162,6 +162,36 @@ def test_overfitting_is_half_without_and_none_with_a_better_arm() -> None:
         overfitting(clear, np.repeat(np.arange(5), 20))
 
 
+def test_a_lead_that_is_the_same_everywhere_is_the_surest_of_all() -> None:
+    """20 of 20 right against a chance of one half: as rare as 20 signs that agree."""
+    sure = PairedLead(np.full(20, 0.5), np.arange(20))
+    few = PairedLead(np.full(4, 0.5), np.arange(4))
+    none = PairedLead(np.zeros(20), np.arange(20))
+    less = PairedLead(np.full(20, -0.5), np.arange(20))
+    found = reality_check([sure, few, none, less])
+
+    assert found.among_all[0] < 0.001
+    assert found.among_all[1] >= found.alone[1] == pytest.approx(2.0**-4)
+    assert found.among_all[2:].tolist() == [1.0, 1.0]
+
+
+def test_arms_of_coins_that_all_fall_alike_are_seldom_called_real() -> None:
+    """Leads without any spread come by luck where inputs are few, and pay for their number."""
+    found = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        leads = [PairedLead(rng.choice([-0.5, 0.5], 8), np.arange(8) + 8 * at) for at in range(5)]
+        found.append(reality_check(leads, draws=400, seed=seed).among_all.min() <= 0.05)
+
+    assert np.mean(found) <= 0.08
+
+
+def test_arms_that_equal_the_baseline_prove_nothing_by_any_bootstrap() -> None:
+    """No lead on any date has p = 1; too few dates have none."""
+    assert superior(np.zeros((100, 3)), 10.0) == (1.0, 1.0)
+    assert np.isnan(superior(np.ones((2, 3)), 5.0)).all()
+
+
 # ---- of runs ----------------------------------------------------------------------------------
 
 

@@ -133,6 +133,27 @@ async def test_what_cannot_be_resolved_is_one_line(simulator: Simulator, tmp_pat
         ).resolve(later())
 
 
+async def test_a_run_that_another_took_the_place_of_is_not_resolved(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """Its targets would go to the other one of that name, which nobody asked for."""
+    async with lab_for(simulator, book=tmp_path / "a.db") as lab:
+        first = await abtest(lab, name="r", on=unresolved(), score="contains")
+        second = await abtest(lab, "grok", name="r", on=unresolved(), score="contains")
+
+        def work() -> Comparison:
+            with pytest.raises(UsageError, match=r"keeps another run called 'r' by now"):
+                first.resolve(later())
+            with pytest.raises(UsageError, match=r"keeps another run called 'r' by now"):
+                lab.resolve(first, later())
+            return second.resolve(later())
+
+        done = await asyncio.to_thread(work)
+
+    assert set(done.rows["request_hash"]) == set(second.rows["request_hash"])
+    assert done.rows["target"].notna().all()
+
+
 async def test_inputs_of_the_future_have_no_outcome(simulator: Simulator, tmp_path: Path) -> None:
     """A date after today cannot be resolved today; missing outcomes are left for later."""
     future = unresolved().assign(when=pd.Timestamp("2190-01-01", tz="UTC"))

@@ -8,6 +8,7 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from llmlab import Comparison
+from llmlab.comparison.marks import marked
 from llmlab.errors import UsageError
 from llmlab.stats.agreement import alpha, kappa
 from llmlab.stats.differences import paired_t
@@ -309,3 +310,20 @@ def test_marks_in_clusters_of_unequal_sizes_have_an_honest_interval() -> None:
         held.append((found.low <= 0.0 <= found.high, found.gold_low <= 0.0 <= found.gold_high))
 
     assert (np.mean(held, axis=0) >= 0.92).all()
+
+
+def test_a_run_of_words_asked_twice_stays_one_when_people_mark_it() -> None:
+    """Its sentence is of noise, not of the better of two prompts that are the same."""
+    rng = np.random.default_rng(1)
+    lines = [
+        {"prompt": prompt, "model": "m", "input": i, "score": float(rng.random() < 0.5)}
+        for prompt in ("p", "p again") for i in range(30)
+    ]  # fmt: skip
+    rows = pd.DataFrame(lines)
+    run = Comparison.from_scores(rows, aa=True, trials=40)
+    run.rows["request_hash"] = [str(at) for at in range(len(run.rows))]
+    first = run.rows["prompt"] == "p"
+    found = marked(run, {str(at): "right" if first.iloc[at] else "wrong" for at in range(60)})
+
+    assert found.verdict.startswith("Asked twice with the same words: ")
+    assert found.trials == 40

@@ -93,7 +93,7 @@ class Comparison:
         self.unsent = unsent
         """Calls that an interrupt left; the cell, run again, sends them."""
         self._notes = notes
-        self._aa = aa
+        self.aa = aa
         self.tested = tested
         """Prompts, settings and some inputs; None where a file did not say."""
         self._statistics = RunStatistics(
@@ -179,7 +179,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """What the numbers allow to say, in words."""
-        return noise_sentence(self.noise) if self._aa else self._statistics.verdict.sentence
+        return noise_sentence(self.noise) if self.aa else self._statistics.verdict.sentence
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -496,7 +496,7 @@ class Comparison:
             cluster=self._statistics.cluster,
             notes=(note, *self._notes),
             bound=self._statistics.bound,
-            aa=self._aa,
+            aa=self.aa,
             trials=self.trials,
             unsent=self.unsent,
             tested=self.tested,
@@ -521,12 +521,12 @@ class Comparison:
 
         Raises:
             UsageError: An input is unknown or lies in the future, a target is there already, or
-                no lab keeps this run.
+                no lab keeps this run, or it keeps another one of this name by now.
         """
         if self._resolver is None:
             raise UsageError("no lab keeps this run: use lab.run(name).resolve(...), or put the "
                              "scores into a frame for Comparison.from_scores")  # fmt: skip
-        return self._resolver(self.name, outcomes, target, **how)
+        return self._resolver(self, outcomes, target, **how)
 
     @property
     def resolutions(self) -> "pd.DataFrame":

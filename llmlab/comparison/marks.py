@@ -58,6 +58,9 @@ def marked(run: Comparison, marks: Mapping[str, str]) -> Comparison:
         cluster=None if clusters is None else {str(k): v for k, v in clusters.items()},
         tested=run.tested,
         notes=(f"scored by {len(marks)} marks made by hand", *([_STOPPED] if run.watched else [])),
+        aa=run.aa,
+        trials=run.trials,
+        unsent=run.unsent,
         horizon=run.horizon,
         against=run.against,
     )

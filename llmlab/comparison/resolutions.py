@@ -9,6 +9,8 @@ from llmlab.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from llmlab.comparison.comparison import Comparison
+
 
 def outcomes_by_input(outcomes: "pd.DataFrame | pd.Series[Any]", target: str) -> dict[str, object]:
     """
@@ -33,6 +35,19 @@ def outcomes_by_input(outcomes: "pd.DataFrame | pd.Series[Any]", target: str) ->
         twice = ids[ids.duplicated()]
         raise UsageError(f"{len(twice):,} inputs are there twice, the first is {twice[0]!r}")
     return dict(zip(ids, outcomes.tolist(), strict=True))
+
+
+def check_kept(run: "Comparison", kept: "Comparison") -> None:
+    """
+    Refuse a run that is not the one the book keeps under its name.
+
+    Raises:
+        UsageError: Another run of this name was made since, or this one went on.
+    """
+    if set(run.rows["request_hash"]) != set(kept.rows["request_hash"]):
+        raise UsageError(
+            f"the book keeps another run called {run.name!r} by now: lab.run({run.name!r}) has it"
+        )
 
 
 def resolution_table(resolved: "Sequence[Mapping[str, Any]]") -> "pd.DataFrame":

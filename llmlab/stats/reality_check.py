@@ -15,6 +15,11 @@ from llmlab.stats.spread import Dependence, spread, summed
 
 _CHUNK: Final = 500
 """Draws made at once, which bounds the memory."""
+_ROUNDING: Final = 1e-18
+_SMALLEST: Final = 1e-7
+"""p-values below are alike: a lead without any spread has one that rounding decides."""
+FEWEST_STRETCHES: Final = 4
+"""Stretches of dates below which no bootstrap of them says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ def reality_check(leads: Sequence[PairedLead], *, draws: int = 4_000, seed: int 
         kept = [each for each, there in zip(stats, tested, strict=True) if there]
         rng = np.random.default_rng(seed)
         among[tested] = _stepped([each.p for each in kept], _drawn(kept, draws, rng))
-    # The steps compare p-values of one kind; what a lead's own law keeps is not claimed.
+    # The steps compare p-values of one kind; what a lead's own law keeps is not claimed, nor what
+    # leads by nothing in every unit.
     return Tried(alone, np.fmax(among, np.where(tested, alone, 1.0)), "min p, sign flips")
 
 
@@ -98,15 +104,13 @@ class _Statistic:
         sizes = summed(np.ones(lead.gaps.size), lead.units)
         found, mean = spread(lead.gaps, lead.depends), float(lead.gaps.mean())
         inside = float(((sums - sizes * mean) ** 2).sum())
-        known = found.error > 0.0 and inside > 0.0
-        return cls(
-            units=units,
-            sums=sums,
-            sizes=sizes,
-            scale=found.error**2 / inside if known else float("nan"),
-            freedom=found.freedom,
-            t=mean / found.error if known else float("nan"),
-        )
+        if found.error > 0.0 and inside > _ROUNDING * float((sums**2).sum()):
+            return cls(units, sums, sizes, found.error**2 / inside, found.freedom,
+                       mean / found.error)  # fmt: skip
+        # The same lead everywhere: no draw is further away, and those are as far whose signs agree.
+        sure = mean > 0.0 and units.size > 1
+        count, t = max(2, units.size), np.inf if sure else np.nan
+        return cls(units, sums, sizes, count / (count - 1) / lead.gaps.size**2, count - 1.0, t)
 
     @property
     def known(self) -> bool:
@@ -114,7 +118,12 @@ class _Statistic:
 
     @property
     def p(self) -> float:
-        return float(special.stdtr(self.freedom, -self.t))
+        return max(self.least, float(special.stdtr(self.freedom, -self.t)))
+
+    @property
+    def least(self) -> float:
+        """Return how rare signs that all agree are: no lead is less likely than that."""
+        return max(_SMALLEST, 0.5**self.units.size)
 
 
 def _drawn(stats: Sequence[_Statistic], draws: int, rng: np.random.Generator) -> Floats:
@@ -130,6 +139,7 @@ def _drawn(stats: Sequence[_Statistic], draws: int, rng: np.random.Generator) ->
     sizes = np.array([(each.sizes**2).sum() for each in stats])
     scale = np.array([each.scale for each in stats])
     freedom = np.array([each.freedom for each in stats])
+    least = np.array([each.least for each in stats])
     made = []
     for start in range(0, draws, _CHUNK):
         count = min(_CHUNK, draws - start)
@@ -137,7 +147,7 @@ def _drawn(stats: Sequence[_Statistic], draws: int, rng: np.random.Generator) ->
         means = signs @ sums / inputs
         inside = squares - 2.0 * means * (signs @ cross) + means**2 * sizes
         t = means / np.sqrt(scale * np.maximum(inside, np.finfo(float).tiny))
-        made.append(special.stdtr(freedom, -t))
+        made.append(np.maximum(special.stdtr(freedom, -t), least))
     return np.concatenate(made)
 
 
@@ -168,12 +178,15 @@ def superior(gaps: Floats, block: float, *, draws: int = 1_000, seed: int = 0) -
     """
     Return the reality check of the best column of *gaps* (dates in order x arms, no NaN).
 
-    Dates are drawn in stretches of *block* on average (the stationary bootstrap).
+    Dates are drawn in stretches of *block* on average (the stationary bootstrap). NaN where they
+    are fewer than `FEWEST_STRETCHES` stretches: then draws hardly differ.
 
     Source: White (2000), Econometrica 68(5); Hansen (2005), J. Business & Economic Statistics
     23(4); Politis & Romano (1994), JASA 89.
     """
     dates = gaps.shape[0]
+    if dates < FEWEST_STRETCHES * block:
+        return Superior(white=float("nan"), spa=float("nan"))
     means = gaps.mean(axis=0)
     contends = means >= -np.sqrt(_long_run(gaps, block) / dates * 2.0 * np.log(np.log(dates)))
     rng = np.random.default_rng(seed)
@@ -182,7 +195,8 @@ def superior(gaps: Floats, block: float, *, draws: int = 1_000, seed: int = 0) -
     for _ in range(draws):
         drawn = gaps[stationary(dates, block, rng)].mean(axis=0)
         best = np.array([(drawn - means).max(), (drawn - centre).max()])
-        beyond += best > means.max()
+        # A draw that comes to the same is as far: where all arms equal the baseline, every one.
+        beyond += best >= means.max() - 1e-12 * np.abs(gaps).max()
     white, spa = (1.0 + beyond) / (1.0 + draws)
     return Superior(white=float(white), spa=float(spa))
 

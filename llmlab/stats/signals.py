@@ -46,6 +46,8 @@ class Signals:
     inputs: int
     unread: Ints
     """Answers of each arm that failed, or say no position: flat."""
+    missing: int
+    """Pairs of an arm and an input without any row: flat."""
     unresolved: int
     """Inputs whose return is not known (yet)."""
 
@@ -71,9 +73,7 @@ def signals(
     asset: "Named | None" = None,
 ) -> Signals:
     """
-    Return the positions of each arm and the returns they met.
-
-    Repeats of an input are averaged; a call that failed or says no position is flat.
+    Return the positions of each arm (repeats averaged, flat where unread), and what they met.
 
     Raises:
         UsageError: No answer says a position, or returns are none or do not suit.
@@ -100,30 +100,55 @@ def signals(
         cost_usd=_costs(rows, table, known),
         inputs=int(known.sum()),
         unread=unread,
+        missing=_missing(table),
         unresolved=int((~known).sum()),
     )
 
 
 def _returns(rows: "pd.DataFrame", table: Matrix, returns: Returns) -> Floats:
+    """Return the return of each input; NaN where it is not known."""
     import pandas as pd
 
     if isinstance(returns, str):
-        if returns not in rows.columns:
-            raise UsageError(f"rows lack the column(s) {returns}")
-        of_rows = pd.to_numeric(rows[returns], errors="coerce").to_numpy(dtype=float)
-        bad = rows[returns].notna().to_numpy() & np.isnan(of_rows)
-        if bad.any():
-            raise UsageError(f"{returns} is no return: {rows[returns].iloc[int(bad.argmax())]!r}")
-        values = np.full(len(table.inputs), np.nan)
-        values[table.input_of] = of_rows
+        values = _of_inputs(_column(rows, returns), table)
     else:
         series = pd.Series(dict(returns.items()), dtype=float)
         series.index = series.index.map(str)
-        values = series.reindex([str(each) for each in table.inputs]).to_numpy(dtype=float)
+        found = series.reindex([str(each) for each in table.inputs])
+        values = _finite(found.to_numpy(dtype=float))
     if np.nanmin(values, initial=0.0) <= -1.0:
         worst = float(np.nanmin(values))
         raise UsageError(f"a return of {worst:g} loses everything: give fractions, 0.01 for 1 %")
+    return values
+
+
+def _column(rows: "pd.DataFrame", name: str) -> Floats:
+    import pandas as pd
+
+    if name not in rows.columns:
+        raise UsageError(f"rows lack the column(s) {name}")
+    of_rows = pd.to_numeric(rows[name], errors="coerce").to_numpy(dtype=float)
+    bad = rows[name].notna().to_numpy() & np.isnan(of_rows)
+    if bad.any():
+        raise UsageError(f"{name} is no return: {rows[name].iloc[int(bad.argmax())]!r}")
+    return _finite(of_rows)
+
+
+def _finite(values: Floats) -> Floats:
+    if np.isinf(values).any():
+        raise UsageError("a return is infinite: leave it missing where it is not known")
     return np.asarray(values, dtype=float)
+
+
+def _of_inputs(of_rows: Floats, table: Matrix) -> Floats:
+    """Return what any row of an input says; two must not differ."""
+    values, known = np.full(len(table.inputs), np.nan), ~np.isnan(of_rows)
+    values[table.input_of[known]] = of_rows[known]
+    apart = np.abs(of_rows - values[table.input_of]) > _ROUNDING
+    if apart.any():
+        first = table.inputs[table.input_of[apart.argmax()]]
+        raise UsageError(f"input {first!r} has two different returns: all arms must meet the same")
+    return values
 
 
 def _slots(
@@ -219,6 +244,11 @@ def _position(said: str, words: Mapping[str, float]) -> float:
     except ValueError:
         side = direction_of(said)
         return float("nan") if side is None else float(side)
+
+
+def _missing(table: Matrix) -> int:
+    asked = np.unique(table.arm_of * len(table.inputs) + table.input_of)
+    return len(table.names) * len(table.inputs) - asked.size
 
 
 def _costs(rows: "pd.DataFrame", table: Matrix, known: Flags) -> Floats:

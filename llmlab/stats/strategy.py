@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmlab.errors import UsageError
-from llmlab.stats.checks import Flags, Floats, at_least, fraction
+from llmlab.stats.checks import Flags, Floats, at_least, fraction, positive
 from llmlab.stats.clusters import Dated
 from llmlab.stats.means import mean_of, tested
 from llmlab.stats.multiple import holm
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 HOLDS: Final = ("staggered", "non_overlapping")
 FEWEST: Final = 4
 """Dates below which nothing is said."""
+STRETCHES: Final = 5
+"""Pieces of the dates that change places: with every turn of the circle enough orders."""
+_LARGE: Final = 0.2
+"""A usual return from which it is asked whether it is in percent."""
 _BASIS_POINTS: Final = 10_000.0
 _DAYS_A_YEAR: Final = 365.25
 _ANY: Final = (-np.inf, np.inf)
@@ -77,7 +81,7 @@ def strategy(  # noqa: PLR0913 - all by name
     _check(costs_bps, capital, hold, draws, level)
     found = signals(rows, dates, **read)
     found = _held(found, hold)
-    year = _per_year(found.days) if per_year is None else float(per_year)
+    year = _per_year(found.days) if per_year is None else positive("per_year", per_year)
     rng = np.random.default_rng(seed)
     books = [_Book.of(found, arm, costs_bps, capital) for arm in range(len(found.names))]
     chances = [_chance(found, arm, each, draws, rng) for arm, each in enumerate(books)]
@@ -228,7 +232,8 @@ def _chance(found: Signals, arm: int, book: _Book, draws: int, rng: np.random.Ge
     is chance. Costs are those of the arm.
     """
     dates = found.days.size
-    length = max(found.steps, int(np.ceil(np.sqrt(dates))))
+    # Few long stretches: each place where two meet loses what a date's signals share with the next.
+    length = max(found.steps, int(np.ceil(dates / STRETCHES)))
     came = found.weights * found.returns / found.steps
     paid = book.trading + book.calls
     positions = found.positions[arm]
@@ -294,14 +299,15 @@ def _verdict(table: "pd.DataFrame", level: float) -> str:
     if np.isnan(best["annual_low"]):
         return f"Nothing can be said of what {name} earned."
     clear = best["p_adjusted"] <= alpha and best["mean"] > 0.0
+    lost = best["p_adjusted"] <= alpha and best["mean"] < 0.0
     by_luck = best["p_chance_adjusted"] > alpha
     said = (
         f"{name} earned {best['annual_return']:+.1%} a year "
         f"[{best['annual_low']:+.1%}, {best['annual_high']:+.1%}], information ratio "
         f"{best['information_ratio']:.2f} [{best['ratio_low']:.2f}, {best['ratio_high']:.2f}]"
     )
-    end = "above nothing" if clear else "not told from nothing"
-    more = "no more than shuffled signals do" if by_luck else "more than shuffled signals do"
+    end = "above nothing" if clear else "below nothing" if lost else "not told from nothing"
+    more = "not told from shuffled signals" if by_luck else "more than shuffled signals do"
     joined = "but" if clear == by_luck else "and"
     return f"{said}: {end} (adjusted p = {best['p_adjusted']:.2g}), {joined} {more}."
 
@@ -312,6 +318,18 @@ def _notes(found: Signals, costs_bps: float, capital: float | None) -> Iterator[
         yield f"{flat:,} answers failed or say no position: they are flat, in every number here."
     if found.unresolved:
         yield f"{found.unresolved:,} inputs have no return (yet) and are left out."
+    if found.missing:
+        yield f"{found.missing:,} answers are not there: an arm is flat where it was not asked."
+    usual = float(np.median(np.abs(found.returns[found.weights > 0.0])))
+    if usual > _LARGE:
+        yield f"Half of the returns are beyond ±{usual:.0%}: are they fractions, 0.01 for 1 %?"
+    yield from _cost_notes(found, costs_bps, capital)
+    if found.steps > 1:
+        held = f"Positions are held for {found.steps} dates"
+        yield f"{held} and booked when taken: falls within that time are unseen."
+
+
+def _cost_notes(found: Signals, costs_bps: float, capital: float | None) -> Iterator[str]:
     if not costs_bps:
         yield "Trading costs nothing here: say costs_bps=."
     elif not found.netted:
@@ -322,6 +340,3 @@ def _notes(found: Signals, costs_bps: float, capital: float | None) -> Iterator[
         lost = np.isnan(found.cost_usd).any(axis=1)
         names = ", ".join(" · ".join(found.names[at]) for at in np.flatnonzero(lost))
         yield f"Some calls have no price, so nothing is said after costs of: {names}."
-    if found.steps > 1:
-        held = f"Positions are held for {found.steps} dates"
-        yield f"{held} and booked when taken: falls within that time are unseen."

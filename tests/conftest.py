@@ -29,7 +29,8 @@ SLOW = frozenset({
     "test_local_server.py", "test_notebook_elsewhere.py", "test_notebook_elsewhere_loops.py",
     "test_notebook_imports.py", "test_notebook_kernel.py", "test_notebook_magics.py",
     "test_reliability_keys.py", "test_reliability_kill.py", "test_reliability_rates.py",
-    "test_reliability_shared.py", "test_wire_fuzz.py",
+    "test_conversation_runs.py", "test_reality_check.py", "test_reliability_shared.py",
+    "test_wire_fuzz.py",
     "test_book_chain.py::test_it_holds_with_several_processes_and_kills",
     "test_book_damage.py::test_damage_is_one_line",
     "test_book_files.py::test_kernels_may_make_the_same_book_at_once",
@@ -44,8 +45,20 @@ SLOW = frozenset({
     "test_secrets.py::test_no_traceback_shows_a_key",
     "test_stats_variance.py::test_the_limits_of_passing_every_time_hold",
     "test_stats_watched.py::test_intervals_of_a_watched_run_hold_at_every_look",
+    "test_idempotency.py::test_calls_that_a_kill_cut_are_repeated_and_billed_once",
+    "test_limits.py::test_four_kernels_share_a_limit_and_use_it_up",
+    "test_outcomes.py::test_the_counts_add_up_everywhere",
+    "test_secrets.py::test_no_error_of_a_run_has_a_key_in_its_frames",
+    "test_secrets.py::test_no_object_of_a_lab_prints_a_key_at_rest_or_with_calls_under_way",
+    "test_secrets.py::test_nothing_that_is_kept_or_shown_has_a_key_in_it",
+    "test_stats_bounded.py::test_intervals_of_few_bounded_scores_hold",
+    "test_stats_compare.py::test_the_best_of_102_arms_can_be_told_from_all_others",
+    "test_stats_labels.py::test_the_number_of_looks_is_accounted_for",
+    "test_stats_missing.py::test_no_sentence_contradicts_its_pair",
+    "test_stats_watched.py::test_an_arm_that_is_not_the_best_is_hardly_ever_named",
+    "test_stats_winner.py::test_the_corrected_interval_holds_where_the_plain_one_does_not",
 })  # fmt: skip
-"""Tests that start kernels and other programs, kill them, or try very many cases."""
+"""Tests that start kernels and other programs, kill them, walk all objects, or simulate long."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

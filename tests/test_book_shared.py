@@ -210,10 +210,10 @@ book.begin(Attempt(key="left", provider="p", model="m", started_at=1_795_348_800
     worst_usd=Decimal("0.01"))).result()
 child = os.fork()
 if child == 0:
+    os.write(1, b"forked\\n")  # by the child: what a fork does in it is done then
     sys.stdin.readline()
     os._exit(0)
-os.write(1, b"forked\\n")
-os.kill(os.getpid(), signal.SIGKILL)
+signal.pause()
 """
 
 
@@ -226,6 +226,7 @@ def test_a_child_does_not_keep_a_dead_parent_alive(tmp_path: Path) -> None:
     )  # fmt: skip
     assert parent.stdout is not None
     assert parent.stdout.readline() == "forked\n"
+    parent.kill()
     parent.wait(timeout=300)
 
     with Book.open(path) as book:

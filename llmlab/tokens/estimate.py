@@ -29,7 +29,9 @@ class TokenEstimate(NamedTuple):
     """How it was made, such as `o200k_base x 1.127 (claude-3)`."""
 
 
-def estimate(base: int, kind: Kind, family: Family, taught: CountCorrection | None) -> TokenEstimate:
+def estimate(
+    base: int, kind: Kind, family: Family, taught: CountCorrection | None
+) -> TokenEstimate:
     """Return the estimate for a text of *kind* with *base* tokens of o200k."""
     middle, low, high = ratio(kind, family, taught)
     learned = f", learned from {taught.answers}" if taught else ""

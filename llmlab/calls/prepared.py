@@ -129,6 +129,8 @@ def _most_of_files(request: Request, model: Model) -> int | None:
 def _bytes_of_words(request: Request, call: HttpCall) -> int:
     """Return the bytes of the body without those of its images and PDFs, which are base64."""
     size = len(call.asked or call.body)
+    if not request.prompt.attachments:
+        return size
     return size - sum(-(-len(each.data) // 3) * 4 for each in request.prompt.attachments)
 
 

@@ -9,6 +9,7 @@ the functions a user calls. `-m` matters: run by path, this file would hide Pyth
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -112,8 +113,8 @@ def _put(page: str, lines: list[str]) -> str:
     """Put *lines* between the headings that stand before and after the tables, a level deeper."""
     head, _, rest = page.partition(FIRST)
     _, _, tail = rest.partition(LAST)
-    made = [f"#{line.strip()}\n" if line.strip().startswith("#") else line for line in lines]
-    body = "\n".join(made).replace("\n\n\n", "\n\n")
+    made = [f"\n#{line.strip()}\n" if line.strip().startswith("#") else line for line in lines]
+    body = re.sub(r"\n{3,}", "\n\n", "\n".join(made))
     return f"{head}{FIRST}\n{body}\n\n{LAST}{tail}"
 
 

@@ -15,7 +15,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 WEEK: Final = 5
 TICKERS: Final = 3
 SESSIONS, REVISIONS, INPUTS, SIZE = 20, 5, 100, 5
-RUNS: Final = 100
+RUNS: Final = 400
 LEAD: Final = 0.9
 """Of the one revision that is better, in spreads of an input; in clusters of their mean, about."""
 

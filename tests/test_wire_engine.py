@@ -1,15 +1,20 @@
 """One loop on one thread, usable from everywhere, that ends cleanly. # R-20."""
 
 import asyncio
+import concurrent.futures
+import inspect
 import subprocess
 import sys
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from llmlab.errors import ConfigError, CutOff, Unavailable, UsageError
+from llmlab.errors import Closed, ConfigError, CutOff, Unavailable, UsageError
 from llmlab.records import HttpCall
 from llmlab.secrets import Secret
 from llmlab.wire import Endpoint, Engine, Session
@@ -38,6 +43,34 @@ def test_it_runs_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(engine.loop, asyncio.SelectorEventLoop)
     finally:
         engine.close()
+
+
+def test_work_that_is_cancelled_before_its_first_step_is_ended() -> None:
+    """As where a lab is closed when a run begins: no coroutine is left that was never awaited."""
+    engine = Engine()
+    work = _where()
+
+    def cancel_all() -> None:
+        for task in asyncio.all_tasks(engine.loop):
+            task.cancel()
+
+    def meanwhile(job: Coroutine[Any, Any, str]) -> "concurrent.futures.Future[str]":
+        found = asyncio.run_coroutine_threadsafe(job, engine.loop)
+        engine.loop.call_soon_threadsafe(cancel_all)  # after the task is made, before its step
+        busy.set()
+        return found
+
+    busy = threading.Event()
+    engine.loop.call_soon_threadsafe(busy.wait)  # both are queued before the loop goes on
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine, "submit", meanwhile)
+            with pytest.raises((Closed, CancelledError)):
+                engine.run(work)
+    finally:
+        engine.close()
+
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
 
 
 async def test_any_loop_can_await_the_engine() -> None:

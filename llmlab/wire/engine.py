@@ -9,6 +9,7 @@ session. All async work runs here, whichever loop or thread it is called from.
 import asyncio
 import atexit
 import concurrent.futures
+import inspect
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -89,18 +90,18 @@ class Engine:
         future = self.submit(_announced(work, let_go))
         brake.hold(future)
         try:
-            while tick is not None and not future.done():
-                concurrent.futures.wait([future], every)
-                tick()
+            _tick_until_done(future, tick, every)
             return future.result()
         except BaseException as error:
-            if future.cancel():
+            if future.cancel() and not _is_unbegun(work):
                 let_go.wait(_PATIENCE)
             if isinstance(error, concurrent.futures.CancelledError):
                 raise (RunStopped() if brake.is_pulled() else Closed(CLOSED)) from None
             raise
         finally:
             brake.hold(None)
+            if _is_unbegun(work):
+                work.close()  # it was cancelled before its first step
 
     async def bridge(self, work: Coroutine[Any, Any, T]) -> T:
         """
@@ -181,6 +182,18 @@ def _new_loop() -> asyncio.AbstractEventLoop:
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
+
+
+def _tick_until_done(
+    future: concurrent.futures.Future[Any], tick: Callable[[], None] | None, every: float
+) -> None:
+    while tick is not None and not future.done():
+        concurrent.futures.wait([future], every)
+        tick()
+
+
+def _is_unbegun(work: Coroutine[Any, Any, Any]) -> bool:
+    return inspect.getcoroutinestate(work) == inspect.CORO_CREATED
 
 
 async def _announced(work: Coroutine[Any, Any, T], let_go: threading.Event) -> T:

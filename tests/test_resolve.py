@@ -187,6 +187,30 @@ async def test_numbers_that_come_later_are_numbers(simulator: Simulator, tmp_pat
     assert done.chance == 0.5
 
 
+async def test_probabilities_follow_a_label_that_comes_later(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """A new label has a share of its own, so that of the label that was said is another one."""
+    words = {"p": "{{ choice }}: {{ headline }}"}
+    on = HEADLINES.assign(
+        label=["positive", "negative", "neutral", "positive"],
+        choice=["positive or negative"] * 2 + ["positive, negative or neutral"] * 2,
+    )
+    part = on.assign(label=["positive", "negative", None, None])
+    asked: dict[str, Any] = {
+        "score": "label_p", "target": "label", "logprobs": 5, "max_tokens": 20, "quiet": True
+    }  # fmt: skip
+    async with lab_for(simulator, book=tmp_path / "a.db") as lab:
+        await lab.abtest_async(words, "gpt-4o", on=part, name="r", **asked)
+        done = await asyncio.to_thread(lab.resolve, "r", on["label"].rename(index=str))
+    async with lab_for(simulator, book=tmp_path / "b.db") as lab:
+        whole = await lab.abtest_async(words, "gpt-4o", on=on, name="r", **asked)
+
+    assert whole.rows["probability"].notna().all()
+    assert done.rows["probability"].tolist() == whole.rows["probability"].tolist()
+    assert done.rows["score"].tolist() == whole.rows["score"].tolist()
+
+
 async def test_a_score_that_is_no_text_is_said_again(simulator: Simulator, tmp_path: Path) -> None:
     """Labels that no target shows yet must be named, then and when they come."""
     score = label(labels=["positive", "negative"])

@@ -44,6 +44,16 @@ def frame(size: int = 200, seed: int = 0) -> pd.DataFrame:
     )
 
 
+def test_arms_that_are_not_ranked_give_no_letters_to_those_that_are() -> None:
+    """With a baseline the others are not compared, however many pairs there are beside."""
+    scored = frame(40).query("model == 'gpt'")
+    lost = pd.DataFrame({"prompt": ["x", "y"], "model": "gpt", "input": 0, "score": np.nan})
+    run = Comparison.from_scores(pd.concat([scored, lost]), against=BASE)
+
+    ranked = run.summary[run.summary["score"].notna()]
+    assert set(ranked["tied"]) == {""}
+
+
 # --- the law of the largest
 
 

@@ -19,7 +19,7 @@ from llmlab.book import Book
 from llmlab.errors import UsageError
 from llmlab.records import Row
 from llmlab.scores import Scorer, scored
-from llmlab.scores.apply import heard, words_of
+from llmlab.scores.apply import heard, probabilities_of, words_of
 from llmlab.scores.registry import scorer_of
 from llmlab.scores.scorer import Score, ScoreFunction
 from llmlab.scores.targets import is_number, missing, written
@@ -125,12 +125,14 @@ def _scored(
     rows = [each.row for each in taken]
     found = heard(rows, scorer, alone=head.about.get("bound") is not None)
     made = scored(rows, scorer, targets, groups=head.about.get("cluster"), said=found.said)
-    said = words_of(found.said, scorer)
-    return [
-        replace(each, row=row, extra_columns={**each.extra_columns, "said": word,
-                                              "target": _text(targets[row.input_id])})
-        for each, row, word in zip(taken, made, said, strict=True)
-    ]  # fmt: skip
+    said, chances = words_of(found.said, scorer), probabilities_of(found.said, scorer)
+    lines = []
+    for each, row, word, chance in zip(taken, made, said, chances, strict=True):
+        columns = {**each.extra_columns, "said": word, "target": _text(targets[row.input_id])}
+        if scorer.probability is not None:
+            columns["probability"] = chance
+        lines.append(replace(each, row=row, extra_columns=columns))
+    return lines
 
 
 def _text(target: object) -> str | None:

@@ -1,8 +1,8 @@
 """One record per arm: score, interval, cost and latency."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -251,7 +251,8 @@ def _interval(
 
 def _letters(names: Sequence[Name], known: Sequence[Pair], alpha: float) -> dict[Name, str]:
     """Return the letters of the ranked arms, where each two of them were compared."""
-    if 0 < len(known) < math.comb(len(names), 2):
+    met = {frozenset((pair.a, pair.b)) for pair in known}
+    if known and not all(frozenset(two) in met for two in combinations(names, 2)):
         return {}
     apart = [
         (pair.a, pair.b)

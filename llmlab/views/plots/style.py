@@ -11,7 +11,10 @@ OKABE_ITO: Final = (
 """Okabe & Ito (2008), "Color Universal Design", less yellow (too pale) and black (the ink)."""
 
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p")
-DASHES: Final = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))
+DASHES: Final = (
+    "solid", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)), (0, (9, 3)),
+    (0, (3, 1.5, 1, 1.5, 1, 1.5)),
+)  # fmt: skip
 SANS: Final = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")
 
 

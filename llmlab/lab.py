@@ -409,7 +409,8 @@ class Lab:
         targets = outcomes_by_input(outcomes, target)
         self._services.recorder.flush()
         if not isinstance(run, str):
-            check_kept(run, self.run(name))
+            kept = run_store.load(self.book, name).rows
+            check_kept(run, {row.request_hash for row in kept})
         resolve(self.book, name, targets, score=score, replacing=replace, at=time.time())
         return self.run(name)
 

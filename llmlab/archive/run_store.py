@@ -85,11 +85,7 @@ def save(
         about: Keyword arguments of `Comparison` about the design; clusters are kept as text.
     """
     book.save_run(RunRecord(name=experiment.name, created_at=at, plan=_PLAN))
-    stored = book.answers([each.row.request_hash for each in taken])
-    items = [
-        RunItem(position=number, key=each.row.request_hash, meta=meta_of(each, stored))
-        for number, each in enumerate(taken)
-    ]
+    items = _items(book, taken)
     rows = [each.row for each in taken]
     head = _head(experiment, rows, at=at, notes=notes, about=about or {})
     # Rows first: a head counts only rows that are stored.
@@ -160,17 +156,7 @@ def load(book: Book, name: str) -> SavedRun:
     Raises:
         UsageError: There is none; the nearest names are given.
     """
-    record = book.run(name)
-    if record is None:
-        raise UsageError(_unknown(name, [each for each, _ in heads(book)]))
-    items = book.rows(name)
-    if name == QUESTIONS:
-        head = _questions(record, items)
-    elif not items or items[0].position != _HEAD:
-        raise UsageError(f"run {name!r} was interrupted before it was saved: run it again")
-    else:
-        head = _read_head(items[0])
-    taken = _taken(book, name, items, head.rows)
+    head, taken = _opened(book, name)
     columns = dict.fromkeys(column for each in taken for column in each.extra_columns)
     return SavedRun(
         name=name,
@@ -191,18 +177,12 @@ def taken(book: Book, name: str) -> tuple[RunHead, list[Taken]]:
     """
     if name == QUESTIONS:
         raise UsageError("single questions have no targets: give the name of a run")
-    head = load(book, name).head
-    items = book.rows(name)
-    return head, _taken(book, name, items, head.rows)
+    return _opened(book, name)
 
 
 def update(book: Book, name: str, head: RunHead, rows: Sequence[Taken]) -> None:
     """Keep *rows* and *head* in the place of those that the run has."""
-    stored = book.answers([each.row.request_hash for each in rows])
-    items = [
-        RunItem(position=number, key=each.row.request_hash, meta=meta_of(each, stored))
-        for number, each in enumerate(rows)
-    ]
+    items = _items(book, rows)
     top = RunItem(position=_HEAD, key="", meta=_ENCODER.encode(head))
     # In one step: rows of the new targets never stand under the old head.
     book.add_rows(name, [*items, top])
@@ -218,6 +198,29 @@ def lines(book: Book, name: str | None = None) -> list[TapeLine]:
         items = book.rows(each)
         found.extend(taken.line for taken in _taken(book, each, items, _count(items)))
     return found
+
+
+def _opened(book: Book, name: str) -> tuple[RunHead, list[Taken]]:
+    record = book.run(name)
+    if record is None:
+        raise UsageError(_unknown(name, [each for each, _ in heads(book)]))
+    items = book.rows(name)
+    if name == QUESTIONS:
+        head = _questions(record, items)
+    elif not items or items[0].position != _HEAD:
+        raise UsageError(f"run {name!r} was interrupted before it was saved: run it again")
+    else:
+        head = _read_head(items[0])
+    return head, _taken(book, name, items, head.rows)
+
+
+def _items(book: Book, taken: Sequence[Taken]) -> list[RunItem]:
+    """Return rows as the book keeps them, without what it has already."""
+    stored = book.answers([each.row.request_hash for each in taken])
+    return [
+        RunItem(position=number, key=each.row.request_hash, meta=meta_of(each, stored))
+        for number, each in enumerate(taken)
+    ]
 
 
 def _read_head(item: RunItem) -> RunHead:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from llmlab.views.over_time import StrategyView, WalkForwardView
     from llmlab.views.tested import Tested
 
-"""Suffix of a prompt's name where an A/A run asks it a second time."""
-
 
 class Comparison:
     """

@@ -1,6 +1,6 @@
 """Outcomes that came after a run: read from what a user gives, and told beside the verdict."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +37,14 @@ def outcomes_by_input(outcomes: "pd.DataFrame | pd.Series[Any]", target: str) ->
     return dict(zip(ids, outcomes.tolist(), strict=True))
 
 
-def check_kept(run: "Comparison", kept: "Comparison") -> None:
+def check_kept(run: "Comparison", kept: Collection[str]) -> None:
     """
-    Refuse a run that is not the one the book keeps under its name.
+    Refuse a run that is not the one the book keeps under its name, whose calls have keys *kept*.
 
     Raises:
         UsageError: Another run of this name was made since, or this one went on.
     """
-    if set(run.rows["request_hash"]) != set(kept.rows["request_hash"]):
+    if set(run.rows["request_hash"]) != set(kept):
         raise UsageError(
             f"the book keeps another run called {run.name!r} by now: lab.run({run.name!r}) has it"
         )

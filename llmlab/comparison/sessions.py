@@ -12,8 +12,8 @@ from llmlab.stats.checks import Ints
 from llmlab.stats.matrix import Matrix, Name, matrix
 from llmlab.stats.reality_check import PairedLead, Superior, superior
 from llmlab.stats.reality_check import reality_check as checked
-from llmlab.stats.spread import summed
-from llmlab.stats.tables import Said, arm_called
+from llmlab.stats.spread import averaged
+from llmlab.stats.tables import Said, baseline_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,10 +75,7 @@ def _in_time(leads: Sequence[PairedLead]) -> Superior:
     """Return White's and Hansen's p-values of the best arm, on the dates that all arms have."""
     dates = reduce(np.intersect1d, [each.units for each in leads])
     means = [
-        (summed(each.gaps, each.units) / summed(np.ones(each.gaps.size), each.units))[
-            np.isin(np.unique(each.units), dates)
-        ]
-        for each in leads
+        averaged(each.gaps, each.units)[np.isin(np.unique(each.units), dates)] for each in leads
     ]
     return superior(np.column_stack(means), max(leads[0].steps, float(np.sqrt(dates.size))))
 
@@ -99,12 +96,11 @@ def _trials(
     base = run.chance if baseline is None else baseline
     if base is None:
         raise UsageError(f"run {run.name!r} has no chance level: say baseline=, an arm or a score")
-    skipped = arm_called(table.names, base) if isinstance(base, str | tuple) else None
-    against = base if skipped is None else table.scores[:, table.names.index(skipped)]
+    against, skipped = baseline_of(table, base)
     numbers = _units(table, run, units)
     made = []
     for place, name in enumerate(table.names):
-        gaps = table.scores[:, place] - np.asarray(against, dtype=float)
+        gaps = table.scores[:, place] - against
         kept = table.of_arm(place) & ~np.isnan(gaps)
         if name != skipped and kept.sum() > 1:
             lead = PairedLead(gaps[kept], numbers[kept], table.steps, table.codes is not None)

@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from llmlab.errors import UsageError, suggest
 from llmlab.stats.covariance import together
-from llmlab.stats.matrix import Matrix, Name
+from llmlab.stats.matrix import Matrix, Name, name_of
 from llmlab.stats.max_t import Contrasts, max_t
 from llmlab.stats.multiple import holm
 
 Against: TypeAlias = "str | tuple[str, str] | None"
 """The baseline: a prompt, a model's label, an arm (`prompt · label`, or both); None for none."""
-
-SEPARATOR: Final = " \u00b7 "
 
 
 def places_of(names: Sequence[Name], against: Against = None) -> list[tuple[int, int]]:
@@ -47,7 +45,7 @@ def places_of(names: Sequence[Name], against: Against = None) -> list[tuple[int,
 def _called(names: Sequence[Name], against: str | tuple[str, str]) -> list[Name]:
     """Return the arms of a prompt, of a model, or the one that is named."""
     ways = (
-        [name for name in names if against in (name, SEPARATOR.join(name))],
+        [name for name in names if against in (name, name_of(name))],
         [name for name in names if name[0] == against],
         [name for name in names if name[1] == against],
     )
@@ -55,7 +53,7 @@ def _called(names: Sequence[Name], against: str | tuple[str, str]) -> list[Name]
     if len(found) == 1 or (found and all(way == found[0] for way in found)):
         return found[0]
     if found:
-        listed = ", ".join(repr(SEPARATOR.join(name)) for way in found for name in way)
+        listed = ", ".join(repr(name_of(name)) for way in found for name in way)
         raise UsageError(f"against={against!r} is a prompt and a model; say one of {listed}")
     short = dict.fromkeys([*(name[0] for name in names), *(name[1] for name in names)])
     known = [*short, *map(said, names)]
@@ -65,7 +63,7 @@ def _called(names: Sequence[Name], against: str | tuple[str, str]) -> list[Name]
 
 def said(against: str | tuple[str, str]) -> str:
     """Return a baseline as people read it."""
-    return against if isinstance(against, str) else SEPARATOR.join(against)
+    return against if isinstance(against, str) else name_of(against)
 
 
 def adjusted(

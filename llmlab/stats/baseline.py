@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from llmlab.stats.against import Against, said
-from llmlab.stats.matrix import Name
-from llmlab.stats.notes import Lead, lead_of, name_of, number
+from llmlab.stats.matrix import Name, name_of
+from llmlab.stats.notes import Lead, lead_of, number
 from llmlab.stats.paired import Pair
 
 _FEW_NAMES: Final = 4

@@ -35,6 +35,8 @@ class Grouped(NamedTuple):
     codes: Ints | None = None
     steps: int = 0
     """Dates that a target looks ahead; 0 where clusters are in no order."""
+    days: "npt.NDArray[np.datetime64] | None" = None
+    """With steps, the distinct dates, in order: that of each code."""
 
 
 def grouped(
@@ -72,7 +74,7 @@ class _Lines(NamedTuple):
 
 def _by_input(table: _Lines, rows: "pd.DataFrame", cluster: Named) -> dict[object, object]:
     if isinstance(cluster, str):
-        _check(rows, cluster)
+        require_column(rows, cluster)
         return _constant(table, rows[cluster])
     if isinstance(cluster, Mapping):
         return dict(cluster)
@@ -111,7 +113,7 @@ def dated(values: "pd.Series[Any]", horizon: int | str) -> Grouped:
             "date: name a column of dates with as_of=, or as the cluster"
         )
     days, codes = np.unique(times, return_inverse=True)
-    return Grouped(codes.reshape(-1).astype(np.intp), steps_of(days, horizon))
+    return Grouped(codes.reshape(-1).astype(np.intp), steps_of(days, horizon), days)
 
 
 def as_dates(values: "pd.Series[Any]") -> "npt.NDArray[np.datetime64] | None":
@@ -157,6 +159,7 @@ def factorise(values: "pd.Series[Any]") -> tuple[list[object], Ints]:
     return list(uniques), np.asarray(codes, dtype=np.intp)
 
 
-def _check(rows: "pd.DataFrame", column: str) -> None:
+def require_column(rows: "pd.DataFrame", column: str) -> None:
+    """Refuse rows without *column*."""
     if column not in rows.columns:
         raise UsageError(f"rows lack the column(s) {column}")

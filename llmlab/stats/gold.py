@@ -10,7 +10,7 @@ from llmlab.errors import UsageError
 from llmlab.stats.agreement import alpha, kappa
 from llmlab.stats.checks import Flags, Floats, Ints, fraction
 from llmlab.stats.clusters import Cluster
-from llmlab.stats.intervals import Interval, mean_interval
+from llmlab.stats.intervals import Interval, mean_interval, numbered
 from llmlab.stats.matrix import Matrix, matrix, numbers, pair_names
 from llmlab.stats.multiple import holm
 from llmlab.stats.prediction_powered import Powered, powered
@@ -113,7 +113,7 @@ def _agreed(
     codes = np.asarray(lines if table.codes is None else table.codes[lines], dtype=np.intp)
     if table.steps:  # blocks of dates: what lies further apart shares no target
         codes //= table.steps
-    codes = np.asarray(np.unique(codes, return_inverse=True)[1], dtype=np.intp)
+    codes = numbered(codes)
     by_value = np.unique(np.concatenate([judge, people])).size <= MANY
     found = kappa(judge, people, codes=codes, level=level) if by_value else None
     interval = alpha(np.column_stack([judge, people]), metric="interval", codes=codes, level=level)

@@ -200,7 +200,7 @@ def _effective_size(
     return float(np.clip(n * alone / found.error**2, min(1.0, units), most))
 
 
-def numbered(labels: Sequence[object]) -> Ints:
+def numbered(labels: Sequence[object] | Ints) -> Ints:
     """Number labels in the order in which they come; whole numbers keep their own order."""
     found = np.asarray(labels)
     if found.dtype.kind == "i":

@@ -12,10 +12,19 @@ from llmlab.stats.shared import comparable
 from llmlab.stats.spread import Dependence
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
 Name: TypeAlias = tuple[str, str]
 """An arm: (prompt, label)."""
+
+SEPARATOR: Final = " · "
+
+
+def name_of(name: Name) -> str:
+    """Return an arm as people read it: `prompt · label`."""
+    return SEPARATOR.join(name)
+
 
 NEEDED: Final = ("prompt", "label", "input_id", "status", "score")
 
@@ -43,6 +52,8 @@ class Matrix:
     """Inputs that every ranked arm has a score for."""
     steps: int = 0
     """Dates that a target looks ahead, where inputs are in an order of time; else 0."""
+    days: "npt.NDArray[np.datetime64] | None" = None
+    """With steps, the distinct dates, in order: that of each code."""
 
     def of_arm(self, place: int) -> Flags:
         """Return the inputs that an arm's score rests on: the compared ones, else its own."""
@@ -63,6 +74,11 @@ class Matrix:
     def depends(self, lines: Flags) -> Dependence:
         """Return how some inputs depend on each other."""
         return Dependence(self.clusters_of(lines), self.steps)
+
+    def days_of(self, lines: Flags) -> "npt.NDArray[np.datetime64]":
+        """Return the distinct dates of some inputs, in order; only where they have dates."""
+        assert self.days is not None and self.codes is not None  # noqa: S101, PT018 - they have
+        return self.days[np.unique(self.codes[lines])]
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -106,6 +122,7 @@ def matrix(rows: "pd.DataFrame", also: tuple[str, ...] = (), *, cluster: Cluster
         ranked=ranked,
         compared=compared,
         steps=groups.steps,
+        days=groups.days,
     )
 
 

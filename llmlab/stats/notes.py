@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from llmlab.stats.arms import Arm
-from llmlab.stats.matrix import Name
+from llmlab.stats.matrix import Name, name_of
 from llmlab.stats.means import SERIAL, SKEWED
 from llmlab.stats.outcomes import gap_note
 from llmlab.stats.paired import Pair
@@ -182,11 +182,6 @@ def _range(lead: Lead) -> str:
     if np.isnan(lead.least):
         return ""
     return f": over all inputs it lies between {number(lead.least)} and {number(lead.most)}"
-
-
-def name_of(name: Name) -> str:
-    """Return an arm as people read it: `prompt · label`."""
-    return f"{name[0]} · {name[1]}"
 
 
 def number(value: float) -> str:

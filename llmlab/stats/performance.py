@@ -60,8 +60,13 @@ def information_ratio(
 
 def max_drawdown(returns: Floats) -> float:
     """Return how far the sum of *returns* ever fell from where it was highest (0 at the start)."""
-    path = np.concatenate([[0.0], np.cumsum(returns)])
-    return float((np.maximum.accumulate(path) - path).max())
+    return float(deepest_fall(np.cumsum(returns)))
+
+
+def deepest_fall(paths: Floats) -> Floats:
+    """Return the same of each path of sums, along the last axis."""
+    highest = np.maximum.accumulate(np.maximum(paths, 0.0), axis=-1)
+    return np.asarray((highest - paths).max(axis=-1))
 
 
 def traded(held: Floats, steps: int, *, netted: bool) -> Floats:

@@ -66,7 +66,9 @@ def reality_check(leads: Sequence[PairedLead], *, draws: int = 4_000, seed: int 
     if not leads:
         raise UsageError("there is no arm to compare with the baseline")
     at_least("draws", draws, 100)
-    alone = np.array([above(each.gaps, 0.0, _codes(each), steps=each.steps) for each in leads])
+    alone = np.array(
+        [above(each.gaps, 0.0, each.depends.codes, steps=each.steps) for each in leads]
+    )
     if any(each.steps for each in leads):
         return Tried(alone, holm(alone), "Holm, long-run")
     stats = [_Statistic.of(each) for each in leads]
@@ -79,10 +81,6 @@ def reality_check(leads: Sequence[PairedLead], *, draws: int = 4_000, seed: int 
     # The steps compare p-values of one kind; what a lead's own law keeps is not claimed, nor what
     # leads by nothing in every unit.
     return Tried(alone, np.fmax(among, np.where(tested, alone, 1.0)), "min p, sign flips")
-
-
-def _codes(lead: PairedLead) -> Ints | None:
-    return lead.units if lead.clustered else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from llmlab.errors import UsageError
 from llmlab.scores.returns import direction_of
 from llmlab.stats.checks import Flags, Floats, Ints
-from llmlab.stats.clusters import Dated, Named, as_dates, grouped
+from llmlab.stats.clusters import Dated, Named, grouped, require_column
+from llmlab.stats.intervals import numbered
 from llmlab.stats.matrix import Matrix, Name, matrix, numbers
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def signals(
     known = ~np.isnan(came)
     if table.codes is None or not known.any():
         raise UsageError("no input has a return: name a column, or give numbers by input id")
-    codes = np.unique(table.codes[known], return_inverse=True)[1].reshape(-1).astype(np.intp)
+    codes = numbered(table.codes[known])
     grid = _Grid(codes, _slots(rows, table, codes, known, asset))
     mean = grid.mean(came[known])
     if (np.abs(mean[codes, grid.slots] - came[known]) > _ROUNDING).any():
@@ -91,7 +92,7 @@ def signals(
     taken, unread = _positions(rows, table, positions)
     return Signals(
         names=table.names,
-        days=days_of(rows, table, dates, known),
+        days=table.days_of(known),
         steps=table.steps,
         weights=grid.filled / grid.filled.sum(axis=1, keepdims=True),
         returns=mean,
@@ -125,8 +126,7 @@ def _returns(rows: "pd.DataFrame", table: Matrix, returns: Returns) -> Floats:
 def _column(rows: "pd.DataFrame", name: str) -> Floats:
     import pandas as pd
 
-    if name not in rows.columns:
-        raise UsageError(f"rows lack the column(s) {name}")
+    require_column(rows, name)
     of_rows = pd.to_numeric(rows[name], errors="coerce").to_numpy(dtype=float)
     bad = rows[name].notna().to_numpy() & np.isnan(of_rows)
     if bad.any():
@@ -158,7 +158,7 @@ def _slots(
     if asset is not None:
         found = grouped(table.inputs, table.input_of, rows, asset).codes
         assert found is not None  # noqa: S101 - there is an asset
-        return np.unique(found[known], return_inverse=True)[1].reshape(-1).astype(np.intp)
+        return numbered(found[known])
     order = np.argsort(codes, kind="stable")
     first = np.searchsorted(codes[order], codes[order], side="left")
     slots = np.empty(codes.size, dtype=np.intp)
@@ -189,21 +189,6 @@ class _Grid(NamedTuple):
         return np.asarray(flat.reshape(shape), dtype=float)
 
 
-def days_of(
-    rows: "pd.DataFrame", table: Matrix, dates: Dated, lines: Flags
-) -> "npt.NDArray[np.datetime64]":
-    """Return the distinct dates of some inputs, in order."""
-    import pandas as pd
-
-    named: Any = dates.dates
-    if isinstance(named, str):
-        named = dict(zip(rows["input_id"], rows[named], strict=True))
-    found = pd.Series([named[each] for each in table.inputs], dtype=object)
-    times = as_dates(found)
-    assert times is not None  # noqa: S101 - `matrix` has read them
-    return np.unique(times[lines])
-
-
 def _positions(rows: "pd.DataFrame", table: Matrix, how: Positions) -> tuple[list[Floats], Ints]:
     """Return the mean position by input, an array an arm, and how many answers are flat unread."""
     values = _of_rows(rows, how)
@@ -224,8 +209,7 @@ def _positions(rows: "pd.DataFrame", table: Matrix, how: Positions) -> tuple[lis
 
 def _of_rows(rows: "pd.DataFrame", how: Positions) -> Floats:
     if isinstance(how, str):
-        if how not in rows.columns:
-            raise UsageError(f"rows lack the column(s) {how}")
+        require_column(rows, how)
         return numbers(rows, how)
     if "said" not in rows.columns:
         raise UsageError("rows have no column said: give a column of numbers as positions=")

@@ -88,6 +88,11 @@ def summed(values: Floats, codes: Ints) -> Floats:
     return np.asarray(np.bincount(codes, weights=values)[there], dtype=float)
 
 
+def averaged(values: Floats, codes: Ints) -> Floats:
+    """Return the mean of *values* in each cluster, or date, in the order of *codes*."""
+    return np.asarray(summed(values, codes) / summed(np.ones(values.size), codes))
+
+
 def _clustered(sums: Floats, sizes: Floats, inside: float) -> Spread:
     """
     Return the cluster-robust error of a mean, for clusters of any sizes.

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, at_least, fraction, positive
 from llmlab.stats.clusters import Dated
+from llmlab.stats.matrix import name_of
 from llmlab.stats.means import mean_of, tested
 from llmlab.stats.multiple import holm
-from llmlab.stats.performance import information_ratio, max_drawdown, traded
+from llmlab.stats.performance import deepest_fall, information_ratio, max_drawdown, traded
 from llmlab.stats.shares import share
 from llmlab.stats.signals import Signals, signals
 from llmlab.stats.spread import Dependence
@@ -129,7 +130,7 @@ def _table(
 def _frame(found: Signals, columns: list[Floats]) -> "pd.DataFrame":
     import pandas as pd
 
-    names = [" · ".join(name) for name in found.names]
+    names = [name_of(name) for name in found.names]
     index = pd.DatetimeIndex(found.days, name="date")
     return pd.DataFrame(np.column_stack(columns), index=index, columns=names)
 
@@ -270,17 +271,7 @@ def _band(paths: Floats, net: Floats, level: float) -> tuple[Floats, Floats]:
 
 def _against(book: _Book, paths: Floats, level: float) -> dict[str, float]:
     total, tail = float(book.net.sum()), (1.0 - level) / 2.0
-    if np.isnan(total):
-        unknown = (
-            "total",
-            "chance_total",
-            "p_chance",
-            "chance_drawdown_low",
-            "chance_drawdown_high",
-        )
-        return dict.fromkeys(unknown, float("nan"))
-    falls = [max_drawdown(np.diff(path, prepend=0.0)) for path in paths]
-    low, high = np.quantile(falls, [tail, 1.0 - tail])
+    low, high = np.quantile(deepest_fall(paths), [tail, 1.0 - tail])
     # Rounding must not tell equal totals apart.
     above = paths[:, -1] >= total - 1e-12 * max(1.0, abs(total))
     return {
@@ -288,14 +279,14 @@ def _against(book: _Book, paths: Floats, level: float) -> dict[str, float]:
         "chance_drawdown_high": float(high),
         "total": total,
         "chance_total": float(paths[:, -1].mean()),
-        "p_chance": float((1 + above.sum()) / (1 + above.size)),
+        "p_chance": np.nan if np.isnan(total) else float((1 + above.sum()) / (1 + above.size)),
     }
 
 
 def _verdict(table: "pd.DataFrame", level: float) -> str:
     """Say what the best arm earned, and whether that is above nothing and above chance."""
     best, alpha = table.iloc[0], 1.0 - level
-    name = " · ".join((best["prompt"], best["label"]))
+    name = name_of((best["prompt"], best["label"]))
     if np.isnan(best["annual_low"]):
         return f"Nothing can be said of what {name} earned."
     clear = best["p_adjusted"] <= alpha and best["mean"] > 0.0
@@ -338,5 +329,5 @@ def _cost_notes(found: Signals, costs_bps: float, capital: float | None) -> Iter
         yield "What the calls cost is not subtracted: say capital= in dollars."
     elif np.isnan(found.cost_usd).any():
         lost = np.isnan(found.cost_usd).any(axis=1)
-        names = ", ".join(" · ".join(found.names[at]) for at in np.flatnonzero(lost))
+        names = ", ".join(name_of(found.names[at]) for at in np.flatnonzero(lost))
         yield f"Some calls have no price, so nothing is said after costs of: {names}."

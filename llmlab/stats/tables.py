@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from llmlab.errors import UsageError, suggest
-from llmlab.stats.against import SEPARATOR, Against
+from llmlab.stats.against import Against
 from llmlab.stats.arms import Arm, arms
 from llmlab.stats.checks import Ints
 from llmlab.stats.clusters import Cluster
@@ -15,7 +15,7 @@ from llmlab.stats.cuped import cuped
 from llmlab.stats.deflation import best_of, deflate
 from llmlab.stats.equivalence import Equivalence, equivalence
 from llmlab.stats.frontier import break_even, frontier
-from llmlab.stats.matrix import Matrix, Name, matrix, numbers, pair_names
+from llmlab.stats.matrix import Matrix, Name, matrix, name_of, numbers, pair_names
 from llmlab.stats.multiple import holm
 from llmlab.stats.onesided import above
 from llmlab.stats.planning import plan
@@ -41,12 +41,12 @@ def arm_called(names: Sequence[Name], said: Said) -> Name:
     if isinstance(said, tuple):
         found = [name for name in names if name == said]
     else:
-        found = [name for name in names if said in (SEPARATOR.join(name), *name)]
+        found = [name for name in names if said in (name_of(name), *name)]
     if len(found) == 1:
         return found[0]
-    whole = [SEPARATOR.join(name) for name in names]
+    whole = [name_of(name) for name in names]
     if found:
-        listed = ", ".join(repr(SEPARATOR.join(name)) for name in found)
+        listed = ", ".join(repr(name_of(name)) for name in found)
         raise UsageError(f"{said!r} means {len(found)} arms; say one of {listed}")
     raise UsageError(f"no arm is called {said!r}; {suggest(said, whole)}")
 
@@ -199,7 +199,7 @@ def deflated(
     import pandas as pd
 
     table = matrix(rows, cluster=cluster)
-    base, skipped = _baseline(table, baseline)
+    base, skipped = baseline_of(table, baseline)
     lines = []
     for at, name in enumerate(table.names):
         gaps = table.scores[:, at] - base
@@ -225,7 +225,8 @@ def deflated(
     return pd.DataFrame(lines).sort_values("lead", ascending=False, ignore_index=True)
 
 
-def _baseline(table: Matrix, baseline: Said | float) -> tuple[Any, Name | None]:
+def baseline_of(table: Matrix, baseline: Said | float) -> tuple[Any, Name | None]:
+    """Return the scores of an arm and its name, or the number that is compared with."""
     if isinstance(baseline, str | tuple):
         name = arm_called(table.names, baseline)
         return table.scores[:, table.names.index(name)], name

@@ -11,13 +11,12 @@ from llmlab.stats.against import Against
 from llmlab.stats.arms import Arm
 from llmlab.stats.baseline import told_against
 from llmlab.stats.checks import fraction
-from llmlab.stats.matrix import Name
+from llmlab.stats.matrix import Name, name_of
 from llmlab.stats.notes import (
     Lead,
     data_notes,
     lead_of,
     missing_notes,
-    name_of,
     number,
     size_notes,
     winner_notes,

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from llmlab.errors import UsageError
 from llmlab.stats.checks import Flags, Floats, Ints, at_least, fraction
 from llmlab.stats.clusters import Dated
-from llmlab.stats.matrix import Matrix, matrix
+from llmlab.stats.intervals import numbered
+from llmlab.stats.matrix import Matrix, matrix, name_of
 from llmlab.stats.means import mean_of, tested
 from llmlab.stats.multiple import holm
-from llmlab.stats.signals import days_of
-from llmlab.stats.spread import Dependence, summed
+from llmlab.stats.spread import Dependence, averaged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,6 @@ SHORTEST: Final = 5
 _ROUNDING: Final = 1e-12
 CHOSEN: Final = "walk-forward"
 """The name of what was chosen, among the arms."""
-SEPARATOR: Final = " · "
 
 
 class TimeSplit(NamedTuple):
@@ -54,7 +53,6 @@ class WalkForward:
     """Mean score by date (rows) of the choice and of every arm (columns)."""
     verdict: str
     notes: tuple[str, ...]
-    level: float
 
 
 def folds(
@@ -83,8 +81,9 @@ def folds(
     made = []
     for start in range(first, dates, test):
         end = start - embargo
-        made.append(TimeSplit((0 if window is None else end - window, end), (start, start + test)))
-    return [fold._replace(test=(fold.test[0], min(dates, fold.test[1]))) for fold in made]
+        train = (0 if window is None else end - window, end)
+        made.append(TimeSplit(train, (start, min(dates, start + test))))
+    return made
 
 
 def walk_forward(
@@ -109,23 +108,19 @@ def walk_forward(
     table = matrix(rows, cluster=dates)
     panel = _Panel.of(table)
     fraction("level", level)
-    block = at_least("test", max(SHORTEST, table.steps) if test is None else test, 1)
-    least = max(FEWEST, 2 * table.steps) if min_train is None else min_train
-    least = at_least("min_train", least if window is None else window, 2)
-    found = folds(panel.dates, embargo=table.steps, test=block, window=window, min_train=least)
+    found = _folds(panel, test, window, min_train)
     chosen = _chosen(panel, found)
     after = panel.codes >= found[0].test[0]
     made = _followed(panel, found, chosen)[after]
     part = _Panel(panel.names, panel.scores[after], panel.codes[after], panel.steps, panel.limits)
     lines = _lines(part, made, Counter(chosen), len(found), level)
-    days = days_of(rows, table, dates, table.compared)
+    days = table.days_of(table.compared)
     return WalkForward(
         table=lines,
         blocks=_blocks(panel, found, chosen, days),
         scores=_scores(part, made, days[found[0].test[0] :]),
         verdict=_verdict(lines, len(found)),
         notes=_notes(table, lines),
-        level=level,
     )
 
 
@@ -147,7 +142,7 @@ class _Panel(NamedTuple):
         return cls(
             names=tuple(table.names[at] for at in places),
             scores=table.scores[np.ix_(table.compared, places)],
-            codes=np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.intp),
+            codes=numbered(codes),
             steps=table.steps,
             limits=table.limits,
         )
@@ -161,6 +156,17 @@ class _Panel(NamedTuple):
 
     def depends(self) -> Dependence:
         return Dependence(self.codes, self.steps)
+
+
+def _folds(
+    panel: _Panel, test: int | None, window: int | None, min_train: int | None
+) -> list[TimeSplit]:
+    block = at_least("test", max(SHORTEST, panel.steps) if test is None else test, 1)
+    if window is not None:
+        at_least("window", window, 2)
+    least = max(FEWEST, 2 * panel.steps) if min_train is None else min_train
+    at_least("min_train", least, 2)
+    return folds(panel.dates, embargo=panel.steps, test=block, window=window, min_train=least)
 
 
 def _chosen(panel: _Panel, found: list[TimeSplit]) -> list[int]:
@@ -221,14 +227,10 @@ def _scores(part: _Panel, made: Floats, days: "npt.NDArray[np.datetime64]") -> "
     import pandas as pd
 
     return pd.DataFrame(
-        np.column_stack([_by_date(each, part.codes) for each in (made, *part.scores.T)]),
+        np.column_stack([averaged(each, part.codes) for each in (made, *part.scores.T)]),
         index=pd.DatetimeIndex(days, name="date"),
-        columns=[CHOSEN, *(SEPARATOR.join(name) for name in part.names)],
+        columns=[CHOSEN, *(name_of(name) for name in part.names)],
     )
-
-
-def _by_date(values: Floats, codes: Ints) -> Floats:
-    return np.asarray(summed(values, codes) / summed(np.ones(values.size), codes))
 
 
 def _blocks(
@@ -250,7 +252,7 @@ def _blocks(
 
 def _verdict(lines: "pd.DataFrame", blocks: int) -> str:
     own, best = lines.iloc[0], lines.iloc[1]
-    name = SEPARATOR.join((best["prompt"], best["label"]))
+    name = name_of((best["prompt"], best["label"]))
     apart = float(best["lead"])
     said = f"{own['score']:.3g} [{own['low']:.3g}, {own['high']:.3g}]"
     span = f"[{best['lead_low']:+.3g}, {best['lead_high']:+.3g}]"

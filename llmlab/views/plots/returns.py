@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 
 from llmlab.errors import UsageError
 from llmlab.stats.clusters import Dated
+from llmlab.stats.matrix import name_of
 from llmlab.stats.strategy import Strategy, strategy
-from llmlab.stats.walk_forward import CHOSEN, SEPARATOR, WalkForward, walk_forward
+from llmlab.stats.walk_forward import CHOSEN, WalkForward, walk_forward
 from llmlab.views.comparison import ArmView, ComparisonView, arms
 from llmlab.views.plots.axes import Look, finish
 from llmlab.views.plots.canvas import Plot
@@ -85,7 +86,7 @@ def cumulative(shown: ComparisonView, found: Strategy, theme: str = "light") -> 
 
 
 def _path(axes: Axes, found: Strategy, arm: ArmView, look: Look) -> None:
-    name = SEPARATOR.join((arm.prompt, arm.label))
+    name = name_of((arm.prompt, arm.label))
     days = found.returns.index
     axes.fill_between(days, found.low[name], found.high[name], color=look.theme.grid, linewidth=0,
                       gid="band")  # fmt: skip
@@ -100,7 +101,7 @@ def _path(axes: Axes, found: Strategy, arm: ArmView, look: Look) -> None:
 def chosen(shown: ComparisonView, found: WalkForward, theme: str = "light") -> Plot:
     """Draw the mean score so far of the choice and of each arm, over the dates after the first."""
     look = Look.of(arms(shown), theme)
-    listed = {SEPARATOR.join((arm.prompt, arm.label)): arm for arm in arms(shown)}
+    listed = {name_of((arm.prompt, arm.label)): arm for arm in arms(shown)}
     count = np.arange(1, len(found.scores) + 1)
     with styled(look.theme):
         plot = Plot.blank(7.6, 3.6, look.theme)

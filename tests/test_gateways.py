@@ -22,7 +22,7 @@ from llmlab.errors import (
     UnknownModel,
     UsageError,
 )
-from llmlab.providers.adapter import Adapter
+from llmlab.providers.adapter import Adapter, unlisted
 from llmlab.providers.listing import models_call, read_health, read_models
 from llmlab.providers.rate_headers import retry_after
 from llmlab.providers.registry import adapter_of
@@ -717,3 +717,19 @@ def test_a_projects_catalogue_reads_no_foreign_variable_into_a_header(tmp_path: 
 
     with pytest.raises(ConfigError, match="would send OPENAI_API_KEY, GITHUB_TOKEN and prompts"):
         Lab(book=":memory:", env=ENV, config=tmp_path, catalogue=tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(("provider", "api", "path"), [
+    ("openai", "chat", "chat/completions"), ("openai", "responses", "responses"),
+    ("anthropic", "messages", "v1/messages"),
+])  # fmt: skip
+@pytest.mark.parametrize("tier", [None, "auto"])
+def test_a_query_comes_after_the_path(provider: str, api: Any, path: str, tier: Any) -> None:
+    """Also of a question that is held at the standard tier."""
+    request = Request(
+        provider=provider, model="m", prompt=Prompt(name="p", user="x"), api=api,
+        parameters=Parameters(tier=tier),
+    )  # fmt: skip
+    call = adapter_of(provider, api).write(request, unlisted(request), "https://h/p?v=1")
+
+    assert call.url == f"https://h/p/{path}?v=1"

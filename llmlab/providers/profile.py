@@ -38,10 +38,7 @@ class ProviderProfile:
 
     def call(self, base_url: str, path: str, body: Mapping[str, object] | None = None) -> HttpCall:
         """Return the call of *path*: a POST of *body* as JSON, or a GET without one."""
-        if "?" in base_url or _MODEL in base_url:
-            url = self._placed(base_url, path, str((body or {}).get("model", "")))
-        else:
-            url = self.base_of(base_url).rstrip("/") + path
+        url = self._url(base_url, path, body or {})
         if body is None:
             return HttpCall(url=url, method="GET", headers=self.headers, auth=self.auth)
         return HttpCall(
@@ -51,6 +48,11 @@ class ProviderProfile:
             auth=self.auth,
             sent=_without_words(body),
         )
+
+    def _url(self, base_url: str, path: str, body: Mapping[str, object]) -> str:
+        if "?" in base_url or _MODEL in base_url:
+            return self._placed(base_url, path, str(body.get("model", "")))
+        return self.base_of(base_url).rstrip("/") + path
 
     def _placed(self, base_url: str, path: str, model: str) -> str:
         """Return the address of *path* where the base has a query, or a place for the model."""
@@ -83,7 +85,7 @@ class ProviderProfile:
         asked, sent = _ENCODER.encode(body), _without_words(body)
         sent[self.standard[0]] = self.standard[1]
         return HttpCall(
-            url=self.base_of(base_url).rstrip("/") + path,
+            url=self._url(base_url, path, body),
             body=asked[:-1] + _closing(self.standard),
             headers=self.headers,
             auth=self.auth,

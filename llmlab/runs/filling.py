@@ -46,16 +46,17 @@ class Filling:
         """
         from llmlab.tokens.fit import blocks_of
 
+        about = id(values)  # of the input's own values, which outlive those that are read here
         if template.may_attach(values):
             values = self._reader.values(values, template.slots, template.attached)
         blocks = blocks_of(template, values)
         if not blocks:
             return filled_alike(template, values, arms, base)
-        self._look(blocks, id(values))
+        self._look(blocks, about)
         prompts = []
         for arm in arms:
             fitted = self._counting.fitted(template, values, arm, base)
-            self._note(template.name, arm.label, id(values), fitted)
+            self._note(template.name, arm.label, about, fitted)
             prompts.append(fitted.prompt)
         return prompts
 

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -189,7 +188,7 @@ class Lab:
         work = answer_of(self._services, prompt, model, **options)
         return await self._services.engine.bridge(work)
 
-    async def stream(
+    def stream(
         self, prompt: str | None = None, model: str | None = None, **options: Any
     ) -> AsyncGenerator[Piece, None]:
         """
@@ -200,10 +199,7 @@ class Lab:
             Closed: The lab was closed meanwhile.
         """
         ask = partial(answer_of, self._services, prompt, model, **options)
-        told = streamed(self._services.engine, lambda on_piece: ask(on_piece=on_piece))
-        async with aclosing(told) as pieces:
-            async for piece in pieces:
-                yield piece
+        return streamed(self._services.engine, lambda on_piece: ask(on_piece=on_piece))
 
     def chat(
         self, model: str | None = None, *, system: str | None = None, **options: Any

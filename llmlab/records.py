@@ -104,9 +104,16 @@ class Prompt(Struct, frozen=True, kw_only=True, gc=False):
     """Characters at the start of `user` that all inputs share; -1 where what is before differs."""
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that the model gets, in order: the system prompt, "" for none, and messages."""
+        if not self.turns:
+            return (self.system or "", self.user)
+        return (self.system or "", *(turn.text for turn in self.turns), self.user)
+
+    @property
     def words(self) -> str:
         """All text that the model gets, system prompt first; token counts and bounds use it."""
-        return "".join([self.system or "", *(turn.text for turn in self.turns), self.user])
+        return "".join(self.texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -244,22 +244,22 @@ def _sources(
 
 def shielded(entries: Mapping[str, object]) -> dict[str, object]:
     """Return *entries* with its URLs as `Address`, which hides passwords."""
-    shielded_ones = dict(entries)
+    made = dict(entries)
     urls, rows = entries.get("base_urls"), entries.get("providers")
     if isinstance(urls, Mapping):
-        shielded_ones["base_urls"] = {name: _apart(url) for name, url in urls.items()}
+        made["base_urls"] = {name: _without_password(url) for name, url in urls.items()}
     if isinstance(rows, Mapping):
-        shielded_ones["providers"] = {name: _shielded_row(row) for name, row in rows.items()}
-    return shielded_ones
+        made["providers"] = {name: _shielded_row(row) for name, row in rows.items()}
+    return made
 
 
 def _shielded_row(row: object) -> object:
     if not isinstance(row, Mapping) or "base_url" not in row:
         return row
-    return {**row, "base_url": _apart(row["base_url"])}
+    return {**row, "base_url": _without_password(row["base_url"])}
 
 
-def _apart(url: object) -> object:
+def _without_password(url: object) -> object:
     return Address.of(url) if isinstance(url, str) else url
 
 

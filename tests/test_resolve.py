@@ -196,7 +196,7 @@ async def test_probabilities_follow_a_label_that_comes_later(
         label=["positive", "negative", "neutral", "positive"],
         choice=["positive or negative"] * 2 + ["positive, negative or neutral"] * 2,
     )
-    part = on.assign(label=["positive", "negative", None, None])
+    part = on.assign(label=on["label"].where(on.index < "c"))
     asked: dict[str, Any] = {
         "score": "label_p", "target": "label", "logprobs": 5, "max_tokens": 20, "quiet": True
     }  # fmt: skip

@@ -141,9 +141,7 @@ def _of_rows(settings: Settings, catalogue: Catalogue, told: Mapping[str, str]) 
         setting, home = _ROW + name, catalogue.providers[name]
         files = [source for entry, source in told.items() if entry.startswith(f"{setting}.")]
         if files and _reached(home) != _reached(shipped.get(name)):
-            does = f"send {_keys(home)} to {_where(home)}"
-            content = (name, *_reached(home))
-            yield Claim(file=files[-1], setting=setting, does=does, content=content)
+            yield _of_row(files[-1], setting, name, home)
 
 
 def _of_catalogue(
@@ -162,9 +160,12 @@ def _of_catalogue(
     for name, home in catalogue.providers.items():
         new = _reached(home) != _reached(shipped.get(name))
         if new and (named or set(home.sends) - usual):
-            does = f"send {_keys(home)} to {_where(home)}"
-            content = (name, *_reached(home))
-            yield Claim(file=_plain(path.name), setting="catalogue", does=does, content=content)
+            yield _of_row(_plain(path.name), "catalogue", name, home)
+
+
+def _of_row(file: str, setting: str, name: str, home: Provider) -> Claim:
+    does = f"send {_keys(home)} to {_where(home)}"
+    return Claim(file=file, setting=setting, does=does, content=(name, *_reached(home)))
 
 
 def _reached(home: Provider | None) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from llmlab.catalogue import Model
-from llmlab.records import Request, Usage
+from llmlab.records import Answer, Request
 
 if TYPE_CHECKING:
     from llmlab.pricing import Cost, Prices
@@ -17,10 +17,18 @@ _OVERRIDE: Final = "override"
 """How the basis of a price of the user's own begins."""
 
 
-def asked_price(usage: Usage, request: Request, prices: "Prices", at: float) -> "Cost | None":
-    """Return the cost by the user's own price for the name that was asked: a deployment's, say."""
-    cost = prices.cost(usage, request.provider, request.model, at)
-    return cost if cost is not None and cost.basis.startswith(_OVERRIDE) else None
+def cost_through(answer: Answer, request: Request, prices: "Prices", at: float) -> "Cost | None":
+    """
+    Return the cost of an answer of a gateway by the price table.
+
+    A price of the user's own for the name that was asked, a deployment's say, comes before that of
+    the model that answered.
+    """
+    asked = prices.cost(answer.usage, request.provider, request.model, at)
+    if asked is not None and asked.basis.startswith(_OVERRIDE):
+        return asked
+    name = answer.model or request.model
+    return prices.cost(answer.usage, request.provider, name, at) or asked
 
 
 def bill_of(billed: Decimal, usd: Decimal | None, basis: str, model: Model) -> Bill:
@@ -31,7 +39,7 @@ def bill_of(billed: Decimal, usd: Decimal | None, basis: str, model: Model) -> B
     the price table, and after a price of the user's own. A gateway whose row says that it states
     an estimate (`states_cost = false`) has billed nothing that is known.
     """
-    if model.speaks and not model.dialect.states_cost:
+    if not model.dialect.states_cost:
         return None, usd, basis
     if usd is None or (model.speaks and not basis.startswith(_OVERRIDE)):
         return billed, billed, f"as {model.provider} states it"

@@ -141,8 +141,7 @@ def _counted(request: Request) -> int | None:
     if not family_of(request.name).published:
         return None
     prompt = request.prompt
-    said = (prompt.system, *(turn.text for turn in prompt.turns), prompt.user)
-    parts = [count(text, request.name) for text in said if text]
+    parts = [count(text, request.name) for text in prompt.texts if text]
     if any(part.how != "exact" for part in parts):
         return None
     return sum(each.tokens for each in parts) + _TURN_TOKENS * len(prompt.turns)
@@ -151,8 +150,13 @@ def _counted(request: Request) -> int | None:
 def window_tokens(request: Request, call: HttpCall) -> float:
     """Estimate what the call takes of the provider's tokens a minute: prompt and output limit."""
     words = _bytes_of_words(request, call) / _BYTES_PER_TOKEN
-    if request.prompt.attachments:
-        from llmlab.tokens.images import tokens_of
+    return words + file_tokens(request) + request.parameters.max_tokens
 
-        words += tokens_of(request.prompt.attachments, request.name)
-    return words + request.parameters.max_tokens
+
+def file_tokens(request: Request) -> int:
+    """Estimate the tokens of the images and PDFs of a prompt."""
+    if not request.prompt.attachments:
+        return 0
+    from llmlab.tokens.images import tokens_of
+
+    return tokens_of(request.prompt.attachments, request.name)

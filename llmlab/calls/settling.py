@@ -7,9 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmlab.book import Settlement
-from llmlab.calls.gateway_bill import asked_price, bill_of
+from llmlab.calls.gateway_bill import bill_of, cost_through
 from llmlab.calls.identity import pack
-from llmlab.calls.prepared import FREE, Prepared
+from llmlab.calls.prepared import FREE, Prepared, file_tokens
 from llmlab.calls.uncounted import counted
 from llmlab.errors import CallError
 from llmlab.providers.believed import MOST_USD
@@ -17,7 +17,7 @@ from llmlab.providers.tiers import odd_tier, region_of, served_at
 from llmlab.records import Answer, Request, Usage
 
 if TYPE_CHECKING:
-    from llmlab.pricing import Prices
+    from llmlab.pricing import Cost, Prices
 
 _OK: Final = 200
 _BYTES_PER_TOKEN: Final = 4
@@ -43,11 +43,7 @@ def valued(
     """Return *answer* with its provider, model, timing and cost."""
     request = prepared.request
     answer = placed(counted(answer, request, prepared.model), prepared)
-    cost = (
-        (asked_price(answer.usage, request, prices, at) if prepared.model.speaks else None)
-        or prices.cost(answer.usage, request.provider, answer.model or request.model, at)
-        or prices.cost(answer.usage, request.provider, request.model, at)
-    )
+    cost = cost_of(answer, request, prices, at, speaks=prepared.model.speaks)
     stand_in = prepared.endpoint.backend == "stand-in"
     usd, basis = (None, "") if cost is None else (cost.usd, cost.basis)
     billed = answer.billed
@@ -71,6 +67,18 @@ def valued(
         started_at=at,
         sent=prepared.call.sent,
         warnings=_warnings(answer, prepared),
+    )
+
+
+def cost_of(
+    answer: Answer, request: Request, prices: "Prices", at: float, *, speaks: str
+) -> "Cost | None":
+    """Return the cost by the model that answered, or else by the one that was asked."""
+    if speaks:
+        return cost_through(answer, request, prices, at)
+    name = answer.model or request.model
+    return prices.cost(answer.usage, request.provider, name, at) or prices.cost(
+        answer.usage, request.provider, request.model, at
     )
 
 
@@ -177,7 +185,7 @@ def loss(
     asked = request.prompt.words
     known = replace(
         usage,
-        input=usage.input if usage.input is not None else _estimate(asked) + _of_files(request),
+        input=usage.input if usage.input is not None else _estimate(asked) + file_tokens(request),
         output=max(usage.output or 0, _estimate(text)),
         estimated=True,
         service_tier=served_at(None, request.parameters.tier),
@@ -185,15 +193,6 @@ def loss(
     )
     cost = prices.cost(known, request.provider, request.model, at)
     return None if cost is None else cost.usd
-
-
-def _of_files(request: Request) -> int:
-    """Estimate the tokens of the images and PDFs of a prompt."""
-    if not request.prompt.attachments:
-        return 0
-    from llmlab.tokens.images import tokens_of
-
-    return tokens_of(request.prompt.attachments, request.name)
 
 
 def _estimate(text: str) -> int:

@@ -24,3 +24,13 @@ class ParameterFault:
         shown = f"={value!r}" if isinstance(value, (bool, int, float, str)) else ""
         fix = self.fix or "leave it out"
         return f"{self.parameter}{shown}: {model.name} {self.why}; it accepts {self.accepts}; {fix}"
+
+
+def chat_only(name: str) -> ParameterFault:
+    """Return the fault of a parameter that chat completions take and Responses does not."""
+    return ParameterFault(
+        name,
+        "takes it in chat only",
+        accepts="it with api='chat'",
+        fix="leave it out, or say api='chat'",
+    )

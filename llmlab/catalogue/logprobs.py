@@ -2,7 +2,7 @@
 
 from llmlab.catalogue.faults import ParameterFault
 from llmlab.catalogue.models import Model
-from llmlab.catalogue.sampling import refusal_of
+from llmlab.catalogue.sampling import also_refused
 from llmlab.records import Api, Parameters
 
 
@@ -21,8 +21,4 @@ def logprobs(parameters: Parameters, model: Model, api: Api) -> ParameterFault |
     if not 0 <= asked <= rules.logprobs_most:
         accepts = f"0 to {rules.logprobs_most}"
         return ParameterFault("logprobs", "reports fewer", accepts=accepts, fix="ask for fewer")
-    refusal = refusal_of(parameters, rules)
-    if refusal is None:
-        return None
-    accepts = refusal.accepts if refusal.fix else "no logprobs"
-    return ParameterFault("logprobs", refusal.why, accepts=accepts, fix=refusal.fix)
+    return also_refused("logprobs", parameters, rules)

@@ -77,6 +77,10 @@ class Rules:
     takes: tuple[Literal["image", "pdf"], ...] = ("image", "pdf")
     """The files that may go with a message; a model that nothing is known of is asked."""
 
+    def thinks(self, asked: bool | None) -> bool:  # noqa: FBT001 - a parameter of a request
+        """Say whether a model thinks that was asked so; None leaves it to the model."""
+        return self.thinks_by_default if asked is None else asked
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:

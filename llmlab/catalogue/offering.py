@@ -50,8 +50,7 @@ def tool_choice(parameters: Parameters, model: Model, _api: Api) -> ParameterFau
 
 
 def _forced(parameters: Parameters, rules: Rules) -> ParameterFault | None:
-    thinks = rules.thinks_by_default if parameters.thinking is None else parameters.thinking
-    if not thinks:
+    if not rules.thinks(parameters.thinking):
         return None
     return ParameterFault(
         "tool_choice",

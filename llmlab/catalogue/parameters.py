@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, TypeAlias
 
-from llmlab.catalogue.faults import ParameterFault
+from llmlab.catalogue.faults import ParameterFault, chat_only
 from llmlab.catalogue.logprobs import logprobs
 from llmlab.catalogue.models import Model, ModelVariant
 from llmlab.catalogue.offering import tool_choice, tools
@@ -157,12 +157,7 @@ def _seed(parameters: Parameters, model: Model, api: Api) -> ParameterFault | No
     if not model.rules.seed:
         return ParameterFault("seed", "promises nothing for it", accepts="no seed")
     if api == "responses":
-        return ParameterFault(
-            "seed",
-            "takes it in chat only",
-            accepts="it with api='chat'",
-            fix="leave it out, or say api='chat'",
-        )
+        return chat_only("seed")
     return None
 
 
@@ -171,12 +166,7 @@ def _stop(parameters: Parameters, model: Model, api: Api) -> ParameterFault | No
         return None
     most = model.rules.stop
     if most and api == "responses":
-        return ParameterFault(
-            "stop",
-            "takes it in chat only",
-            accepts="it with api='chat'",
-            fix="leave it out, or say api='chat'",
-        )
+        return chat_only("stop")
     if len(parameters.stop) > most:
         return ParameterFault(
             "stop", "refuses it", accepts=f"{most} sequences at most" if most else "none"

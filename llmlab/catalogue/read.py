@@ -17,7 +17,7 @@ from llmlab.checks.files import read_toml
 from llmlab.errors import ConfigError, suggest
 from llmlab.records import Parameters
 from llmlab.secrets import Address
-from llmlab.settings import address_of
+from llmlab.settings import address_of, shielded
 
 T = TypeVar("T")
 Table: TypeAlias = dict[str, Any]
@@ -60,7 +60,7 @@ def read(extra: Path | None = None, providers: Table | None = None) -> Tables:
         tables["providers"][name] = {"preset": True, **entry}
     broken = _plugged(tables)
     if extra is not None:
-        given = _shielded(read_toml(extra, "the catalogue", error=ConfigError))
+        given = shielded(read_toml(extra, "the catalogue", error=ConfigError))
         for section, entries in _sections(given, str(extra)).items():
             for name, entry in entries.items():
                 tables[section][name] = _over(tables[section].get(name), entry)
@@ -103,15 +103,6 @@ def _source(extra: Path | None, providers: Table | None) -> str:
     """Return which source to name in errors: the shipped ones have none."""
     given = [str(extra)] if extra is not None else []
     return " and ".join([*given, *(["settings"] if providers else [])]) or "catalogue.toml"
-
-
-def _shielded(document: Table) -> Table:
-    """Take passwords out of addresses first, so that no error can show them."""
-    providers = document.get("providers")
-    for entry in providers.values() if isinstance(providers, dict) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("base_url"), str):
-            entry["base_url"] = Address.of(entry["base_url"])
-    return document
 
 
 def _sections(document: Table, source: str) -> Table:

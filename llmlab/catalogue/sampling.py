@@ -12,7 +12,7 @@ def sampling(parameters: Parameters, model: Model, _api: Api) -> ParameterFault 
     rules = model.rules
     if parameters.temperature is None and parameters.top_p is None:
         return None
-    refusal = refusal_of(parameters, rules)
+    refusal = _refusal(parameters, rules)
     return _temperature(parameters, rules, refusal) or _top_p(parameters, rules, refusal)
 
 
@@ -24,7 +24,7 @@ def top_k(parameters: Parameters, model: Model, _api: Api) -> ParameterFault | N
         return ParameterFault("top_k", "takes none", accepts="no top_k")
     if parameters.top_k < 1:
         return ParameterFault("top_k", "has no such top_k", accepts="1 or more")
-    return _also("top_k", parameters, model.rules)
+    return also_refused("top_k", parameters, model.rules)
 
 
 def penalties(parameters: Parameters, model: Model, api: Api) -> ParameterFault | None:
@@ -53,12 +53,12 @@ def _penalty(
         return ParameterFault(name, "does not take it", accepts=accepts, fix=fix)
     if not -_MOST_PENALTY <= value <= _MOST_PENALTY:
         return ParameterFault(name, "has no such penalty", accepts="-2 to 2", fix="ask for less")
-    return _also(name, parameters, model.rules)
+    return also_refused(name, parameters, model.rules)
 
 
-def _also(name: str, parameters: Parameters, rules: Rules) -> ParameterFault | None:
+def also_refused(name: str, parameters: Parameters, rules: Rules) -> ParameterFault | None:
     """Return the refusal of another sampling parameter, where sampling is refused."""
-    refusal = refusal_of(parameters, rules)
+    refusal = _refusal(parameters, rules)
     if refusal is None:
         return None
     accepts = refusal.accepts if refusal.fix else f"no {name}"
@@ -98,7 +98,7 @@ def _top_p(
     return None
 
 
-def refusal_of(parameters: Parameters, rules: Rules) -> ParameterFault | None:
+def _refusal(parameters: Parameters, rules: Rules) -> ParameterFault | None:
     """Return why sampling is refused as things stand, worded for the temperature."""
     accepts = "temperature=1, the default" if rules.temperature_one else "no temperature"
     match rules.sampling:
@@ -123,8 +123,7 @@ def refusal_of(parameters: Parameters, rules: Rules) -> ParameterFault | None:
 
 
 def _while_thinking(parameters: Parameters, rules: Rules) -> ParameterFault | None:
-    asked = parameters.thinking
-    if not (rules.thinks_by_default if asked is None else asked):
+    if not rules.thinks(parameters.thinking):
         return None
     verb = "ignores" if rules.sampling == "ignored-when-thinking" else "refuses"
     return ParameterFault(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from llmlab.catalogue.faults import ParameterFault
+from llmlab.catalogue.faults import ParameterFault, chat_only
 from llmlab.catalogue.models import Model, Rules
 from llmlab.records import Api, Parameters, Schema
 
@@ -35,12 +35,7 @@ def _unoffered(rules: Rules, api: Api) -> ParameterFault | None:
             fix="leave it out, and ask for JSON in the prompt",
         )
     if rules.schema == "json-mode" and api == "responses":
-        return ParameterFault(
-            "schema",
-            "takes it in chat only",
-            accepts="it with api='chat'",
-            fix="leave it out, or say api='chat'",
-        )
+        return chat_only("schema")
     return None
 
 

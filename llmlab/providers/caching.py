@@ -37,9 +37,9 @@ def shared_words(prompt: Prompt) -> str:
     """Return the words at the start of *prompt* that all inputs of its template share."""
     if prompt.shared < 0:
         return ""
-    before = [prompt.system or "", *(turn.text for turn in prompt.turns)]
     # Images come before the text of the last message, and differ by input.
-    return "".join([*before, "" if prompt.attachments else prompt.user[: prompt.shared]])
+    last = "" if prompt.attachments else prompt.user[: prompt.shared]
+    return "".join([*prompt.texts[:-1], last])
 
 
 def cache_key_of(request: Request) -> str:

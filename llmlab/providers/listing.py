@@ -13,7 +13,7 @@ from llmlab.providers.adapter import Adapter, unlisted
 from llmlab.providers.decoding import convert, decode, lenient
 from llmlab.providers.listing_wire import OUTPUTS, WINDOWS, ListEntry, ModelList, first_count
 from llmlab.providers.registry import adapter_of
-from llmlab.records import HttpCall, HttpReply, Parameters, Request
+from llmlab.records import Api, HttpCall, HttpReply, Parameters, Request
 
 _UNCOUNTED: Final = frozenset(
     {"max_tokens", "max_completion_tokens", "max_output_tokens", "store", "stream"}
@@ -101,21 +101,19 @@ def count_call(request: Request, base_url: str, model: Model | None = None) -> H
     xAI counts the bare text, the others the whole request. `BadParameter` where the provider
     has no counter (DeepSeek, Ollama).
     """
-    if model is not None and model.speaks:
-        raise BadParameter(f"{request.provider} has no token counter; count with a local tokenizer")
+    model = model or unlisted(request)
     # OpenAI counts for Responses only; the words are the same.
-    adapter = adapter_of(request.provider, "responses" if request.provider == "openai" else None)
+    api: Api | None = "responses" if request.provider == "openai" else None
+    adapter = adapter_of(request.provider, api, speaks=model.speaks, dialect=model.dialect)
     profile = adapter.profile
     if not profile.count:
         raise BadParameter(f"{profile.provider} has no token counter; count with a local tokenizer")
     if profile.count.endswith("tokenize-text"):
-        prompt = request.prompt
-        said = (prompt.system, *(turn.text for turn in prompt.turns), prompt.user)
-        text = "\n".join(part for part in said if part)
+        text = "\n".join(filter(None, request.prompt.texts))
         return profile.call(base_url, profile.count, {"model": request.model, "text": text})
     asked = Parameters(schema=request.parameters.schema)
     bare = replace(request, stream=False, parameters=asked)
-    call = adapter.write(bare, model or unlisted(request), base_url)
+    call = adapter.write(bare, model, base_url)
     body = msgspec.json.decode(call.asked or call.body, type=dict[str, Any])
     counted = {name: value for name, value in body.items() if name not in _UNCOUNTED}
     return profile.call(base_url, profile.count, counted)

@@ -12,8 +12,9 @@ _EXACT: Final = Context(prec=60)
 
 
 class StatesCost(Protocol):
-    """A usage that may state dollars, as OpenRouter's does."""
+    """A usage that may state dollars: as OpenRouter's does, or in xAI's ticks."""
 
+    cost_in_usd_ticks: int | None
     cost: Any
     cost_details: Any
     is_byok: Any
@@ -21,12 +22,18 @@ class StatesCost(Protocol):
 
 def stated_cost(said: StatesCost, builder: ResponseBuilder) -> Decimal | None:
     """
-    Return the dollars of `usage.cost`; None, with a warning, where it is no number.
+    Return the dollars that a usage states, None where it states none.
+
+    They are xAI's ticks, or `usage.cost`: None, with a warning, where that is no number.
 
     Where the caller's own key at the provider behind the gateway was used (`is_byok`), `cost` is
     the gateway's fee, and what that provider charges stands in `cost_details`.
     """
+    if said.cost_in_usd_ticks is not None:
+        return _of_ticks(said.cost_in_usd_ticks)
     cost, details = said.cost, said.cost_details
+    if cost is None:
+        return None
     if said.is_byok is True and isinstance(details, dict):
         upstream = _dollars(details.get("upstream_inference_cost"))
         own = _dollars(cost)
@@ -43,6 +50,5 @@ def _dollars(value: object) -> Decimal | None:
     return Decimal(repr(value))  # as written: 0.1 is a tenth
 
 
-def dollars(ticks: int | None) -> Decimal | None:
-    """Return the dollars of *ticks*, which xAI counts ten billion to the dollar."""
-    return None if ticks is None else _EXACT.divide(Decimal(ticks), _TICKS)
+def _of_ticks(ticks: int) -> Decimal:
+    return _EXACT.divide(Decimal(ticks), _TICKS)

@@ -49,20 +49,24 @@ class CacheFill:
 
     def is_first(self, prepared: Prepared) -> bool:
         """Say whether *prepared* is the first of its kind; False where nothing will be kept."""
-        if not prepared.request.parameters.cache or not kept_tokens(prepared):
-            return False
+        return bool(kept_tokens(prepared)) and self.leads(prepared)
+
+    def leads(self, prepared: Prepared) -> bool:
+        """Say the same of a call of which something will be kept."""
         name = prepared.request.model, shared_words(prepared.request.prompt)
         first = name not in self._seen
         self._seen.add(name)
         return first
 
 
-def expected_usage(prepared: Prepared, fill: CacheFill, asked: int, output: int) -> Usage:
-    """Return the tokens to expect: the first call of its kind writes what the others read."""
-    kept = min(asked, kept_tokens(prepared))
-    if fill.is_first(prepared):
-        return Usage(input=asked, cached=0, cache_write=kept, output=output)
-    return Usage(input=asked, cached=kept, output=output)
+def expected_usage(prepared: Prepared, fill: CacheFill, plain: Usage) -> Usage:
+    """Return *plain* with a cache: the first call of its kind writes what the others read."""
+    kept = min(plain.input or 0, kept_tokens(prepared))
+    if not kept:
+        return plain
+    if fill.leads(prepared):
+        return replace(plain, cache_write=kept)
+    return replace(plain, cached=kept)
 
 
 def short_notes(plan: Iterable[Prepared]) -> tuple[str, ...]:

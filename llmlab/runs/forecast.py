@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import structs
 
+from llmlab.calls.prepared import file_tokens
 from llmlab.design.experiment import Experiment
 from llmlab.design.inputs import stretches
 from llmlab.providers.tiers import region_of, tier_said
 from llmlab.records import Answer, Plan, Usage
-from llmlab.runs.caching import CacheFill, expected_usage, kept_tokens
+from llmlab.runs.caching import CacheFill, expected_usage
 from llmlab.runs.eta import EtaInputs, estimate
 from llmlab.runs.runner import Planned
 
@@ -88,17 +89,13 @@ def _expected(each: Planned, prices: "Prices", at: float, fill: CacheFill | None
     words = len(request.prompt.words.encode())
     if request.parameters.tools:
         words += len(msgspec.json.encode(request.parameters.tools))
-    asked = words // BYTES_PER_TOKEN + 1
-    if request.prompt.attachments:
-        from llmlab.tokens.images import tokens_of
-
-        asked += tokens_of(request.prompt.attachments, request.name)
+    asked = words // BYTES_PER_TOKEN + 1 + file_tokens(request)
     output = min(request.parameters.max_tokens, USUAL_OUTPUT)
     tier = tier_said(request.parameters.tier) or ""
     region = region_of(request.provider, prepared.endpoint.base_url)
     usage = Usage(input=asked, cached=0, output=output)
-    if fill is not None and kept_tokens(prepared):
-        usage = expected_usage(prepared, fill, asked, output)
+    if fill is not None:
+        usage = expected_usage(prepared, fill, usage)
     usage = structs.replace(usage, service_tier=tier, region=region)
     cost = prices.cost(usage, request.provider, request.model, at)
     return None if cost is None else float(cost.usd)

@@ -35,12 +35,13 @@ def judge_forecast(
     again, so that the number of calls is the most there can be, reminders aside.
     """
     calls = 2 * _comparisons(experiment, judge)
+    if not live:
+        return JudgeForecast(label=arm.label, calls=calls, expected_usd=0.0)
     model, tokens = arm.model, _input_tokens(experiment, judge)
-    output = min(judge.max_tokens, USUAL_OUTPUT)
-    usage = Usage(input=tokens, cached=0, output=output)
-    cost = prices.cost(usage, model.provider, model.id, at) if live else None
+    usage = Usage(input=tokens, cached=0, output=min(judge.max_tokens, USUAL_OUTPUT))
+    cost = prices.cost(usage, model.provider, model.id, at)
     expected = None if cost is None else calls * float(cost.usd)
-    return JudgeForecast(label=arm.label, calls=calls, expected_usd=expected if live else 0.0)
+    return JudgeForecast(label=arm.label, calls=calls, expected_usd=expected)
 
 
 def _comparisons(experiment: Experiment, judge: Judge) -> int:

@@ -83,8 +83,7 @@ class Counters:
     def prompt(self, prompt: Prompt, model: Model | str) -> Count:
         """Count a whole prompt: its words, and the frame that the chat template adds."""
         family = family_of(model)
-        said = (prompt.system or "", *(turn.text for turn in prompt.turns), prompt.user)
-        parts = [self.count(part, model) for part in said]
+        parts = [self.count(part, model) for part in prompt.texts]
         middle, low, high = family.frame
         message = family.message * (len(prompt.turns) + bool(prompt.system))
         longest = max(parts, key=lambda part: part.tokens)

@@ -4,7 +4,7 @@ from llmlab.providers.believed import added, odd_usage
 from llmlab.providers.chat import wire
 from llmlab.providers.decoding import lenient
 from llmlab.providers.response_builder import ResponseBuilder
-from llmlab.providers.stated_cost import dollars, stated_cost
+from llmlab.providers.stated_cost import stated_cost
 from llmlab.records import Usage
 
 
@@ -18,9 +18,7 @@ def count(builder: ResponseBuilder, found: object, *, reasoning_apart: bool) -> 
         return
     _with_thoughts(said, builder.model)
     usage = _usage(said, reasoning_apart=reasoning_apart or _is_apart(said))
-    builder.usage, builder.billed = usage, dollars(said.cost_in_usd_ticks)
-    if said.cost is not None and builder.billed is None:
-        builder.billed = stated_cost(said, builder)
+    builder.usage, builder.billed = usage, stated_cost(said, builder)
     builder.warn(*odd_usage(usage, said.total_tokens), *_odd_cache(said))
 
 

@@ -13,7 +13,7 @@ from llmlab.providers.response_builder import ResponseBuilder, unknown
 from llmlab.providers.responses import wire
 from llmlab.providers.responses.usage import odd_writes, usage_of
 from llmlab.providers.sse import Event
-from llmlab.providers.stated_cost import dollars, stated_cost
+from llmlab.providers.stated_cost import stated_cost
 from llmlab.providers.tiers import tier_said
 from llmlab.records import Answer, Finish, Piece
 
@@ -172,7 +172,5 @@ class ResponsesReading:
         if said is None:
             return
         self.builder.usage = usage_of(said, response)
-        self.builder.billed = dollars(said.cost_in_usd_ticks)
-        if said.cost is not None and self.builder.billed is None:
-            self.builder.billed = stated_cost(said, self.builder)
+        self.builder.billed = stated_cost(said, self.builder)
         self.builder.warn(*odd_usage(self.builder.usage, said.total_tokens), *odd_writes(said))

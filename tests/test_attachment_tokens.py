@@ -17,7 +17,6 @@ from llmlab.tokens import count_prompt
 from llmlab.tokens.images import image_tokens, most_image_tokens, most_tokens_of, tokens_of
 from tests.labs import lab_for
 from tests.pictures import filing, picture, prepared
-from tests.test_attachments import _simulator  # noqa: F401 - the fixture
 from tests.test_plan import planned
 
 MODELS = [

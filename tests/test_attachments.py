@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from llmlab.catalogue import Model
 from llmlab.errors import AttachmentError, TemplateError
 from llmlab.providers.registry import adapter_of
 from llmlab.records import Api, Attachment, Prompt, Request
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from llmlab.templates import parse
 from llmlab.templates.attachments import AttachmentReader
 from tests.labs import lab_for, questions
@@ -33,12 +32,6 @@ from tests.test_batches import lab_for as batching
 
 PNG, JPEG = picture(), picture("JPEG")
 WORDS = "Up or down? {{ chart }}"
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 def filled(words: str = WORDS, **values: Any) -> Prompt:

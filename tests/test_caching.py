@@ -1,7 +1,6 @@
 """Prompt caching on purpose: marked, sent in order, expected, reserved, and what it saved."""
 
 import json
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from llmlab.errors import BadParameter
 from llmlab.providers.caching import cache_minimum, shared_words
 from llmlab.providers.registry import adapter_of
 from llmlab.records import Api, HttpCall, Parameters, Prompt, Request, Turn
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from llmlab.templates import parse
 from tests.labs import lab_for, questions
 from tests.loopback import Came, Loopback, Said
@@ -37,12 +36,6 @@ FRAME = pd.DataFrame(
         "label": ["positive", "negative", "neutral", "neutral"],
     }
 )
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 def call_of(name: str, prompt: Prompt, api: Api, *, speaks: str = "", **asked: Any) -> HttpCall:

@@ -54,7 +54,7 @@ def chats(sim: Simulator) -> int:
 def _taped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Kernel, Simulator]]:
     """Run the cell with a stop in the middle, then again; keep a tape of it."""
     folder = tmp_path_factory.mktemp("talk")
-    with provider(["delay:0.1"]) as sim, kernel(folder, live(sim)) as running:
+    with provider(["delay:0.5"]) as sim, kernel(folder, live(sim)) as running:
         assert running.run(FRAME).errors == []
         sent = running.send(CELL)
         assert wait_for(lambda: chats(sim) >= 8)

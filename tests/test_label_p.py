@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from llmlab.records import Answer, Prompt, Request, Row, TokenLogprob, Usage
 from llmlab.scores import label_p, scored
 from llmlab.scores.label_p import Chances
 from llmlab.scores.unread import Unread
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from tests.labs import lab_for, questions
 
 
@@ -181,12 +180,6 @@ PROMPTS = {
     "long": "You are an analyst. Say positive, negative or neutral. {{ headline }}",
 }
 WITH_LOGPROBS = ["gpt", "deepseek", "grok", "qwen"]
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 async def abtest(lab: Lab, models: Any = WITH_LOGPROBS, **options: Any) -> Any:

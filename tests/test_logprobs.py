@@ -3,7 +3,6 @@
 import itertools
 import json
 import math
-from collections.abc import AsyncIterator
 from typing import Any
 
 import ollama
@@ -26,7 +25,7 @@ from llmlab.records import (
     Request,
     TokenLogprob,
 )
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from tests.labs import lab_for
 from tests.test_agreement import _openai
 from tests.test_tool_calls import chat, message, ollama_body, response, sse
@@ -273,12 +272,6 @@ def test_that_none_came_is_said() -> None:
 
 
 # --- at the simulator ---------------------------------------------------------------------
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 @pytest.mark.parametrize("kind", ["openai", "deepseek", "xai", "responses", "ollama"])

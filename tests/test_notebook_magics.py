@@ -119,7 +119,7 @@ ABTEST_OPTIONS = {
     "--budget": ("--on headlines --budget 0.5", "it.rows.status.unique().tolist()", "['ok']"),
     "--max-tokens": ("--on headlines --max-tokens 99", "len(it)", "8"),
     "--temperature": ("--on headlines --temperature 0.3", "len(it)", "8"),
-    "--cache": ("--on headlines --cache", "len(it)", "8"),
+    "--cache": ("--on headlines --cache", "it.tested['settings']['cache']", "'True'"),
     "--stream": ("--on headlines --stream", "it.rows.ttft_s.notna().all()", "True"),
     "--as-of": ("--on headlines --as-of date", "len(it.by_cutoff) > 0", "True"),
     "--horizon": (

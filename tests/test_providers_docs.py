@@ -105,9 +105,9 @@ def _install(folder: Path, name: str, points: dict[str, str]) -> None:
     (info / "entry_points.txt").write_text(f"[llmlab.providers]\n{lines}")
 
 
-def test_a_package_brings_a_provider(installed: Path) -> None:
+@pytest.mark.usefixtures("installed")
+def test_a_package_brings_a_provider() -> None:
     """Its row and its models are in the catalogue, and it is asked as any other gateway."""
-    assert installed.is_dir()
     catalogue = Catalogue.load()
     model = catalogue.find("harbour/tug-1")
     request = Request(provider="harbour", model="tug-1", prompt=Prompt(name="p", user="2 + 2?"))
@@ -122,9 +122,8 @@ def test_a_package_brings_a_provider(installed: Path) -> None:
     assert caught.value.provider == "harbour"
 
 
-def test_a_package_may_bring_its_own_adapter(
-    installed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("installed")
+def test_a_package_may_bring_its_own_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that speaks nobody's wire comes with what writes and reads its own."""
     names: dict[str, object] = {}
     exec(_blocks("python")[2], names)  # noqa: S102 - our own page
@@ -132,7 +131,6 @@ def test_a_package_may_bring_its_own_adapter(
         row={"base_url": "https://api.harbour.example/v1"}, adapters=(names["CHAT"],)
     )
     monkeypatch.setitem(sys.modules, "llmlab_harbour", SimpleNamespace(PLUGIN=plugin))
-    assert installed.is_dir()
 
     assert Catalogue.load().find("harbour/x").speaks == ""
     assert adapter_of("harbour") is names["CHAT"]

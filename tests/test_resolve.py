@@ -2,7 +2,6 @@
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,9 @@ import pytest
 from llmlab import Comparison, Lab
 from llmlab.errors import UsageError
 from llmlab.scores import label
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from tests.labs import lab_for
 from tests.test_saved import HEADLINES, abtest, keyless
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 def later(first: int = 0, last: int | None = None) -> "pd.Series[Any]":

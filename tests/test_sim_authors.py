@@ -374,3 +374,16 @@ async def test_a_prompt_the_model_cannot_hold_is_too_long(
     status, error = await ask_openai(embedded)
 
     assert (status, error["code"]) == (400, "context_length_exceeded")
+
+
+async def test_labels_of_an_earlier_message_hold_the_log_probabilities() -> None:
+    """What stands beside a label is another label, wherever the conversation names them."""
+    asked = Asked(
+        provider="openai", model="gpt-4o", user="Profit rose by a fifth", logprobs=2,
+        turns=(("user", "Positive, negative or neutral?"), ("assistant", "Send one.")),
+    )  # fmt: skip
+    written = await RuleAuthor(seed=1).write(asked)
+
+    (token, *_) = written.logprobs
+    likely = {each["token"].strip().casefold() for each in token["top_logprobs"]}
+    assert {"positive", "negative", "neutral"} <= likely

@@ -1,7 +1,6 @@
 """What belongs to different parts of llmlab, asked for at once."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from llmlab import Lab
 from llmlab.errors import AttachmentError, UsageError
 from llmlab.records import Prompt, Tool
 from llmlab.runs.caching import kept_tokens
-from llmlab.sim import RuleAuthor, Simulator, environment
+from llmlab.sim import Simulator, environment
 from llmlab.templates import parse
 from llmlab.tokens.images import image_tokens, most_image_tokens
 from tests.labs import KEYS, questions
@@ -30,12 +29,6 @@ SHOTS = (
     "[user]\nAcme beats forecasts\n[assistant]\npositive\n[user]\n"
     "Positive or negative? {{ chart }} {{ headline }}"
 )
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 def positive(word: str) -> None:

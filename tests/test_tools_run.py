@@ -1,7 +1,6 @@
 """Tools in a run: kept, scored, exported, from the book, on tape and by batch."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from llmlab.records import Answer, Prompt, Request, Row, ToolCall, Usage
 from llmlab.scores import Score, exact, label, scored, tool
 from llmlab.scores import json as json_score
 from llmlab.scores.judge import matches
-from llmlab.sim import RuleAuthor, Simulator
+from llmlab.sim import Simulator
 from tests.labs import lab_for, questions
 from tests.test_batches import SOLD
 from tests.test_batches import lab_for as batch_lab_for
@@ -37,12 +36,6 @@ def weather(city: str) -> None:
 
 def clock(zone: str = "UTC") -> None:
     """Say what time it is."""
-
-
-@pytest.fixture(name="simulator")
-async def _simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(author=RuleAuthor(seed=1)) as simulator:
-        yield simulator
 
 
 async def abtest(lab: Lab, models: Any = "six", **options: Any) -> Any:

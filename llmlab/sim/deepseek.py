@@ -33,7 +33,7 @@ from llmlab.sim.weights import shown, weighed
 
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2),
            "presence_penalty": (-2, 2)}  # fmt: skip
-_EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", None)
+EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", None)
 _MOST_STOPS = 16
 _MOST_WEIGHTS = 20
 
@@ -126,7 +126,7 @@ def _check_parameters(body: Mapping[str, object]) -> None:
             raise _refuse(422, f"Invalid {name} value, the valid range is [{low}, {high}]")
     if len(stops(body.get("stop"))) > _MOST_STOPS:
         raise _refuse(422, f"Invalid stop value, at most {_MOST_STOPS} are allowed")
-    if body.get("reasoning_effort") not in _EFFORTS:
+    if body.get("reasoning_effort") not in EFFORTS:
         raise _refuse(422, "Invalid reasoning_effort value")
 
 

@@ -27,11 +27,9 @@ class Memory:
         if len(shelf) > ENTRIES:
             shelf.popitem(last=False)
 
-    def warm(self, prefix: str) -> bool:
-        """Store the digest of a prompt prefix; return whether it was there already."""
-        known = prefix in self.prompts
+    def warm(self, prefix: str) -> None:
+        """Store the digest of a prompt prefix."""
         self.prompts[prefix] = None
         self.prompts.move_to_end(prefix)
         if len(self.prompts) > ENTRIES:
             self.prompts.popitem(last=False)
-        return known

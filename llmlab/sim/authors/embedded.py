@@ -93,8 +93,7 @@ class EmbeddedAuthor:
         if tool is None:
             if asked.logprobs is None:
                 return written
-            labels = () if asked.schema else _choice(f"{asked.system}\n{asked.user}")
-            return replace(written, logprobs=held(written.logprobs, labels))
+            return replace(written, logprobs=held(written.logprobs, _labels(asked)))
         # Which function is demanded; the model writes its arguments.
         return replace(written, text="", calls=((tool.name, written.text),), logprobs=())
 
@@ -142,7 +141,7 @@ def _body(asked: Asked) -> dict[str, Any]:
     if asked.schema is not None:
         named = {"name": "answer", "strict": True, "schema": dict(asked.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
-    elif labels := _choice(f"{asked.system}\n{asked.said}"):
+    elif labels := _labels(asked):
         body["grammar"] = _grammar_of(labels)
     return body
 
@@ -150,6 +149,11 @@ def _body(asked: Asked) -> dict[str, Any]:
 def _answer_limit(asked: Asked) -> int:
     spare = asked.max_tokens - ROOM
     return spare if asked.thinking and spare > 0 else asked.max_tokens
+
+
+def _labels(asked: Asked) -> list[str]:
+    """Return the labels that an answer is held to; none where a schema holds it."""
+    return [] if asked.schema is not None else _choice(f"{asked.system}\n{asked.said}")
 
 
 def _choice(prompt: str) -> list[str]:

@@ -73,9 +73,7 @@ class RuleAuthor:
             cached_tokens=int(prompt * self.cached) if prompt >= 1024 else 0,  # noqa: PLR2004 - see class
             finish=finish,
             matched_stop=None if cut else matched,
-            logprobs=weights(asked, text, labels_in(f"{asked.system}\n{asked.user}"))
-            if asked.logprobs is not None
-            else (),
+            logprobs=weights(asked, text, _labels(asked)) if asked.logprobs is not None else (),
         )
 
     def _call(self, asked: Asked, tool: OfferedTool) -> Written:
@@ -141,6 +139,11 @@ def _known(asked: Asked) -> list[object]:
     """Return what an answer depends on by chance: the model, and every word that it reads."""
     earlier = [each for turn in asked.turns for each in turn]
     return [asked.model, asked.seed, asked.system, *earlier, asked.user]
+
+
+def _labels(asked: Asked) -> list[str]:
+    """Return the labels that the last message names, or else those named before it."""
+    return labels_in(f"{asked.system}\n{asked.user}") or labels_in(asked.said)
 
 
 def labels_in(prompt: str) -> list[str]:

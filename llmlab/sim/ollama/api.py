@@ -100,10 +100,10 @@ async def _answer(call: Call, kind: Kind, said: Said) -> Reply:
         written = replace(written, reasoning="")
     sheet = _Sheet(call=call, kind=kind, model=model, written=written, seconds=call.clock() - began)
     reason = "length" if written.finish == "length" else "stop"
+    found = shown(written, asked.logprobs)
     if call.body.get("stream", True):
-        reply = ndjson(_lines(sheet, reason, shown(written, asked.logprobs)))
+        reply = ndjson(_lines(sheet, reason, found))
     else:
-        found = shown(written, asked.logprobs)
         weights = {"logprobs": found} if found else {}
         rest = {**sheet.calls(), **weights, **sheet.metrics(reason)}
         body = sheet.line(written.text, written.reasoning, **rest)

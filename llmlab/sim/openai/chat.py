@@ -57,11 +57,11 @@ async def chat(call: Call) -> Reply:
         extra={"service_tier": tier_of(call.body)},
     )
     usage = usage_of(written, cache_write(call, model, written))
+    found = shown(written, asked.logprobs)
     if call.body.get("stream"):
-        chunks = _stream(call, frame, written, usage, shown(written, asked.logprobs))
+        chunks = _stream(call, frame, written, usage, found)
         return settled(sse(chunks), asked, written, model)
     message = with_calls(call, written, {**_said(written), "annotations": []})
-    found = shown(written, asked.logprobs)
     body = frame.completion(message, finish_of(written), usage, found)
     return settled(as_json(body), asked, written, model)
 

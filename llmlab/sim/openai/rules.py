@@ -240,7 +240,7 @@ def _objects(node: object) -> list[Mapping[str, Any]]:
 
 def read_from_cache(call: Call, asked: Asked, written: Written) -> Written:
     """Count what the prompt has in common with the last one of its `prompt_cache_key` as cached."""
-    key, words = call.body.get("prompt_cache_key"), asked.system + asked.user
+    key, words = call.body.get("prompt_cache_key"), asked.system + asked.said
     if call.provider != "openai" or not key:
         return written
     name = f"{asked.model}\0{key}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from llmlab.sim.authors.author import Asked
 from llmlab.sim.call import Call, Reply, as_json
+from llmlab.sim.deepseek import EFFORTS as DEEPSEEK_EFFORTS
 from llmlab.sim.deepseek import model_of as deepseek_model_of
 from llmlab.sim.messages import Said, conversation
 from llmlab.sim.models import SimulatedModel
@@ -38,7 +39,6 @@ from llmlab.sim.xai.rules import model_of as xai_model_of
 
 _MOST_DOMAINS = 5
 WITH_WEIGHTS = "message.output_text.logprobs"
-_DEEPSEEK_EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", None)
 
 
 async def openai_responses(call: Call) -> Reply:
@@ -72,7 +72,7 @@ async def deepseek_responses(call: Call) -> Reply:
     """Answer as DeepSeek, which always thinks here; a thought is a content part of its item."""
     model = deepseek_model_of(call, "input")
     effort = _effort(call.body)
-    if effort not in _DEEPSEEK_EFFORTS:
+    if effort not in DEEPSEEK_EFFORTS:
         raise nested(400, f"Invalid reasoning.effort: {effort}", code="invalid_request_error")
     asked = replace(_asked(call, model, effort or "high"), thinking=True)
     return await _answer(call, model, asked, effort or "high")

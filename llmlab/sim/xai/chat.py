@@ -37,12 +37,12 @@ async def chat(call: Call) -> Reply:
         fingerprint=f"fp_{call.serial[:10]}",
     )
     usage = usage_of(written, charge)
+    found = shown(written, asked.logprobs)
     if call.body.get("stream"):
-        reply = sse(_stream(call, frame, written, usage, shown(written, asked.logprobs)))
+        reply = sse(_stream(call, frame, written, usage, found))
     else:
         message = {"role": "assistant", "content": written.text, "refusal": None}
         message = with_calls(call, written, message)
-        found = shown(written, asked.logprobs)
         reply = as_json(frame.completion(message, finish_of(written), usage, found))
     return settled(reply, asked, written, model, dollars(charge))
 
